@@ -1,0 +1,1 @@
+//! Pretokens → how often each occurs.

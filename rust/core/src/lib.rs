@@ -1,0 +1,24 @@
+//! The core of bytestride: raw text in, training-ready token windows out.
+//!
+//! The folders follow the data:
+//! [`text`] reads documents, [`split`] cuts them into pretokens, [`count`] counts those and [`merge`] learns a
+//! vocabulary from the counts, [`encode`] turns text into token ids and back, [`store`] keeps the ids in
+//! memory-mapped files, and [`windows`] hands them out as strided views.
+//!
+//! Everything here is pure Rust and knows nothing of Python.
+
+pub mod count;
+pub mod encode;
+pub mod merge;
+pub mod split;
+pub mod store;
+pub mod text;
+pub mod windows;
+
+mod error;
+mod monitor;
+mod parallel;
+
+pub use error::{Error, Place, Result};
+pub use monitor::{Monitor, Phase};
+pub use parallel::{available_threads, map_in_order};

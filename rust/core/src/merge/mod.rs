@@ -1,0 +1,1 @@
+//! Counts → merges: byte-pair encoding learned from word counts.

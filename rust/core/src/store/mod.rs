@@ -1,0 +1,1 @@
+//! Token ids in memory-mapped files.

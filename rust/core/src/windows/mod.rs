@@ -1,0 +1,1 @@
+//! Token ids → strided windows of inputs and targets.

@@ -1,0 +1,39 @@
+//! The core's errors as Python's: I/O becomes `OSError` with its errno and file name, a bad argument or file
+//! `ValueError`, an unknown id or token `KeyError`.
+
+use bytestride_core::Error;
+use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyOSError, PyValueError};
+use pyo3::prelude::*;
+
+/// Turns the core's errors into Python's: `core_call().into_python()?`.
+pub(crate) trait IntoPython<T> {
+    fn into_python(self) -> PyResult<T>;
+}
+
+impl<T> IntoPython<T> for bytestride_core::Result<T> {
+    fn into_python(self) -> PyResult<T> {
+        self.map_err(python_error)
+    }
+}
+
+fn python_error(error: Error) -> PyErr {
+    match error {
+        // OSError(errno, text, file) picks its own subclass: FileNotFoundError, PermissionError, …
+        Error::Io { path, source } => match source.raw_os_error() {
+            Some(errno) => PyOSError::new_err((errno, system_text(&source), path)),
+            None => PyOSError::new_err(format!("{}: {source}", path.display())),
+        },
+        Error::Unknown(message) => PyKeyError::new_err(message),
+        Error::Interrupted => PyKeyboardInterrupt::new_err(()),
+        error @ (Error::Malformed { .. } | Error::Argument { .. }) => PyValueError::new_err(error.to_string()),
+    }
+}
+
+/// What the system says, without the « (os error N)» that Rust appends and Python prints itself.
+fn system_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
