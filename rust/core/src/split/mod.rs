@@ -11,7 +11,7 @@ mod pattern;
 mod regex;
 mod scan;
 
-pub use pattern::Pattern;
+pub use pattern::{Pattern, Published};
 
 use crate::Result;
 use family::{Cl100k, Family, Gpt2, Llama3, O200k, Qwen2};
@@ -152,6 +152,23 @@ impl Splitter {
             Engine::Whole | Engine::Regex(_) => None,
         }
     }
+
+    /// `text` in stretches of about `target` bytes that may be split each on its own. A stretch is longer where there
+    /// is no such cut; then it may be the whole text.
+    pub fn cut_up<'t>(&self, text: &'t [u8], target: usize) -> impl Iterator<Item = &'t [u8]> {
+        let mut rest = text;
+        std::iter::from_fn(move || {
+            let mut window = target.max(1);
+            let mut cut = None;
+            while cut.is_none() && window < rest.len() && matches!(self.engine, Engine::Scan(_)) {
+                cut = self.last_cut(&rest[..window]);
+                window *= 2;
+            }
+            let (stretch, more) = rest.split_at(cut.unwrap_or(rest.len()));
+            rest = more;
+            (!stretch.is_empty()).then_some(stretch)
+        })
+    }
 }
 
 /// The ends of the next pretokens by the pattern of family `F`.
@@ -181,13 +198,14 @@ mod tests {
         Splitter::new(&Pattern::new(Some(pattern))).expect("a valid pattern")
     }
 
-    /// Each named pattern as the scanner and as the regex engine.
+    /// Each named pattern as the scanner and as the regex engine, which reads both its expressions.
     static TWINS: LazyLock<Vec<(Splitter, Splitter)>> = LazyLock::new(|| {
-        let twin = |&(name, expression): &(&str, &str)| {
+        let twin = |name: &str, expression: &str| {
             let engine = Engine::Regex(RegexSplitter::new(expression).expect("a valid pattern"));
             (splitter(name), Splitter { pattern: Pattern::Regex(expression.to_owned()), engine })
         };
-        Pattern::NAMED.iter().map(twin).collect()
+        let twins = |known: &Published| [known.expression, known.portable].map(|one| twin(known.name, one));
+        Pattern::NAMED.iter().flat_map(twins).collect()
     });
 
     fn assert_twins_agree(text: &str) {
@@ -227,6 +245,15 @@ mod tests {
                 let mut parts = pretokens(&scanner, left);
                 parts.extend(pretokens(&scanner, right));
                 prop_assert_eq!(parts, pretokens(&scanner, whole.as_bytes()), "{} cut at {}", scanner.pattern(), cut);
+            }
+        }
+
+        #[test]
+        fn cut_up_text_has_the_pretokens_of_the_whole(text in boundary_text(), target in 1_usize..9) {
+            for (scanner, _) in TWINS.iter() {
+                let stretches: Vec<&[u8]> = scanner.cut_up(text.as_bytes(), target).collect();
+                let parts: Vec<&[u8]> = stretches.iter().flat_map(|part| pretokens(scanner, part)).collect();
+                prop_assert_eq!(parts, pretokens(scanner, text.as_bytes()));
             }
         }
 
