@@ -1,6 +1,10 @@
 //! The bindings `bytestride._core`: arguments, the GIL, errors and arrays, and nothing else.
 
 mod errors;
+mod ragged;
+mod stream;
+mod text;
+mod tokenizer;
 mod watch;
 
 use pyo3::prelude::*;
@@ -8,6 +12,13 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 mod _core {
     use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::ragged::Ragged;
+    #[pymodule_export]
+    use crate::stream::StreamDecoder;
+    #[pymodule_export]
+    use crate::tokenizer::Tokenizer;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
