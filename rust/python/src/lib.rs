@@ -1,13 +1,24 @@
 //! The bindings `bytestride._core`: arguments, the GIL, errors and arrays, and nothing else.
+#![allow(clippy::doc_markdown, reason = "the comments of what Python sees are Python's docstrings")]
 
+mod arguments;
+mod batches;
+mod blocks;
 mod errors;
+mod view;
 mod watch;
+mod windows;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _core {
     use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::batches::Batches;
+    #[pymodule_export]
+    use crate::windows::{Windows, windows};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -117,7 +117,9 @@ mod tests {
             } else if tail == Tail::Pad && real.iter().any(|&target| !seen[target as usize]) {
                 padded += 1;
             }
-            real.iter().for_each(|&target| seen[target as usize] = true);
+            for target in real {
+                seen[target as usize] = true;
+            }
         }
         (complete, padded)
     }

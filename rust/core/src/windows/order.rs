@@ -33,7 +33,7 @@ impl Order {
     }
 }
 
-/// Rounds of the network. Six pass the tests of uniformity below; two more are margin.
+/// Rounds of the network. Four pass the tests of uniformity below; twice as many are the margin.
 const ROUNDS: usize = 8;
 
 /// The narrowest network in use.
@@ -121,10 +121,10 @@ mod tests {
 
     fn assert_bijective(n: u64, seed: u64) {
         let permutation = Permutation::new(n, seed, seed >> 3);
-        let mut seen = vec![false; n as usize];
+        let mut met = vec![false; n as usize];
         for position in 0..n {
             let index = permutation.at(position);
-            assert!(!std::mem::replace(&mut seen[index as usize], true), "{index} twice for n = {n}");
+            assert!(!std::mem::replace(&mut met[index as usize], true), "{index} twice for n = {n}");
             assert_eq!(permutation.position_of(index), position);
         }
     }
