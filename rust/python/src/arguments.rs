@@ -1,7 +1,9 @@
 //! Arguments that need more than PyO3's conversion: numbers with a range, and numpy types by name.
 
 use bytestride_core::windows::Token;
-use numpy::{PyArrayDescr, PyArrayDescrMethods};
+use numpy::{
+    PyArray1, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
+};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
@@ -14,6 +16,28 @@ pub(crate) fn unsigned(name: &str, value: &Bound<'_, PyAny>) -> PyResult<u64> {
         }
         PyValueError::new_err(format!("{name}: {value} is out of range, expected 0 to 2**64 - 1"))
     })
+}
+
+/// The integers that `value`, an array `[n]` or a sequence, holds. Those beyond `i64` come out as its largest: no index and
+/// no id is that large.
+pub(crate) fn integers(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
+    let array = match value.cast::<PyUntypedArray>() {
+        Ok(array) => array.as_any().clone(),
+        Err(_) => value.py().import("numpy")?.call_method1("asarray", (value,))?,
+    };
+    let untyped = array.cast::<PyUntypedArray>()?;
+    let kind: char = untyped.dtype().getattr("kind")?.extract()?;
+    if untyped.ndim() != 1 || !(matches!(kind, 'i' | 'u') || untyped.is_empty()) {
+        let dtype = untyped.dtype();
+        let message = format!("{name}: expected [n] integers, not {dtype} in {} dimensions", untyped.ndim());
+        return Err(PyTypeError::new_err(message));
+    }
+    if let Ok(large) = array.cast::<PyArray1<u64>>() {
+        return Ok(large.to_vec()?.into_iter().map(|id| i64::try_from(id).unwrap_or(i64::MAX)).collect());
+    }
+    // A copy in native byte order and without strides, whatever they were.
+    let array = array.call_method1("astype", ("int64", "C"))?;
+    Ok(array.cast::<PyArray1<i64>>()?.to_vec()?)
 }
 
 /// The name of the type of `value`, for messages.

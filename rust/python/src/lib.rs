@@ -1,13 +1,19 @@
 //! The bindings `bytestride._core`: arguments, the GIL, errors and arrays, and nothing else.
-#![allow(clippy::doc_markdown, reason = "the comments of what Python sees are Python's docstrings")]
+#![allow(
+    clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
+    reason = "the comments of what Python sees are Python's docstrings"
+)]
 
 mod arguments;
 mod batches;
 mod blocks;
 mod errors;
+mod ragged;
 mod view;
 mod watch;
 mod windows;
+mod words;
 
 use pyo3::prelude::*;
 
@@ -18,7 +24,11 @@ mod _core {
     #[pymodule_export]
     use crate::batches::Batches;
     #[pymodule_export]
+    use crate::ragged::Ragged;
+    #[pymodule_export]
     use crate::windows::{Windows, windows};
+    #[pymodule_export]
+    use crate::words::WordTokenizer;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,12 +1,12 @@
 //! `bytestride.windows` and the class `Windows`.
 
 use bytestride_core::windows::{Layout, Plan, Remainder, Tail};
-use numpy::{PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice};
 
-use crate::arguments::{Integer, type_name, unsigned};
+use crate::arguments::{Integer, integers, type_name, unsigned};
 use crate::batches::Batches;
 use crate::blocks::{Blocks, Tokens, with_tokens};
 use crate::errors::IntoPython;
@@ -338,7 +338,8 @@ impl Windows {
         out: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<(Py<PyUntypedArray>, Py<PyUntypedArray>)> {
-        let indices = window_indices(indices, self.layout.windows())?;
+        let window = |&index: &i64| window_at(i128::from(index), self.layout.windows());
+        let indices = integers("indices", indices)?.iter().map(window).collect::<PyResult<Vec<u64>>>()?;
         let dtype = dtype.map(Integer::new).transpose()?;
         let blocks = match out {
             Some(out) => Blocks::from_out(out, indices.len(), self.columns(), dtype)?,
@@ -438,25 +439,4 @@ fn window_at(index: i128, windows: u64) -> PyResult<u64> {
     u64::try_from(from_start).ok().filter(|&window| window < windows).ok_or_else(|| {
         PyIndexError::new_err(format!("window {index} is out of range, there are {windows} windows"))
     })
-}
-
-/// The windows that a sequence or array of integers means.
-fn window_indices(indices: &Bound<'_, PyAny>, windows: u64) -> PyResult<Vec<u64>> {
-    let array = match indices.cast::<PyUntypedArray>() {
-        Ok(array) => array.as_any().clone(),
-        Err(_) => indices.py().import("numpy")?.call_method1("asarray", (indices,))?,
-    };
-    let untyped = array.cast::<PyUntypedArray>()?;
-    let kind: char = untyped.dtype().getattr("kind")?.extract()?;
-    if untyped.ndim() != 1 || !(matches!(kind, 'i' | 'u') || untyped.is_empty()) {
-        let dtype = untyped.dtype();
-        let message = format!("indices: expected [n] integers, not {dtype} in {} dimensions", untyped.ndim());
-        return Err(PyTypeError::new_err(message));
-    }
-    if let Ok(large) = array.cast::<PyArray1<u64>>() {
-        return large.to_vec()?.into_iter().map(|index| window_at(i128::from(index), windows)).collect();
-    }
-    let array = array.call_method1("astype", ("int64",))?;
-    let typed = array.cast::<PyArray1<i64>>()?.try_readonly()?;
-    typed.as_array().iter().map(|&index| window_at(i128::from(index), windows)).collect()
 }
