@@ -4,6 +4,11 @@
     clippy::doc_link_with_quotes,
     reason = "the comments of what Python sees are Python's docstrings"
 )]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unused_self,
+    reason = "PyO3 wants arguments by value, and methods that could do without self"
+)]
 
 mod arguments;
 mod batches;

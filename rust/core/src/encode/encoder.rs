@@ -28,7 +28,7 @@ pub(super) struct Encoder {
     pub(super) vocabulary: Vocabulary,
     pub(super) whole_pretokens: WholePretokens,
     merges: MergeTable,
-    byte_ids: [u32; 256],
+    byte_ids: Box<[u32; 256]>,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
@@ -55,7 +55,7 @@ impl Encoder {
         splitter: Splitter,
         vocabulary: Vocabulary,
         merges: Vec<Merge>,
-        byte_ids: [u32; 256],
+        byte_ids: Box<[u32; 256]>,
         whole_pretokens: WholePretokens,
     ) -> Self {
         let merges = MergeTable::new(merges, &byte_ids);

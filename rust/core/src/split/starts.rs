@@ -90,11 +90,8 @@ fn digit_starts<F: Family>(digit: u64, blank: u64) -> u64 {
         further &= digit << count;
     }
     let mut group = starts;
-    while further != 0 {
+    while group != 0 {
         group = group << F::DIGITS & further;
-        if group == 0 {
-            break;
-        }
         starts |= group;
     }
     starts
