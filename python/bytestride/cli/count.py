@@ -11,6 +11,7 @@ import typer
 
 import bytestride as bs
 from bytestride.cli import options
+from bytestride.cli.inputs import readable
 from bytestride.progress import Progress
 
 
@@ -54,7 +55,8 @@ def _count(tokenizer: bs.Tokenizer, source: str, format: str, reading: options.R
     """Counts one input by way of a token store that is thrown away: every format, in bounded memory."""
     with tempfile.TemporaryDirectory(prefix="bytestride-") as folder, Progress() as progress:
         prefix = Path(folder, "counted")
-        store = tokenizer.encode_files([source], prefix, format=format, progress=progress, **reading)
+        inputs = readable([source], Path(folder))
+        store = tokenizer.encode_files(inputs, prefix, format=format, progress=progress, **reading)
         size = sum(phase.done for phase in progress.phases)
         return Count(source, len(store), len(store.tokens), size)
 

@@ -9,6 +9,7 @@ import typer
 
 import bytestride as bs
 from bytestride.cli import options
+from bytestride.cli.inputs import readable
 from bytestride.cli.output import phase_facts, print_facts, refuse_existing, store_facts, store_files
 from bytestride.progress import Progress
 
@@ -58,7 +59,7 @@ def encode(
     with tempfile.TemporaryDirectory(prefix="bytestride-") as folder:
         with Progress() as progress:
             store = loaded.encode_files(
-                corpus or ["-"],
+                readable(corpus or ["-"], Path(folder)),
                 out or Path(folder, "printed"),
                 format=format,
                 bos=bos or False,

@@ -82,10 +82,11 @@ def prepare(
             )
         # Last, so that a run that is interrupted leaves no tokenizer beside the token files of another.
         made.save(written[0])
+    vocabulary = vocabulary_fact(made, asked=vocab_size if tokenizer is None else 0)
     stride = stride or max_length
     print_facts(
         [
-            vocabulary_fact(made, asked=vocab_size if tokenizer is None else 0),
+            vocabulary,
             *store_facts(store),
             ("bytes per token", f"{bytes_per_token(made, store):.2f}"),
             window_fact(bs.windows(store, max_length, stride)),
