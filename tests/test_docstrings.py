@@ -24,22 +24,22 @@ def public_modules():
 
 def public_objects():
     """Each public module, class, function, method and property of the package, with its full name."""
-    seen = set()
     for module in public_modules():
         yield module.__name__, module
-        names = getattr(module, "__all__", None) or [
-            name for name in vars(module) if not name.startswith("_")
-        ]
-        for name in names:
+        for name in public_names(module):
             value = getattr(module, name)
-            home = getattr(value, "__module__", None) or ""
-            is_documented = inspect.isclass(value) or inspect.isroutine(value)
-            if not is_documented or id(value) in seen or home.partition(".")[0] != "bytestride":
-                continue
-            seen.add(id(value))
-            yield f"{module.__name__}.{name}", value
+            if inspect.isclass(value) or inspect.isroutine(value):
+                yield f"{module.__name__}.{name}", value
             if inspect.isclass(value):
                 yield from members(f"{module.__name__}.{name}", value)
+
+
+def public_names(module):
+    """What a module says is public, or else what it defines itself under names without an underscore."""
+    own = [
+        name for name, value in vars(module).items() if getattr(value, "__module__", None) == module.__name__
+    ]
+    return getattr(module, "__all__", None) or [name for name in own if not name.startswith("_")]
 
 
 def members(prefix, owner):

@@ -91,9 +91,10 @@ def prepare(
             ("bytes per token", f"{bytes_per_token(made, store):.2f}"),
             window_fact(bs.windows(store, max_length, stride)),
             *phase_facts([*training.phases, *encoding.phases]),
-            *((str(path), human_size(path.stat().st_size)) for path in written),
         ]
     )
+    print("\nWritten:\n")
+    print_facts((str(path), human_size(path.stat().st_size)) for path in written)
     print(f"\nTo read it:\n\n{_how_to_read(out / 'corpus', max_length, stride)}")
 
 
