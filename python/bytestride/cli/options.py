@@ -107,7 +107,10 @@ Separator = Annotated[
 TextField = Annotated[
     str, typer.Option(help="The field of JSON lines (column of a table) that holds the text.")
 ]
-Format = Annotated[str, typer.Option(help="How the inputs are read: auto goes by the file's name.")]
+Format = Annotated[
+    Literal["auto", "text", "jsonl"],
+    typer.Option(help="How the inputs are read: auto goes by the file's name."),
+]
 Suffix = Annotated[
     list[str] | None,
     typer.Option(
