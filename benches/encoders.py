@@ -6,7 +6,8 @@ import numpy as np
 
 from timing import alternate, timed
 
-GIGATOKEN_SCHEMES = {"gpt2": "gpt2", "cl100k": "gpt4", "o200k": "o200k", "qwen2": "qwen2", "llama3": "olmo3"}
+# Its names for the patterns of .tiktoken files; on that of Llama 3, with tokens no merge reaches, it panics.
+GIGATOKEN_SCHEMES = {"gpt2": "gpt2", "cl100k": "gpt4", "o200k": "o200k", "qwen2": "qwen2"}
 
 
 @dataclass
@@ -81,8 +82,14 @@ class Gigatoken:
 
 def contenders(vocabulary):
     """The libraries that load this kind of file."""
-    everyone = [Bytestride(), Gigatoken(), Tiktoken(), HuggingFace()]
-    return [one for one in everyone if not (vocabulary.is_tiktoken and one.name == "tokenizers")]
+    libraries = [Bytestride()]
+    if not vocabulary.is_tiktoken or vocabulary.pattern in GIGATOKEN_SCHEMES:
+        libraries.append(Gigatoken())
+    if vocabulary.pattern is not None:
+        libraries.append(Tiktoken())
+    if not vocabulary.is_tiktoken:
+        libraries.append(HuggingFace())
+    return libraries
 
 
 def check(corpus, vocabulary, libraries):

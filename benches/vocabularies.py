@@ -36,7 +36,7 @@ class Vocabulary:
     """A vocabulary file, the pattern it goes with, and its tokens by rank; no special tokens."""
 
     path: Path
-    pattern: str
+    pattern: str | None
     ranks: dict[bytes, int]
 
     @property
@@ -67,12 +67,14 @@ def load(path):
 
 
 def _pattern(pre_tokenizer):
+    """The one expression that splits text, by name where it has one; None where several do so in turn."""
     steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
-    for step in steps:
-        if step["type"] == "Split":
-            expression = step["pattern"]["Regex"]
-            return next((name for name, known in PATTERNS.items() if known == expression), expression)
-    return "gpt2"
+    expressions = [step["pattern"]["Regex"] for step in steps if step["type"] == "Split"]
+    if len(expressions) > 1:
+        return None
+    if not expressions:
+        return "gpt2"
+    return next((name for name, known in PATTERNS.items() if known == expressions[0]), expressions[0])
 
 
 def train(corpus, path, merges):
