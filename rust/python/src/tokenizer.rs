@@ -21,6 +21,9 @@ use crate::text::{id_numbers, text_bytes, text_objects, thread_count};
 /// Work on less text than this is done before other threads could have made use of the GIL.
 const DETACH_BYTES: usize = 4096;
 
+/// `uint32[n]` and `int64[n, 2]`.
+type IdsAndSpans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
+
 /// Byte-level BPE tokenizer: text to token ids and back.
 ///
 /// Immutable: safe from any thread, after a fork, and as a key; copies are the same object, and pickling carries the
@@ -387,7 +390,7 @@ impl Tokenizer {
         text: &Bound<'py, PyAny>,
         unit: &str,
         special: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>)> {
+    ) -> PyResult<IdsAndSpans<'py>> {
         let in_characters = match unit {
             "char" => true,
             "byte" => false,
