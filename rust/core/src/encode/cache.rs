@@ -18,7 +18,7 @@ pub(super) const LANES: usize = 4;
 const BUCKETS: usize = 1 << 17;
 
 /// Slots for long pretokens, and the most bytes of a pretoken that enters one.
-const LONG_SLOTS: usize = 1 << 12;
+const LONG_SLOTS: usize = 1 << 14;
 const LONG_BYTES: usize = 256;
 
 /// Ids of a short pretoken: four lanes, the number of those used in the upper byte of the last one. Ids have 24 bits.
@@ -50,16 +50,37 @@ impl Lanes {
 /// A pretoken's bytes and length as one number; 0 is no pretoken's.
 pub(super) type Key = u128;
 
-/// A key that no slot holds, for pretokens that have none: its length is 0.
-pub(super) const NO_KEY: Key = 1;
+/// A key that no slot holds, for what is too long to have one: its length is 0.
+pub(super) fn no_key(extent: Extent) -> Key {
+    (extent as u128) << 120 | 1
+}
+
+/// Whether the key is that of some bytes.
+#[inline(always)]
+pub(super) fn has_bytes(key: Key) -> bool {
+    (key >> 120) & 0x7F != 0
+}
+
+/// Whether the key is that of a pretoken or of a piece of one.
+pub(super) fn extent_of(key: Key) -> Extent {
+    if key >> 127 == 0 { Extent::Pretoken } else { Extent::Piece }
+}
 
 /// Where in the cache a key would be.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Place(u32);
 
+/// Whether a key's bytes are a pretoken or only a piece of one, which a vocabulary may treat differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Extent {
+    #[default]
+    Pretoken = 0,
+    Piece = 0x80,
+}
+
 /// The key of the `length` ≤ [`KEY_BYTES`] bytes at the start of `text`, which may be longer.
 #[inline(always)]
-pub(super) fn key_of(text: &[u8], length: usize) -> Key {
+pub(super) fn key_of(text: &[u8], length: usize, extent: Extent) -> Key {
     let bytes = match text.first_chunk::<16>() {
         Some(bytes) => *bytes,
         None => {
@@ -69,7 +90,7 @@ pub(super) fn key_of(text: &[u8], length: usize) -> Key {
         }
     };
     let kept = u128::MAX >> (128 - 8 * length);
-    u128::from_le_bytes(bytes) & kept | (length as u128) << 120
+    u128::from_le_bytes(bytes) & kept | ((length | extent as usize) as u128) << 120
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,7 +106,8 @@ struct Bucket([Slot; 2]);
 
 #[derive(Debug, Clone, Default)]
 struct LongSlot {
-    pretoken: Box<[u8]>,
+    piece: Box<[u8]>,
+    extent: Extent,
     ids: Box<[u32]>,
 }
 
@@ -125,9 +147,10 @@ impl Cache {
         *first = Slot { key, lanes };
     }
 
-    /// The slot that holds the ids of a long pretoken.
-    pub(super) fn find_long(&self, pretoken: &[u8]) -> Option<usize> {
-        long_slot_of(pretoken).filter(|&slot| *self.long[slot].pretoken == *pretoken)
+    /// The slot that holds the ids of a long piece.
+    pub(super) fn find_long(&self, piece: &[u8], extent: Extent) -> Option<usize> {
+        let is_it = |slot: &usize| *self.long[*slot].piece == *piece && self.long[*slot].extent == extent;
+        long_slot_of(piece).filter(is_it)
     }
 
     /// The ids in a slot that [`find_long`](Self::find_long) gave.
@@ -135,10 +158,10 @@ impl Cache {
         &self.long[slot].ids
     }
 
-    /// Keeps the ids of a long pretoken, if it is not too long.
-    pub(super) fn insert_long(&mut self, pretoken: &[u8], ids: &[u32]) {
-        if let Some(slot) = long_slot_of(pretoken) {
-            self.long[slot] = LongSlot { pretoken: pretoken.into(), ids: ids.into() };
+    /// Keeps the ids of a long piece, if it is not too long.
+    pub(super) fn insert_long(&mut self, piece: &[u8], extent: Extent, ids: &[u32]) {
+        if let Some(slot) = long_slot_of(piece) {
+            self.long[slot] = LongSlot { piece: piece.into(), extent, ids: ids.into() };
         }
     }
 }
@@ -166,6 +189,6 @@ fn prefetch(bucket: &Bucket) {
     let _ = bucket;
 }
 
-fn long_slot_of(pretoken: &[u8]) -> Option<usize> {
-    (pretoken.len() <= LONG_BYTES).then(|| xxh3_64(pretoken) as usize % LONG_SLOTS)
+fn long_slot_of(piece: &[u8]) -> Option<usize> {
+    (piece.len() <= LONG_BYTES).then(|| xxh3_64(piece) as usize % LONG_SLOTS)
 }

@@ -1,9 +1,13 @@
-//! Text → ids, for text without special tokens: split, look each pretoken up, merge where that fails.
+//! Text → ids, for text without special tokens: split, cut what is long, look each piece up, merge where that fails.
 
+use std::ops::Range;
 use std::sync::{Mutex, TryLockError};
 
 use super::bpe::Merger;
-use super::cache::{Cache, KEY_BYTES, Key, LANES, Lanes, NO_KEY, Place, key_of};
+use super::cache::{
+    Cache, Extent, KEY_BYTES, Key, LANES, Lanes, Place, extent_of, has_bytes, key_of, no_key,
+};
+use super::cuts::Cuts;
 use super::merges::{Merge, MergeTable};
 use super::vocabulary::Vocabulary;
 use crate::split::Splitter;
@@ -11,6 +15,9 @@ use crate::{Error, Result};
 
 /// How many workspaces wait for the next call; more than this many threads at once make some anew.
 const KEPT_WORKSPACES: usize = 16;
+
+/// How many pieces of long pretokens may be ahead.
+const MOST_AHEAD: usize = 512;
 
 /// What happens to a pretoken that is a token as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +35,7 @@ pub(super) struct Encoder {
     pub(super) vocabulary: Vocabulary,
     pub(super) whole_pretokens: WholePretokens,
     merges: MergeTable,
+    cuts: Cuts,
     byte_ids: Box<[u32; 256]>,
     workspaces: Mutex<Vec<Workspace>>,
 }
@@ -44,10 +52,21 @@ struct Workspace {
 struct BlockSpace {
     cache: Cache,
     merger: Merger,
-    /// Of each pretoken.
-    keys: Vec<(Key, Place)>,
-    /// Of all pretokens so far.
+    /// What is to be encoded next; its slots are on their way from the cache into near memory.
+    ahead: Vec<Ahead>,
+    /// Where in the text that begins.
+    begun: usize,
+    /// The ids of what was ahead.
     ids: Vec<u32>,
+}
+
+/// A pretoken, or a piece of a long one, whose slot in the cache has been fetched.
+#[derive(Debug, Clone, Copy)]
+struct Ahead {
+    key: Key,
+    place: Place,
+    /// Where it ends in the text; it begins where the one before it ends.
+    end: usize,
 }
 
 impl Encoder {
@@ -59,7 +78,8 @@ impl Encoder {
         whole_pretokens: WholePretokens,
     ) -> Self {
         let merges = MergeTable::new(merges, &byte_ids);
-        Self { splitter, vocabulary, whole_pretokens, merges, byte_ids, workspaces: Mutex::default() }
+        let cuts = Cuts::new(vocabulary.iter().map(|(_, token)| token));
+        Self { splitter, vocabulary, whole_pretokens, merges, cuts, byte_ids, workspaces: Mutex::default() }
     }
 
     pub(super) fn merges(&self) -> &[Merge] {
@@ -83,6 +103,8 @@ impl Encoder {
     ) -> Result<bool> {
         let mut outcome = Ok(true);
         self.splitter.for_each_block(text, &mut workspace.ends, |text, ends| {
+            workspace.block.ahead.clear();
+            workspace.block.begun = 0;
             outcome = self.encode_block(&mut workspace.block, text, ends, emit);
             matches!(outcome, Ok(true))
         })?;
@@ -93,83 +115,123 @@ impl Encoder {
     #[inline]
     fn encode_block(
         &self,
-        workspace: &mut BlockSpace,
+        space: &mut BlockSpace,
         text: &[u8],
         ends: &[usize],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> Result<bool> {
-        let BlockSpace { cache, merger, keys, ids } = workspace;
-        look_ahead(cache, keys, text, ends);
-        // Four lanes are stored for every pretoken, whatever it has, and the next ones begin where its ids end.
-        ids.resize((ends.len() + 1) * LANES, 0);
-        let mut filled = 0;
         let mut start = 0;
-        for (&end, &(key, place)) in ends.iter().zip(&*keys) {
+        for &end in ends {
+            let length = end - start;
+            if length <= KEY_BYTES {
+                let key = key_of(&text[start..], length, Extent::Pretoken);
+                space.ahead.push(Ahead { key, place: space.cache.fetch(key), end });
+            } else if !self.look_into(space, text, start..end, emit)? {
+                return Ok(false);
+            }
+            start = end;
+        }
+        self.encode_ahead(space, text, emit)
+    }
+
+    /// Appends the pieces of a long pretoken to what lies ahead, and encodes that where it becomes too much.
+    fn look_into(
+        &self,
+        space: &mut BlockSpace,
+        text: &[u8],
+        range: Range<usize>,
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> Result<bool> {
+        let pretoken = &text[range.clone()];
+        // Without a split, a pretoken may be anything.
+        let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
+        let mut start = 0;
+        while start < pretoken.len() {
+            let end = if is_text { self.cuts.piece_end(pretoken, start) } else { pretoken.len() };
+            let length = end - start;
+            let extent = if length == pretoken.len() { Extent::Pretoken } else { Extent::Piece };
+            let key =
+                if length <= KEY_BYTES { key_of(&pretoken[start..], length, extent) } else { no_key(extent) };
+            space.ahead.push(Ahead { key, place: space.cache.fetch(key), end: range.start + end });
+            start = end;
+            if space.ahead.len() >= MOST_AHEAD && !self.encode_ahead(space, text, emit)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Encodes what lies ahead, and leaves nothing there.
+    #[inline]
+    fn encode_ahead(
+        &self,
+        space: &mut BlockSpace,
+        text: &[u8],
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> Result<bool> {
+        let BlockSpace { cache, merger, ahead, begun, ids } = space;
+        // Four lanes are stored for every piece, whatever it has, and the next ones begin where its ids end.
+        ids.resize((ahead.len() + 1) * LANES, 0);
+        let mut filled = 0;
+        let mut start = *begun;
+        for &Ahead { key, place, end } in &*ahead {
             let mut known = cache.find(key, place);
-            if known.is_none() && key != NO_KEY {
+            if known.is_none() && has_bytes(key) {
                 known = self.encode_short(cache, merger, key, &text[start..end]);
             }
             if let Some(lanes) = known {
                 ids[filled..filled + LANES].copy_from_slice(&lanes.ids());
                 filled += lanes.len();
             } else {
-                if !emit(&ids[..filled]) || !emit(self.encode_long(cache, merger, &text[start..end])?) {
+                let long = self.encode_long(cache, merger, key, &text[start..end])?;
+                if !emit(&ids[..filled]) || !emit(long) {
                     return Ok(false);
                 }
                 filled = 0;
             }
             start = end;
         }
+        *begun = start;
+        ahead.clear();
         Ok(emit(&ids[..filled]))
     }
 
-    /// The ids of a pretoken that the cache does not know yet, if they are few.
+    /// The ids of a piece that the cache does not know yet, if they are few.
     #[cold]
-    fn encode_short(
-        &self,
-        cache: &mut Cache,
-        merger: &mut Merger,
-        key: Key,
-        pretoken: &[u8],
-    ) -> Option<Lanes> {
-        let lanes = Lanes::new(self.merge(merger, pretoken))?;
+    fn encode_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, piece: &[u8]) -> Option<Lanes> {
+        let lanes = Lanes::new(self.merge(merger, key, piece))?;
         cache.insert(key, lanes);
         Some(lanes)
     }
 
-    /// The ids of a pretoken that is long, or has many.
+    /// The ids of a piece that is long, or has many.
     #[cold]
     fn encode_long<'w>(
         &self,
         cache: &'w mut Cache,
         merger: &'w mut Merger,
-        pretoken: &[u8],
+        key: Key,
+        piece: &[u8],
     ) -> Result<&'w [u32]> {
-        if let Some(slot) = cache.find_long(pretoken) {
+        let extent = extent_of(key);
+        if let Some(slot) = cache.find_long(piece, extent) {
             return Ok(cache.long_ids(slot));
         }
-        if u32::try_from(pretoken.len()).is_err() {
-            let message = format!("a pretoken of {} bytes, and 4 GiB is the most", pretoken.len());
+        if u32::try_from(piece.len()).is_err() {
+            let message = format!("{} bytes that nothing cuts, and 4 GiB is the most", piece.len());
             return Err(Error::argument("text", message));
         }
-        let ids = self.merge(merger, pretoken);
-        cache.insert_long(pretoken, ids);
+        let ids = self.merge(merger, key, piece);
+        cache.insert_long(piece, extent, ids);
         Ok(ids)
     }
 
-    /// The ids of a pretoken, worked out.
-    fn merge<'m>(&self, merger: &'m mut Merger, pretoken: &[u8]) -> &'m [u32] {
-        match self.whole_token(pretoken) {
+    /// The ids of a pretoken or a piece of one, worked out.
+    fn merge<'m>(&self, merger: &'m mut Merger, key: Key, piece: &[u8]) -> &'m [u32] {
+        let takes_whole = self.whole_pretokens == WholePretokens::Take && extent_of(key) == Extent::Pretoken;
+        match takes_whole.then(|| self.vocabulary.id_of(piece)).flatten() {
             Some(id) => merger.take(id),
-            None => merger.merge(pretoken, &self.byte_ids, &self.merges),
-        }
-    }
-
-    /// The token that the whole pretoken is, where such a token counts.
-    fn whole_token(&self, pretoken: &[u8]) -> Option<u32> {
-        match self.whole_pretokens {
-            WholePretokens::Take => self.vocabulary.id_of(pretoken),
-            WholePretokens::Merge => None,
+            None => merger.merge(piece, &self.byte_ids, &self.merges),
         }
     }
 
@@ -181,7 +243,7 @@ impl Encoder {
         };
         kept.unwrap_or_else(|| {
             let (cache, merger) = (Cache::new(), Merger::default());
-            let block = BlockSpace { cache, merger, keys: Vec::new(), ids: Vec::new() };
+            let block = BlockSpace { cache, merger, ahead: Vec::new(), begun: 0, ids: Vec::new() };
             Workspace { ends: Vec::new(), block }
         })
     }
@@ -193,18 +255,4 @@ impl Encoder {
             kept.push(workspace);
         }
     }
-}
-
-/// The keys of the pretokens of `text` that end at `ends`, and their places in the cache, which are on their way into
-/// near memory when this returns.
-#[inline(always)]
-fn look_ahead(cache: &Cache, keys: &mut Vec<(Key, Place)>, text: &[u8], ends: &[usize]) {
-    keys.clear();
-    let mut start = 0;
-    keys.extend(ends.iter().map(|&end| {
-        let length = end - start;
-        let key = if length <= KEY_BYTES { key_of(&text[start..], length) } else { NO_KEY };
-        start = end;
-        (key, cache.fetch(key))
-    }));
 }

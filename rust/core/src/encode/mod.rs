@@ -7,6 +7,7 @@ mod batch;
 mod bpe;
 mod bytes;
 mod cache;
+mod cuts;
 mod decode;
 mod encoder;
 pub mod files;

@@ -99,6 +99,32 @@ proptest! {
     }
 
     #[test]
+    fn long_words_of_any_script_are_cut_only_where_nothing_merges(
+        letters in prop::collection::vec(prop::sample::select("abc中国人éèсл".chars().collect::<Vec<_>>()), 0..120),
+        picks in prop::collection::vec((0_usize..400, 0_usize..400), 0..80),
+    ) {
+        let mut merges: Vec<Merge> = Vec::new();
+        let mut ids: Vec<u32> = "abc中国人éèсл".bytes().map(|byte| u32::from(ID_OF_BYTE[byte as usize])).collect();
+        for (left, right) in picks {
+            let (left, right) = (ids[left % ids.len()], ids[right % ids.len()]);
+            if merges.iter().all(|merge| (merge.left, merge.right) != (left, right)) {
+                merges.push(Merge { left, right, id: 256 + merges.len() as u32 });
+                ids.push(255 + merges.len() as u32);
+            }
+        }
+        let spelled = |merges: &[Merge]| Tokenizer::from_merges(Pattern::Whole, merges, &[]);
+        while spelled(&merges).is_err() {
+            merges.pop();
+        }
+        let text: String = letters.into_iter().collect();
+        for whole in [WholePretokens::Take, WholePretokens::Merge] {
+            let tokenizer = tokenizer(Some("o200k"), &merges, whole);
+            let ids = tokenizer.encode(text.as_bytes(), &options(), 1).expect("encodes");
+            prop_assert_eq!(ids, naive_encode(&tokenizer, text.as_bytes()));
+        }
+    }
+
+    #[test]
     fn max_tokens_cuts_what_would_come(tokenizer in any_tokenizer(), text in "[abcd ]{0,80}", most in 0_usize..40) {
         let whole = EncodeOptions { bos: Some(1), eos: Some(2), ..options() };
         let cut = EncodeOptions { max_tokens: Some(most), ..whole.clone() };
