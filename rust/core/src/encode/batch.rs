@@ -42,6 +42,9 @@ impl Tokenizer {
         if options.max_tokens.is_some() {
             return self.encode_each(texts, options, threads);
         }
+        if threads == 1 {
+            return self.encode_serially(texts, options);
+        }
         let parts = self.parts(texts, options)?;
         let jobs = jobs(&parts, threads);
         let results = map_in_order(threads, jobs.len(), |job| {
@@ -97,6 +100,19 @@ impl Tokenizer {
             }
         }
         Ok(counts)
+    }
+
+    /// The ids of each of `texts`, written once to where they stay.
+    fn encode_serially(&self, texts: &[&[u8]], options: &EncodeOptions) -> Result<Ragged> {
+        let bytes = texts.iter().map(|text| text.len()).sum();
+        let mut ids = Vec::with_capacity(expected_ids(bytes, options));
+        let mut offsets = Vec::with_capacity(texts.len() + 1);
+        offsets.push(0);
+        for text in texts {
+            self.for_each_ids(text, options, |more| ids.extend_from_slice(more))?;
+            offsets.push(ids.len() as i64);
+        }
+        Ok(Ragged { ids, offsets })
     }
 
     /// Texts that end early have nothing to share: each is encoded whole by one thread.

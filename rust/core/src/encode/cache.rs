@@ -26,12 +26,16 @@ const LONG_BYTES: usize = 256;
 pub(super) struct Lanes([u32; LANES]);
 
 impl Lanes {
-    /// `None` if there are too many ids for the lanes.
-    pub(super) fn new(ids: &[u32]) -> Option<Self> {
+    /// What stands for more ids than there are lanes: the long pieces' table may have them.
+    pub(super) const MANY: Self = Self([0, 0, 0, 0xFF << 24]);
+
+    /// The ids, or [`MANY`](Self::MANY).
+    pub(super) fn new(ids: &[u32]) -> Self {
         let mut lanes = [0; LANES];
-        lanes.get_mut(..ids.len())?.copy_from_slice(ids);
+        let Some(used) = lanes.get_mut(..ids.len()) else { return Self::MANY };
+        used.copy_from_slice(ids);
         lanes[LANES - 1] |= (ids.len() as u32) << 24;
-        Some(Self(lanes))
+        Self(lanes)
     }
 
     /// All four lanes, of which the first [`len`](Self::len) are ids.

@@ -175,19 +175,20 @@ impl Encoder {
         let mut filled = 0;
         let mut start = *begun;
         for &Ahead { key, place, end } in &*ahead {
-            let mut known = cache.find(key, place);
-            if known.is_none() && has_bytes(key) {
-                known = self.encode_short(cache, merger, key, &text[start..end]);
-            }
-            if let Some(lanes) = known {
-                ids[filled..filled + LANES].copy_from_slice(&lanes.ids());
-                filled += lanes.len();
-            } else {
-                let long = self.encode_long(cache, merger, key, &text[start..end])?;
-                if !emit(&ids[..filled]) || !emit(long) {
+            let lanes = match cache.find(key, place) {
+                Some(lanes) => lanes,
+                None if has_bytes(key) => self.encode_short(cache, merger, key, &text[start..end]),
+                None => Lanes::MANY,
+            };
+            if lanes == Lanes::MANY {
+                let many = self.encode_long(cache, merger, key, &text[start..end])?;
+                if !emit(&ids[..filled]) || !emit(many) {
                     return Ok(false);
                 }
                 filled = 0;
+            } else {
+                ids[filled..filled + LANES].copy_from_slice(&lanes.ids());
+                filled += lanes.len();
             }
             start = end;
         }
@@ -198,10 +199,10 @@ impl Encoder {
 
     /// The ids of a piece that the cache does not know yet, if they are few.
     #[cold]
-    fn encode_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, piece: &[u8]) -> Option<Lanes> {
-        let lanes = Lanes::new(self.merge(merger, key, piece))?;
+    fn encode_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, piece: &[u8]) -> Lanes {
+        let lanes = Lanes::new(self.merge(merger, key, piece));
         cache.insert(key, lanes);
-        Some(lanes)
+        lanes
     }
 
     /// The ids of a piece that is long, or has many.
