@@ -65,9 +65,9 @@ def encode(text, folder, chosen):
     paths = chosen.vocab or [vocabularies.train(text, folder / "trained.json", chosen.merges)]
     lines = []
     for vocabulary in map(vocabularies.load, paths):
-        tokens, passes = encoders.run(text, vocabulary, chosen.rounds)
+        tokens, notes, passes = encoders.run(text, vocabulary, chosen.rounds)
         title = f"Encode {text.name} ({text.megabytes:.1f} MB, {tokens:,} tokens) with {vocabulary.name}"
-        lines += report.table(title, passes, text.megabytes, "MB")
+        lines += report.table(title, passes, text.megabytes, "MB", notes)
     return lines
 
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from timing import alternate, timed
 
-# Its names for the patterns of .tiktoken files; on that of Llama 3, with tokens no merge reaches, it panics.
-GIGATOKEN_SCHEMES = {"gpt2": "gpt2", "cl100k": "gpt4", "o200k": "o200k", "qwen2": "qwen2"}
+# Its names for the patterns of .tiktoken files.
+GIGATOKEN_SCHEMES = {"gpt2": "gpt2", "cl100k": "gpt4", "o200k": "o200k", "qwen2": "qwen2", "llama3": "olmo3"}
 
 
 @dataclass
@@ -34,6 +34,8 @@ class Tiktoken:
 
         from vocabularies import PATTERNS
 
+        if vocabulary.pattern is None:
+            raise ValueError("several expressions split the text in turn")
         expression = PATTERNS.get(vocabulary.pattern, vocabulary.pattern)
         encoding = tiktoken.Encoding(
             vocabulary.name, pat_str=expression, mergeable_ranks=vocabulary.ranks, special_tokens={}
@@ -51,6 +53,8 @@ class HuggingFace:
     def load(self, vocabulary):
         from tokenizers import Tokenizer
 
+        if vocabulary.is_tiktoken:
+            raise ValueError("it reads tokenizer.json only")
         tokenizer = Tokenizer.from_file(str(vocabulary.path))
         return lambda corpus: tokenizer.encode_batch_fast(corpus.texts, add_special_tokens=False)
 
@@ -81,15 +85,19 @@ class Gigatoken:
 
 
 def contenders(vocabulary):
-    """The libraries that load this kind of file."""
-    libraries = [Bytestride()]
-    if not vocabulary.is_tiktoken or vocabulary.pattern in GIGATOKEN_SCHEMES:
-        libraries.append(Gigatoken())
-    if vocabulary.pattern is not None:
-        libraries.append(Tiktoken())
-    if not vocabulary.is_tiktoken:
-        libraries.append(HuggingFace())
-    return libraries
+    """The libraries that load this file, ours first, and a note on each that does not."""
+    libraries, notes = [Bytestride()], []
+    for library in (Gigatoken(), Tiktoken(), HuggingFace()):
+        try:
+            library.load(vocabulary)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001 (a panic in Rust is no Exception)
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            notes.append(f"{library.name} does not load {vocabulary.name}: {reason}")
+        else:
+            libraries.append(library)
+    return libraries, notes
 
 
 def check(corpus, vocabulary, libraries):
@@ -108,8 +116,8 @@ def check(corpus, vocabulary, libraries):
 
 
 def run(corpus, vocabulary, rounds):
-    """Times of the first pass of a fresh tokenizer, and of the pass after it."""
-    libraries = contenders(vocabulary)
+    """The number of tokens, notes, and times of a fresh tokenizer's first pass and of the pass after it."""
+    libraries, notes = contenders(vocabulary)
     tokens = check(corpus, vocabulary, libraries)
 
     def measure(library):
@@ -118,4 +126,4 @@ def run(corpus, vocabulary, rounds):
         later, _ = timed(lambda: encode(corpus))
         return {"first pass": first, "later passes": later}
 
-    return tokens, alternate(libraries, rounds, measure)
+    return tokens, notes, alternate(libraries, rounds, measure)

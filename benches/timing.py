@@ -2,6 +2,7 @@
 
 import gc
 import os
+import random
 import statistics
 import time
 from collections.abc import Callable
@@ -58,8 +59,8 @@ def alternate(contenders, rounds, measure):
     """
     passes = {}
     for number in range(rounds):
-        start = number % len(contenders)
-        for contender in contenders[start:] + contenders[:start]:
+        # Shuffled, not rotated: who always follows the same contender inherits the state it leaves memory in.
+        for contender in random.Random(number).sample(contenders, len(contenders)):
             for name, seconds in measure(contender).items():
                 times = passes.setdefault(name, {}).setdefault(contender.name, Times(contender.name))
                 times.seconds.append(seconds)
