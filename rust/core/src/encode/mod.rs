@@ -1,5 +1,7 @@
 //! Text → token ids, and back.
 
+pub mod bytes;
+
 mod ragged;
 mod tokenizer;
 
