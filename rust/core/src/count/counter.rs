@@ -29,13 +29,18 @@ impl Counter {
         Self { splitter, tables }
     }
 
-    /// Counts the pretokens of each text.
-    pub fn count(&mut self, texts: &[&[u8]]) -> Result<()> {
-        self.count_meanwhile(texts, || ())
+    /// Counts the pretokens of each text. After an error some of them are counted and some not.
+    pub fn count(&mut self, texts: &[&[u8]], monitor: &Monitor) -> Result<()> {
+        self.count_meanwhile(texts, monitor, || ())
     }
 
     /// Counts the pretokens of each text, while one of the threads does something else first.
-    fn count_meanwhile<T: Send>(&mut self, texts: &[&[u8]], other: impl FnOnce() -> T + Send) -> Result<T> {
+    fn count_meanwhile<T: Send>(
+        &mut self,
+        texts: &[&[u8]],
+        monitor: &Monitor,
+        other: impl FnOnce() -> T + Send,
+    ) -> Result<T> {
         let parts: Vec<&[u8]> = texts.iter().flat_map(|text| self.parts(text)).collect();
         let next = AtomicUsize::new(0);
         let other = Mutex::new(Some(other));
@@ -43,8 +48,13 @@ impl Counter {
             let other = other.lock().unwrap_or_else(PoisonError::into_inner).take();
             let done = other.map(|other| other());
             let mut table = self.tables[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ends = Vec::new();
             while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
-                self.splitter.for_each(part, |word| table.add(word, part))?;
+                monitor.check()?;
+                self.splitter.for_each_block(part, &mut ends, |block, ends| {
+                    table.add_all(block, ends);
+                    true
+                })?;
             }
             Ok(done)
         });
@@ -115,7 +125,7 @@ pub fn count_batches(
     while let Some(batch) = current {
         monitor.check()?;
         let texts: Vec<&[u8]> = batch.iter().map(|(text, _)| text).collect();
-        current = counter.count_meanwhile(&texts, || batches.next())?.transpose()?;
+        current = counter.count_meanwhile(&texts, monitor, || batches.next())?.transpose()?;
         monitor.advance(batch.input_bytes);
     }
     counter.finish()
@@ -137,7 +147,7 @@ mod tests {
 
     fn count(texts: &[&[u8]], threads: usize) -> WordCounts {
         let mut counter = Counter::new(splitter("gpt2"), threads);
-        counter.count(texts).expect("no runaway");
+        counter.count(texts, &Monitor::default()).expect("no runaway");
         counter.finish().expect("small counts")
     }
 

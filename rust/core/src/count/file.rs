@@ -12,7 +12,7 @@
 //! | 8 each | where each word ends in the words' bytes |
 //! | 8 each | count of each word |
 //! | … | the words' bytes, words ascending |
-//! | 4 | CRC-32 (IEEE) of everything before |
+//! | 8 | XXH3 (64 bits) of everything before |
 //!
 //! Equal counts make equal files, whatever order, threads or machines they come from.
 
@@ -20,12 +20,15 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+
 use crate::count::WordCounts;
 use crate::split::Pattern;
 use crate::{Error, Result, error::Place};
 
 const MAGIC: &[u8; 8] = b"BYTCOUNT";
 const VERSION: u32 = 1;
+const CHECKSUM: usize = size_of::<u64>();
 const NO_PATTERN: u32 = u32::MAX;
 
 impl WordCounts {
@@ -67,7 +70,7 @@ impl WordCounts {
     }
 
     fn write_to(&self, file: impl Write) -> io::Result<()> {
-        let mut file = Checked { file, checksum: crc32fast::Hasher::new() };
+        let mut file = Checked { file, checksum: Xxh3::new() };
         file.write_all(MAGIC)?;
         file.write_all(&VERSION.to_le_bytes())?;
         let pattern = self.pattern().text();
@@ -86,7 +89,7 @@ impl WordCounts {
         for (word, _) in self.iter() {
             file.write_all(word)?;
         }
-        let checksum = file.checksum.finalize();
+        let checksum = file.checksum.digest();
         file.file.write_all(&checksum.to_le_bytes())
     }
 }
@@ -94,7 +97,7 @@ impl WordCounts {
 /// A file that sums up what is written to it.
 struct Checked<W> {
     file: W,
-    checksum: crc32fast::Hasher,
+    checksum: Xxh3,
 }
 
 impl<W: Write> Checked<W> {
@@ -117,8 +120,8 @@ fn parse(bytes: &[u8]) -> std::result::Result<WordCounts, Wrong> {
     if version != VERSION {
         return Err((Place::Byte(8), format!("has version {version} of the format, expected {VERSION}")));
     }
-    let body = bytes.len() - 4;
-    let (sum, expected) = (crc32fast::hash(&bytes[..body]).to_le_bytes(), &bytes[body..]);
+    let body = bytes.len().saturating_sub(CHECKSUM);
+    let (sum, expected) = (xxh3_64(&bytes[..body]).to_le_bytes(), &bytes[body..]);
     if sum != *expected {
         return Err((Place::Whole, "does not match its checksum: it was cut off or changed".to_owned()));
     }
@@ -207,10 +210,10 @@ mod tests {
         WordCounts::from_bytes(bytes, "x.counts").expect_err("a malformed file").to_string()
     }
 
-    /// `bytes` with the last 4 made their checksum again.
+    /// `bytes` with the last ones made their checksum again.
     fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
-        let body = bytes.len() - 4;
-        let sum = crc32fast::hash(&bytes[..body]).to_le_bytes();
+        let body = bytes.len().saturating_sub(CHECKSUM);
+        let sum = xxh3_64(&bytes[..body]).to_le_bytes();
         bytes[body..].copy_from_slice(&sum);
         bytes
     }
@@ -254,13 +257,14 @@ mod tests {
     #[test]
     fn wrong_contents_under_a_right_checksum_are_noticed() {
         let good = counts().to_bytes();
-        let columns = good.len() - 4 - counts().bytes() - 6 * 8;
+        let columns = good.len() - CHECKSUM - counts().bytes() - 6 * 8;
         let with = |at: usize, bytes: &[u8]| {
             let mut bad = good.clone();
             bad[at..at + bytes.len()].copy_from_slice(bytes);
             message(&sealed(bad))
         };
         assert!(message(b"BYTCOUNT").contains("byte 8: 4 bytes expected"));
+        assert!(message(b"BYTCOUNT\x01\0\0\0").contains("checksum"));
         assert!(message(b"something else").contains("no file of word counts"));
         assert!(with(8, &[9]).contains("version 9"));
         assert!(with(16, b"\xff").contains("not UTF-8"));

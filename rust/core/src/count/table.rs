@@ -5,6 +5,8 @@
 //! comparing nor copying touches other memory. Longer words keep their bytes in one arena.
 //! Both tables are open-addressed with linear probing, at most half full.
 
+use xxhash_rust::xxh3::xxh3_64;
+
 use crate::Result;
 use crate::count::WordCounts;
 use crate::split::Pattern;
@@ -35,19 +37,16 @@ impl Table {
         Self { short: ShortWords::new(FIRST_SLOTS), long: LongWords::new() }
     }
 
-    /// Counts `word`, which stands in `text`.
-    pub(super) fn add(&mut self, word: &[u8], text: &[u8]) {
-        // Loading 16 bytes at once, beyond the word's end, is several times faster than copying just the word.
-        let start = word.as_ptr().addr().wrapping_sub(text.as_ptr().addr());
-        if word.len() > SHORT {
-            self.long.add(word);
-        } else if let Some(window) = text.get(start..).and_then(|rest| rest.first_chunk::<16>()) {
-            let bytes = u128::from_be_bytes(*window);
-            self.short.add(short_key(bytes, word.len()));
-        } else {
-            let mut window = [0; 16];
-            window[..word.len()].copy_from_slice(word);
-            self.short.add(short_key(u128::from_be_bytes(window), word.len()));
+    /// Counts the words of `text` that end at `ends`, one after another.
+    pub(super) fn add_all(&mut self, text: &[u8], ends: &[usize]) {
+        let mut start = 0;
+        for &end in ends {
+            if end - start > SHORT {
+                self.long.add(&text[start..end]);
+            } else {
+                self.short.add(short_key(window(text, start), end - start));
+            }
+            start = end;
         }
     }
 
@@ -68,6 +67,20 @@ impl Table {
             counts.push(word, count)?;
         }
         long.try_for_each(|(word, count)| counts.push(word, count)).map(|()| counts)
+    }
+}
+
+/// The 16 bytes from `start` on, with zeros where the text has ended.
+fn window(text: &[u8], start: usize) -> u128 {
+    let rest = &text[start..];
+    match rest.first_chunk::<16>() {
+        // Loading beyond the word's end is several times faster than copying just the word.
+        Some(window) => u128::from_be_bytes(*window),
+        None => {
+            let mut window = [0; 16];
+            window[..rest.len()].copy_from_slice(rest);
+            u128::from_be_bytes(window)
+        }
     }
 }
 
@@ -154,7 +167,7 @@ impl LongWords {
     }
 
     fn add(&mut self, word: &[u8]) {
-        let hash = hash(word);
+        let hash = xxh3_64(word);
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
         while self.slots[slot].1 != 0 {
@@ -192,20 +205,4 @@ impl LongWords {
         words.sort_unstable();
         words
     }
-}
-
-/// A hash of a word of at least 16 bytes: pairs of 8 bytes, the last pair overlapping.
-fn hash(word: &[u8]) -> u64 {
-    let pair = |chunk: &[u8; 16]| {
-        let bytes = u128::from_le_bytes(*chunk);
-        (bytes as u64, (bytes >> 64) as u64)
-    };
-    let (chunks, _) = word.as_chunks::<16>();
-    let last = word.last_chunk::<16>().expect("words of 15 bytes and less are short");
-    let mut state = word.len() as u64;
-    for chunk in chunks.iter().chain([last]) {
-        let (low, high) = pair(chunk);
-        state = mix(low ^ FACTORS[0] ^ state, high ^ FACTORS[1]).rotate_left(5) ^ state;
-    }
-    state
 }

@@ -1,47 +1,68 @@
-//! The ids of the 256 single bytes, in GPT-2's order.
+//! The order of the 256 bytes in a byte-level vocabulary: GPT-2's.
 //!
-//! GPT-2 writes every byte as a printable character: bytes that are printable in Latin-1 as themselves, the others as
-//! U+0100 and up. Sorted by those characters the printable bytes come first, `!` is 0 and the space is 220. Every
-//! byte-level tokenizer of that descent has this order, and ties between merges are decided by it.
+//! GPT-2 writes each byte as a printable character. The 188 bytes that are printable in Latin-1 stand for themselves
+//! and come first, in ascending order; the others follow, as the characters from U+0100 on.
+//! (openai/gpt-2, `encoder.py`, `bytes_to_unicode`.)
 
-/// The byte that each of the first 256 ids stands for.
-pub const BYTE_OF_ID: [u8; 256] = byte_of_id();
+/// The byte that the ids 0 to 255 of a freshly trained vocabulary stand for.
+pub const BYTE_OF_ID: [u8; 256] = {
+    let mut order = [0; 256];
+    let mut id = 0;
+    let mut printable = 2;
+    while printable > 0 {
+        printable -= 1;
+        let mut byte = 0;
+        while byte < 256 {
+            if is_printable(byte as u8) == (printable == 1) {
+                order[id] = byte as u8;
+                id += 1;
+            }
+            byte += 1;
+        }
+    }
+    order
+};
 
-/// The id of each byte: the inverse of [`BYTE_OF_ID`].
-pub const ID_OF_BYTE: [u8; 256] = inverse(&BYTE_OF_ID);
+/// The inverse of [`BYTE_OF_ID`].
+pub const ID_OF_BYTE: [u8; 256] = {
+    let mut ids = [0; 256];
+    let mut id = 0;
+    while id < 256 {
+        ids[BYTE_OF_ID[id] as usize] = id as u8;
+        id += 1;
+    }
+    ids
+};
 
+/// Whether GPT-2 writes the byte as the Latin-1 character of the same number.
 const fn is_printable(byte: u8) -> bool {
     matches!(byte, 0x21..=0x7E | 0xA1..=0xAC | 0xAE..=0xFF)
 }
 
-const fn byte_of_id() -> [u8; 256] {
-    let mut order = [0; 256];
-    let mut printable = 0;
-    let mut other = 0;
-    while printable + other < 256 {
-        let byte = (printable + other) as u8;
-        if is_printable(byte) {
-            order[printable] = byte;
-            printable += 1;
-        } else {
-            order[PRINTABLE + other] = byte;
-            other += 1;
-        }
-    }
-    order
+/// The character that stands for `byte` in the files of byte-level tokenizers.
+pub(super) fn char_of_byte(byte: u8) -> char {
+    let code =
+        if is_printable(byte) { u32::from(byte) } else { 0x100 + u32::from(ID_OF_BYTE[byte as usize]) - 188 };
+    char::from_u32(code).expect("U+0021 to U+0143 are characters")
 }
 
-/// How many bytes are printable.
-const PRINTABLE: usize = (0x7E - 0x21 + 1) + (0xAC - 0xA1 + 1) + (0xFF - 0xAE + 1);
-
-const fn inverse(order: &[u8; 256]) -> [u8; 256] {
-    let mut inverse = [0; 256];
-    let mut id = 0;
-    while id < 256 {
-        inverse[order[id] as usize] = id as u8;
-        id += 1;
+/// The byte that `character` stands for, if it is one of the 256.
+pub(super) fn byte_of_char(character: char) -> Option<u8> {
+    match u32::from(character) {
+        code @ 0..=0xFF => is_printable(code as u8).then_some(code as u8),
+        code @ 0x100..=0x143 => Some(BYTE_OF_ID[(code - 0x100) as usize + 188]),
+        _ => None,
     }
-    inverse
+}
+
+/// Text in which each character stands for a byte, from bytes.
+pub(super) fn text_of_bytes(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char_of_byte(byte)).collect()
+}
+
+/// Bytes from text in which each character stands for one; `Err` holds the first character that does not.
+pub(super) fn bytes_of_text(text: &str) -> Result<Vec<u8>, char> {
+    text.chars().map(|character| byte_of_char(character).ok_or(character)).collect()
 }
 
 #[cfg(test)]
@@ -49,17 +70,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_follow_the_characters_that_gpt2_writes_for_bytes() {
-        assert_eq!(BYTE_OF_ID[..3], *b"!\"#");
-        assert_eq!(ID_OF_BYTE[b' ' as usize], 220);
-        assert_eq!([BYTE_OF_ID[94], BYTE_OF_ID[105], BYTE_OF_ID[106]], [0xA1, 0xAC, 0xAE]);
-        assert_eq!([BYTE_OF_ID[187], BYTE_OF_ID[188], BYTE_OF_ID[255]], [0xFF, 0x00, 0xAD]);
-    }
-
-    #[test]
-    fn every_byte_has_one_id() {
+    fn every_byte_has_its_id_and_its_character() {
         for byte in 0..=255 {
-            assert_eq!(BYTE_OF_ID[usize::from(ID_OF_BYTE[usize::from(byte)])], byte);
+            assert_eq!(BYTE_OF_ID[ID_OF_BYTE[byte as usize] as usize], byte);
+            assert_eq!(byte_of_char(char_of_byte(byte)), Some(byte));
         }
+        assert_eq!((BYTE_OF_ID[0], BYTE_OF_ID[188], ID_OF_BYTE[b' ' as usize]), (b'!', 0, 220));
+        assert_eq!(text_of_bytes(b" caf\xc3\xa9\n"), "\u{120}caf\u{c3}\u{a9}\u{10a}");
+        assert_eq!(byte_of_char('\u{144}'), None);
     }
 }

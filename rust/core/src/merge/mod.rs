@@ -24,6 +24,8 @@ mod neighbours;
 mod queue;
 mod symbols;
 
+pub use crate::encode::Merge;
+
 use crate::count::WordCounts;
 use crate::{Monitor, Phase, Result};
 use learner::Learner;
@@ -41,21 +43,9 @@ pub struct MergeOptions {
     pub threads: usize,
 }
 
-/// Two tokens that become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Merge {
-    /// The id of the first token.
-    pub left: u32,
-    /// The id of the second token.
-    pub right: u32,
-    /// The id of the token they make: one never used before when the merge was learned, an older one where a loaded
-    /// vocabulary spells a token in two ways.
-    pub id: u32,
-}
-
 /// The merges that `counts` call for, in the order learned.
 ///
-/// Ids 0 to 255 are the bytes in the order of [`crate::encode::bytes`], the merges make 256, 257, and so on. They
+/// Ids 0 to 255 are the bytes in the order of [`BYTE_OF_ID`](crate::encode::BYTE_OF_ID), the merges make 256, 257, and so on. They
 /// are those of Hugging Face's `BpeTrainer`, but for counts of 2^31 and more, which overflow there.
 pub fn learn(counts: &WordCounts, options: &MergeOptions, monitor: &Monitor) -> Result<Vec<Merge>> {
     monitor.start(Phase::Merge, options.merges.map_or(0, |merges| merges as u64));

@@ -6,7 +6,7 @@
 //! marked or void, so a first cell is never mistaken.
 
 use crate::count::WordCounts;
-use crate::encode::bytes::ID_OF_BYTE;
+use crate::encode::ID_OF_BYTE;
 use crate::{Error, Result};
 
 /// Marks the last cell of a token that has more than one.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::encode::bytes::ID_OF_BYTE;
+use crate::encode::ID_OF_BYTE;
 use crate::split::Pattern;
 
 /// All merges, from the definition alone.
@@ -67,7 +67,7 @@ fn learned(counts: &WordCounts, options: &MergeOptions) -> Vec<Merge> {
 
 /// The tokens that merges spell, as text.
 fn spelled(merges: &[Merge]) -> Vec<String> {
-    let mut tokens: Vec<Vec<u8>> = crate::encode::bytes::BYTE_OF_ID.iter().map(|&byte| vec![byte]).collect();
+    let mut tokens: Vec<Vec<u8>> = crate::encode::BYTE_OF_ID.iter().map(|&byte| vec![byte]).collect();
     for merge in merges {
         assert_eq!(merge.id as usize, tokens.len());
         tokens.push([&tokens[merge.left as usize][..], &tokens[merge.right as usize]].concat());
