@@ -1,5 +1,5 @@
 """From raw text to training-ready token windows."""
 
-from bytestride._core import __version__
+from bytestride._core import Tokenizer, WordCounts, __version__, count_words, train
 
-__all__ = ["__version__"]
+__all__ = ["Tokenizer", "WordCounts", "__version__", "count_words", "train"]
