@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use bytestride_core::count::{Counter, WordCounts as Counts};
 use bytestride_core::split::{Pattern, Splitter};
-use bytestride_core::{Error, Monitor, available_threads};
+use bytestride_core::{Error, Monitor};
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
 
 use crate::errors::IntoPython;
+use crate::text::{text_bytes, thread_count};
 use crate::watch::run_watched;
 
 /// About how many bytes of documents are pulled from an iterable before they are counted.
@@ -63,7 +64,7 @@ impl WordCounts {
                         "words: a word counts {count}, expected an integer of 64 bits"
                     ))
                 })?;
-                owned.push((bytes_of(&word, "words")?, count));
+                owned.push((text_bytes(&word)?.into_owned(), count));
             }
         }
         let words = owned.iter().map(|(word, count)| (&**word, *count));
@@ -87,12 +88,12 @@ impl WordCounts {
     }
 
     fn __getitem__(&self, word: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let found = self.0.get(&bytes_of(word, "word")?);
+        let found = self.0.get(&text_bytes(word)?);
         found.ok_or_else(|| PyKeyError::new_err(word.clone().unbind()))
     }
 
     fn __contains__(&self, word: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.0.get(&bytes_of(word, "word")?).is_some())
+        Ok(self.0.get(&text_bytes(word)?).is_some())
     }
 
     /// All words, in the order of their bytes.
@@ -222,7 +223,7 @@ pub(crate) struct CountOptions<'a, 'py> {
 ///
 /// Args:
 ///     source: a path, a glob or a folder, or a list of those; or documents: a list of `bytes`, or any other iterable
-///         of `str` or `bytes` (a list of `str` is a list of paths). Lone surrogates in a `str` become U+FFFD.
+///         of `str` or `bytes` (a list of `str` is a list of paths). Lone surrogates become U+FFFD.
 ///     pattern: `"gpt2"`, `"cl100k"`, `"o200k"`, `"llama3"`, `"qwen2"`, any other regular expression, or `None` to
 ///         take each document as one word.
 ///     separator: what stands between the documents of a text file; `None`: the whole file is one.
@@ -253,14 +254,6 @@ pub(crate) fn count_words(
     let threads = thread_count(threads)?;
     let options = CountOptions { pattern, separator, text_field, threads, progress };
     Ok(count_source(py, source, &options)?.into())
-}
-
-/// `threads`, or as many as this process may use.
-pub(crate) fn thread_count(threads: Option<usize>) -> PyResult<usize> {
-    match threads {
-        Some(0) => Err(PyValueError::new_err("threads: is 0, expected at least 1")),
-        threads => Ok(threads.unwrap_or_else(available_threads)),
-    }
 }
 
 /// The counts of any source but of counts.
@@ -378,38 +371,11 @@ fn pull(documents: &mut Bound<'_, pyo3::types::PyIterator>) -> PyResult<(Vec<u8>
     while bytes.len() < BATCH_BYTES {
         let Some(document) = documents.next() else { break };
         let document = document?;
-        if let Ok(document) = document.cast::<PyBytes>() {
-            bytes.extend_from_slice(document.as_bytes());
-        } else {
-            bytes.extend_from_slice(&bytes_of(&document, "source: a document")?);
-        }
+        bytes.extend_from_slice(&text_bytes(&document)?);
         ends.push(bytes.len());
         if ends.len() % 4096 == 0 {
             documents.py().check_signals()?;
         }
     }
     Ok((bytes, ends))
-}
-
-/// The bytes of a `bytes`, or the UTF-8 of a `str` with U+FFFD for each lone surrogate.
-fn bytes_of(text: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<u8>> {
-    if let Ok(bytes) = text.cast::<PyBytes>() {
-        return Ok(bytes.as_bytes().to_vec());
-    }
-    let Ok(string) = text.cast::<PyString>() else {
-        let kind = text.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("{name} is {kind}, expected str or bytes")));
-    };
-    if let Ok(string) = string.to_str() {
-        return Ok(string.as_bytes().to_vec());
-    }
-    let encoded = string.call_method1("encode", ("utf-8", "surrogatepass"))?;
-    let mut bytes = encoded.cast::<PyBytes>()?.as_bytes().to_vec();
-    for at in 0..bytes.len() - 2 {
-        // Surrogates, and only they, start with ED and a byte of at least A0; U+FFFD has three bytes as well.
-        if bytes[at] == 0xED && bytes[at + 1] >= 0xA0 {
-            bytes[at..at + 3].copy_from_slice("\u{FFFD}".as_bytes());
-        }
-    }
-    Ok(bytes)
 }

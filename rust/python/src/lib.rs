@@ -3,6 +3,9 @@
 
 mod counts;
 mod errors;
+mod ragged;
+mod stream;
+mod text;
 mod tokenizer;
 mod train;
 mod watch;
@@ -15,6 +18,10 @@ mod _core {
 
     #[pymodule_export]
     use crate::counts::{WordCounts, count_words};
+    #[pymodule_export]
+    use crate::ragged::Ragged;
+    #[pymodule_export]
+    use crate::stream::StreamDecoder;
     #[pymodule_export]
     use crate::tokenizer::Tokenizer;
     #[pymodule_export]

@@ -9,8 +9,9 @@ use bytestride_core::split::Pattern;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::counts::{CountOptions, WordCounts, count_source, thread_count};
+use crate::counts::{CountOptions, WordCounts, count_source};
 use crate::errors::IntoPython;
+use crate::text::thread_count;
 use crate::tokenizer::Tokenizer;
 use crate::watch::run_watched;
 

@@ -3,9 +3,9 @@
 //! The file has no merges, because tiktoken merges whatever pair spells the token of the lowest rank. Only one pair
 //! ever does for each token: as long as no merge reaches across the borders of a stretch of text, what happens inside
 //! depends on the stretch alone, so the two parts from which its last merge makes the token are always the same. They
-//! are what merging the token's own bytes, with the lower ranks only, ends with; if it does not end with two parts,
-//! no merge makes the token, and it is found only as a whole pretoken. (Why tiktoken's rule «the pretoken, if it is a
-//! token» is part of the format.)
+//! are what merging the token's own bytes comes to; if it gets stuck before, no merge makes the token, and it is found
+//! only as a whole pretoken. (Why tiktoken's rule «the pretoken, if it is a token» is part of the format.) The parts
+//! may have higher ranks than the token: Llama 3 has such tokens.
 
 use std::path::Path;
 
@@ -142,7 +142,7 @@ fn find_merges(tokens: &[(u32, Vec<u8>)]) -> std::result::Result<Vec<Merge>, Str
     let merges = map_in_order(available_threads(), tokens.len().div_ceil(JOB_TOKENS), |job| {
         let tokens = tokens.iter().skip(job * JOB_TOKENS).take(JOB_TOKENS);
         let merge = |(id, token): &(u32, Vec<u8>)| {
-            let (left, right) = last_parts(&vocabulary, token, *id)?;
+            let (left, right) = last_parts(&vocabulary, token)?;
             Some(Merge { left, right, id: *id })
         };
         tokens.filter_map(merge).collect::<Vec<_>>()
@@ -150,12 +150,12 @@ fn find_merges(tokens: &[(u32, Vec<u8>)]) -> std::result::Result<Vec<Merge>, Str
     Ok(merges.concat())
 }
 
-/// The two parts that merging `token` with ranks below `rank` ends with, if it ends with two.
-fn last_parts(vocabulary: &Vocabulary, token: &[u8], rank: u32) -> Option<(u32, u32)> {
+/// The two parts that merging the bytes of `token` comes to, unless it gets stuck before.
+fn last_parts(vocabulary: &Vocabulary, token: &[u8]) -> Option<(u32, u32)> {
     const NONE: u32 = u32::MAX;
     let mut ends: Vec<usize> = (0..=token.len()).collect();
     let pair_rank = |ends: &[usize], at: usize| match ends.get(at + 2) {
-        Some(&end) => vocabulary.id_of(&token[ends[at]..end]).filter(|&id| id < rank).unwrap_or(NONE),
+        Some(&end) => vocabulary.id_of(&token[ends[at]..end]).unwrap_or(NONE),
         None => NONE,
     };
     let mut ranks: Vec<u32> = (0..token.len()).map(|at| pair_rank(&ends, at)).collect();
