@@ -269,7 +269,7 @@ pub(crate) fn count_source(
         ));
     }
     match paths(source)? {
-        Some(paths) => count_paths(py, paths, splitter, options),
+        Some(paths) => count_paths(py, &paths, splitter, options),
         None => count_documents(py, source, splitter, options),
     }
 }
@@ -311,7 +311,7 @@ fn path(item: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 /// The counts of files.
 fn count_paths(
     py: Python<'_>,
-    paths: Vec<String>,
+    paths: &[String],
     splitter: Splitter,
     options: &CountOptions<'_, '_>,
 ) -> PyResult<Counts> {

@@ -48,13 +48,14 @@ const DEFAULT_PATTERN: &str = "cl100k";
 ///     >>> from bytestride import train
 ///     >>> tokenizer = train([b"low lower lowest"], 260, pattern="gpt2", special_tokens=["<|end|>"])
 ///     >>> tokenizer.vocab_size
-///     259
+///     260
 #[pyfunction]
 #[pyo3(signature = (
     source, vocab_size=None, *, pattern=Some("cl100k"), special_tokens=vec![], min_frequency=2, max_token_bytes=None,
     separator=None, text_field="text", threads=None, progress=None
 ), text_signature = "(source, vocab_size=None, *, pattern='cl100k', special_tokens=(), min_frequency=2, \
     max_token_bytes=None, separator=None, text_field='text', threads=None, progress=None)")]
+#[expect(clippy::too_many_arguments, clippy::needless_pass_by_value, reason = "these are Python's arguments")]
 pub(crate) fn train(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
