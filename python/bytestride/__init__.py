@@ -1,5 +1,27 @@
 """From raw text to training-ready token windows."""
 
-from bytestride._core import Tokenizer, WordCounts, __version__, count_words, train
+from bytestride._core import (
+    Batches,
+    Ragged,
+    Tokenizer,
+    Windows,
+    WordCounts,
+    WordTokenizer,
+    __version__,
+    count_words,
+    train,
+    windows,
+)
 
-__all__ = ["Tokenizer", "WordCounts", "__version__", "count_words", "train"]
+__all__ = [
+    "Batches",
+    "Ragged",
+    "Tokenizer",
+    "Windows",
+    "WordCounts",
+    "WordTokenizer",
+    "__version__",
+    "count_words",
+    "train",
+    "windows",
+]

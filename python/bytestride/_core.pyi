@@ -1,10 +1,140 @@
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Self, TypeAlias, final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+__all__ = [
+    "Batches",
+    "Ragged",
+    "Tokenizer",
+    "Windows",
+    "WordCounts",
+    "WordTokenizer",
+    "__version__",
+    "_learn",
+    "count_words",
+    "train",
+    "windows",
+]
 
 __version__: str
 
-_Path: TypeAlias = str | os.PathLike[str]
+class _HasTokens(Protocol):
+    @property
+    def tokens(self) -> NDArray[np.integer]: ...
+
+_Out: TypeAlias = NDArray[np.integer] | Sequence[NDArray[np.integer]]
+_Pair: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
+
+def windows(
+    tokens: NDArray[np.integer] | _HasTokens,
+    max_length: SupportsIndex,
+    stride: SupportsIndex | None = None,
+    *,
+    tail: Literal["drop", "pad"] = "drop",
+    boundaries: Literal["ignore"] = "ignore",
+    pad_id: int | None = None,
+) -> Windows: ...
+
+@final
+class Windows:
+    @property
+    def inputs(self) -> NDArray[np.integer]: ...
+    @property
+    def targets(self) -> NDArray[np.integer]: ...
+    @property
+    def max_length(self) -> int: ...
+    @property
+    def stride(self) -> int: ...
+    @property
+    def tail(self) -> Literal["drop", "pad"]: ...
+    @property
+    def pad_id(self) -> int | None: ...
+    @property
+    def tokens(self) -> NDArray[np.integer]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: SupportsIndex | slice, /) -> _Pair: ...
+    def gather(
+        self, indices: ArrayLike, out: _Out | None = None, dtype: DTypeLike | None = None
+    ) -> _Pair: ...
+    def batches(
+        self,
+        batch_size: SupportsIndex,
+        *,
+        shuffle: bool = True,
+        seed: SupportsIndex = 0,
+        epoch: SupportsIndex = 0,
+        drop_last: bool = True,
+        rank: SupportsIndex = 0,
+        world_size: SupportsIndex = 1,
+        dtype: DTypeLike | None = None,
+        out: _Out | None = None,
+    ) -> Batches: ...
+
+@final
+class Batches(Iterator[_Pair]):
+    def __iter__(self) -> Batches: ...
+    def __next__(self) -> _Pair: ...
+    def __len__(self) -> int: ...
+    def state_dict(self) -> dict[str, int]: ...
+    def load_state_dict(self, state: dict[str, int]) -> None: ...
+
+@final
+class Ragged:
+    def __new__(
+        cls, ids: NDArray[np.uint32], offsets: NDArray[np.int64], pad_id: int | None = None
+    ) -> Ragged: ...
+    @property
+    def ids(self) -> NDArray[np.uint32]: ...
+    @property
+    def offsets(self) -> NDArray[np.int64]: ...
+    @property
+    def pad_id(self) -> int | None: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: SupportsIndex, /) -> NDArray[np.uint32]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+    def padded(
+        self,
+        pad_id: SupportsIndex | None = None,
+        length: SupportsIndex | None = None,
+        side: Literal["right", "left"] = "right",
+    ) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]: ...
+
+@final
+class WordTokenizer:
+    @staticmethod
+    def train(
+        text_or_files: str | PathLike[str] | Iterable[str | PathLike[str]],
+        special_tokens: Sequence[str] = ("[BOS]", "[EOS]", "[PAD]", "[UNK]"),
+    ) -> WordTokenizer: ...
+    @staticmethod
+    def split(text: str) -> list[str]: ...
+    @staticmethod
+    def load(path: str | PathLike[str]) -> WordTokenizer: ...
+    def save(self, path: str | PathLike[str]) -> None: ...
+    @overload
+    def encode(self, text: str, bos: bool | str = False, eos: bool | str = False) -> NDArray[np.uint32]: ...
+    @overload
+    def encode(
+        self, text: str, bos: bool | str = False, eos: bool | str = False, dtype: DTypeLike = "uint32"
+    ) -> NDArray[Any]: ...
+    def encode_batch(
+        self, texts: Iterable[str], bos: bool | str = False, eos: bool | str = False
+    ) -> Ragged: ...
+    def decode(self, ids: ArrayLike) -> str: ...
+    @property
+    def vocabulary(self) -> dict[str, int]: ...
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def special_tokens(self) -> dict[str, int]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+_Path: TypeAlias = str | PathLike[str]
 _Source: TypeAlias = _Path | Iterable[_Path] | Iterable[str] | Iterable[bytes]
 _Progress: TypeAlias = Callable[[str, int, int | None], object]
 
@@ -37,7 +167,7 @@ class WordCounts:
     def __add__(self, other: WordCounts, /) -> WordCounts: ...
     def __eq__(self, other: object, /) -> bool: ...
     @classmethod
-    def _from_bytes(cls, bytes: bytes) -> WordCounts: ...
+    def _from_bytes(cls, data: bytes, /) -> WordCounts: ...
 
 def count_words(
     source: _Source,
@@ -53,7 +183,7 @@ def train(
     vocab_size: int | None = None,
     *,
     pattern: str | None = "cl100k",
-    special_tokens: Iterable[str] = (),
+    special_tokens: Sequence[str] = (),
     min_frequency: int = 2,
     max_token_bytes: int | None = None,
     separator: str | None = None,

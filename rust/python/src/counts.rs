@@ -153,7 +153,6 @@ impl WordCounts {
     ///     >>> WordCounts({"a": 1}).save(path)
     ///     >>> WordCounts.load(path)["a"]
     ///     1
-    #[expect(clippy::needless_pass_by_value, reason = "PyO3 makes a path of the argument")]
     fn save(&self, py: Python<'_>, path: std::path::PathBuf) -> PyResult<()> {
         py.detach(|| self.0.save(&path)).into_python()
     }
@@ -170,7 +169,6 @@ impl WordCounts {
     ///     Traceback (most recent call last):
     ///     FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.counts'
     #[classmethod]
-    #[expect(clippy::needless_pass_by_value, reason = "PyO3 makes a path of the argument")]
     fn load(_class: &Bound<'_, PyType>, py: Python<'_>, path: std::path::PathBuf) -> PyResult<Self> {
         Ok(py.detach(|| Counts::load(&path)).into_python()?.into())
     }
@@ -190,8 +188,9 @@ impl WordCounts {
 
     /// The counts from the bytes of a file; for pickle.
     #[classmethod]
-    fn _from_bytes(_class: &Bound<'_, PyType>, bytes: &[u8]) -> PyResult<Self> {
-        Ok(Counts::from_bytes(bytes, "pickled counts").into_python()?.into())
+    #[pyo3(signature = (data, /))]
+    fn _from_bytes(_class: &Bound<'_, PyType>, data: &[u8]) -> PyResult<Self> {
+        Ok(Counts::from_bytes(data, "pickled counts").into_python()?.into())
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {

@@ -1,6 +1,18 @@
 //! The bindings `bytestride._core`: arguments, the GIL, errors and arrays, and nothing else.
-#![allow(clippy::doc_markdown, reason = "the comments of what Python sees are Python's docstrings")]
+#![allow(
+    clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
+    reason = "the comments of what Python sees are Python's docstrings"
+)]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unused_self,
+    reason = "PyO3 wants arguments by value, and methods that could do without self"
+)]
 
+mod arguments;
+mod batches;
+mod blocks;
 mod counts;
 mod errors;
 mod ragged;
@@ -8,7 +20,10 @@ mod stream;
 mod text;
 mod tokenizer;
 mod train;
+mod view;
 mod watch;
+mod windows;
+mod words;
 
 use pyo3::prelude::*;
 
@@ -16,6 +31,8 @@ use pyo3::prelude::*;
 mod _core {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::batches::Batches;
     #[pymodule_export]
     use crate::counts::{WordCounts, count_words};
     #[pymodule_export]
@@ -26,6 +43,10 @@ mod _core {
     use crate::tokenizer::Tokenizer;
     #[pymodule_export]
     use crate::train::{_learn, train};
+    #[pymodule_export]
+    use crate::windows::{Windows, windows};
+    #[pymodule_export]
+    use crate::words::WordTokenizer;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

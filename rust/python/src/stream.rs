@@ -9,8 +9,8 @@ use crate::errors::IntoPython;
 
 /// Text of token ids that come one at a time, never half a character.
 ///
-/// Made by :meth:`Tokenizer.stream_decoder`. Bytes that cannot become a character come out as U+FFFD, so that all
-/// pieces together are ``decode(ids)``.
+/// Made by `Tokenizer.stream_decoder`. Bytes that cannot become a character come out as U+FFFD, so that all
+/// pieces together are `decode(ids)`.
 ///
 /// Example:
 ///     >>> import bytestride as bs
@@ -34,7 +34,7 @@ impl StreamDecoder {
 
 #[pymethods]
 impl StreamDecoder {
-    /// The characters that the token completes, as a ``str``, which is often empty.
+    /// The characters that the token completes, as a `str`, which is often empty.
     ///
     /// Raises:
     ///     KeyError: The id is no token.

@@ -21,10 +21,13 @@ use crate::text::{id_numbers, text_bytes, text_objects, thread_count};
 /// Work on less text than this is done before other threads could have made use of the GIL.
 const DETACH_BYTES: usize = 4096;
 
+/// `uint32[n]` and `int64[n, 2]`.
+type IdsAndSpans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
+
 /// Byte-level BPE tokenizer: text to token ids and back.
 ///
 /// Immutable: safe from any thread, after a fork, and as a key; copies are the same object, and pickling carries the
-/// whole vocabulary. Made by :func:`train` and :meth:`load`.
+/// whole vocabulary. Made by `train` and `load`.
 ///
 /// Example:
 ///     >>> import bytestride as bs
@@ -48,15 +51,15 @@ impl From<encode::Tokenizer> for Tokenizer {
 impl Tokenizer {
     /// The tokenizer in a file.
     ///
-    /// A Hugging Face ``tokenizer.json`` of byte-level BPE says all about itself; what bytestride does not support is
-    /// refused by name. A ``.tiktoken`` file holds ranks only: for the published ones (``cl100k_base``,
-    /// ``o200k_base``, ``r50k_base``, ``llama3``, ``qwen2``, recognised by name and size) pattern and special tokens
+    /// A Hugging Face `tokenizer.json` of byte-level BPE says all about itself; what bytestride does not support is
+    /// refused by name. A `.tiktoken` file holds ranks only: for the published ones (`cl100k_base`,
+    /// `o200k_base`, `r50k_base`, `llama3`, `qwen2`, recognised by name and size) pattern and special tokens
     /// are known, for others give them.
     ///
     /// Args:
     ///     path: The file.
-    ///     pattern: For a ``.tiktoken`` file: how text is split, by name or as a regular expression.
-    ///     special_tokens: For a ``.tiktoken`` file: ids of the special tokens by name.
+    ///     pattern: For a `.tiktoken` file: how text is split, by name or as a regular expression.
+    ///     special_tokens: For a `.tiktoken` file: ids of the special tokens by name.
     ///
     /// Raises:
     ///     OSError: The file cannot be read.
@@ -88,16 +91,16 @@ impl Tokenizer {
         Ok(tokenizer.into())
     }
 
-    /// The tokenizer that a ``tokenizer.json`` given as bytes holds; what pickling uses.
+    /// The tokenizer that a `tokenizer.json` given as bytes holds; what pickling uses.
     #[staticmethod]
     fn _from_json(py: Python<'_>, json: &[u8]) -> PyResult<Self> {
         let tokenizer = py.detach(|| encode::Tokenizer::from_json(json, Path::new("tokenizer.json")));
         Ok(tokenizer.into_python()?.into())
     }
 
-    /// Writes the tokenizer to a file: ``tokenizer.json``, or ``.tiktoken`` if the name ends so.
+    /// Writes the tokenizer to a file: `tokenizer.json`, or `.tiktoken` if the name ends so.
     ///
-    /// Hugging Face reads the JSON file and gives the same ids. A ``.tiktoken`` file holds neither pattern nor special
+    /// Hugging Face reads the JSON file and gives the same ids. A `.tiktoken` file holds neither pattern nor special
     /// tokens. The file appears under its name when it is whole.
     ///
     /// Raises:
@@ -130,7 +133,7 @@ impl Tokenizer {
         Ok(names)
     }
 
-    /// How text is split before bytes merge: a name, a regular expression, or ``None`` for no split.
+    /// How text is split before bytes merge: a name, a regular expression, or `None` for no split.
     #[getter]
     fn pattern(&self) -> Option<&str> {
         self.inner.splitter().pattern().text()
@@ -150,7 +153,7 @@ impl Tokenizer {
         py.detach(|| self.inner.fingerprint())
     }
 
-    /// The id of a token, given as ``bytes`` or ``str``; special tokens go by their names.
+    /// The id of a token, given as `bytes` or `str`; special tokens go by their names.
     ///
     /// Raises:
     ///     KeyError: There is no such token.
@@ -184,12 +187,12 @@ impl Tokenizer {
         Ok(PyBytes::new(py, bytes.ok_or_else(unknown).into_python()?))
     }
 
-    /// The tokenizer that training would have given for a smaller ``vocab_size``.
+    /// The tokenizer that training would have given for a smaller `vocab_size`.
     ///
     /// The first merges stay as they are; special tokens move down to follow them.
     ///
     /// Raises:
-    ///     ValueError: ``vocab_size`` is below 256 and the special tokens, or above that of this tokenizer; or the ids
+    ///     ValueError: `vocab_size` is below 256 and the special tokens, or above that of this tokenizer; or the ids
     ///         are not in the order of a training.
     ///
     /// Example:
@@ -200,23 +203,23 @@ impl Tokenizer {
         Ok(py.detach(|| self.inner.truncated(vocab_size)).into_python()?.into())
     }
 
-    /// The token ids of a text: a new ``uint32[n]`` (or ``uint16[n]``).
+    /// The token ids of a text: a new `uint32[n]` (or `uint16[n]`).
     ///
-    /// ``bytes`` need not be UTF-8: each byte that is not stands for itself. Lone surrogates in a ``str`` become
+    /// `bytes` need not be UTF-8: each byte that is not stands for itself. Lone surrogates in a `str` become
     /// U+FFFD. A text of more than some 100 KB is cut where the pattern allows and encoded on all threads; the GIL is
     /// released.
     ///
     /// Args:
     ///     text: The text.
-    ///     special: What the names of special tokens in the text are: ``"text"`` like any other (the default, safe for
-    ///         text from outside), ``"encode"`` the tokens, ``"raise"`` an error, or a set of the names to encode.
+    ///     special: What the names of special tokens in the text are: `"text"` like any other (the default, safe for
+    ///         text from outside), `"encode"` the tokens, `"raise"` an error, or a set of the names to encode.
     ///     bos: Whether to begin with the tokenizer's own BOS id, or the name of a special token to begin with.
     ///     eos: The same for the end.
     ///     max_tokens: Return at most so many ids, BOS and EOS among them; the rest of the text is not encoded.
-    ///     dtype: ``"uint32"`` or ``"uint16"``.
+    ///     dtype: `"uint32"` or `"uint16"`.
     ///
     /// Raises:
-    ///     ValueError: ``special="raise"`` and the text holds one; ids do not fit ``dtype``; the tokenizer has no BOS
+    ///     ValueError: `special="raise"` and the text holds one; ids do not fit `dtype`; the tokenizer has no BOS
     ///         or EOS of its own; or a regular expression gives up on the text.
     ///     KeyError: A name is no special token.
     ///
@@ -252,20 +255,20 @@ impl Tokenizer {
         Ok(ids.into_pyarray(py).into_any())
     }
 
-    /// The token ids of many texts: a :class:`Ragged` of ``ids`` and ``offsets``, in the order of the texts.
+    /// The token ids of many texts: a `Ragged` of `ids` and `offsets`, in the order of the texts.
     ///
     /// Args:
-    ///     texts: An iterable of ``str`` and ``bytes``.
-    ///     threads: How many threads to use; ``None`` for all that the process may. The ids are the same for any number.
-    ///     special: As for :meth:`encode`.
-    ///     bos: As for :meth:`encode`.
-    ///     eos: As for :meth:`encode`.
+    ///     texts: An iterable of `str` and `bytes`.
+    ///     threads: How many threads to use; `None` for all that the process may. The ids are the same for any number.
+    ///     special: As for `encode`.
+    ///     bos: As for `encode`.
+    ///     eos: As for `encode`.
     ///     max_tokens: The most ids of each text.
     ///
     /// Raises:
-    ///     ValueError: As for :meth:`encode`.
-    ///     KeyError: As for :meth:`encode`.
-    ///     TypeError: A text is neither ``str`` nor ``bytes``, or ``texts`` is one.
+    ///     ValueError: As for `encode`.
+    ///     KeyError: As for `encode`.
+    ///     TypeError: A text is neither `str` nor `bytes`, or `texts` is one.
     ///
     /// Example:
     ///     >>> import bytestride as bs
@@ -294,18 +297,18 @@ impl Tokenizer {
         let texts = objects.iter().map(text_bytes).collect::<PyResult<Vec<_>>>()?;
         let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
         let ragged = py.detach(|| self.inner.encode_batch(&texts, &options, threads)).into_python()?;
-        Ragged::new(py, ragged)
+        Ok(Ragged::from_core(py, ragged, None))
     }
 
     /// How many token ids a text has, without making them.
     ///
     /// Args:
     ///     text: The text.
-    ///     special: As for :meth:`encode`.
+    ///     special: As for `encode`.
     ///
     /// Raises:
-    ///     ValueError: As for :meth:`encode`.
-    ///     KeyError: As for :meth:`encode`.
+    ///     ValueError: As for `encode`.
+    ///     KeyError: As for `encode`.
     ///
     /// Example:
     ///     >>> import bytestride as bs
@@ -325,17 +328,17 @@ impl Tokenizer {
         detached(py, bytes.len(), || self.inner.count(&bytes, &options, threads)).into_python()
     }
 
-    /// How many token ids each of many texts has: a new ``int64[n]``.
+    /// How many token ids each of many texts has: a new `int64[n]`.
     ///
     /// Args:
-    ///     texts: An iterable of ``str`` and ``bytes``.
-    ///     threads: How many threads to use; ``None`` for all that the process may.
-    ///     special: As for :meth:`encode`.
+    ///     texts: An iterable of `str` and `bytes`.
+    ///     threads: How many threads to use; `None` for all that the process may.
+    ///     special: As for `encode`.
     ///
     /// Raises:
-    ///     ValueError: As for :meth:`encode`.
-    ///     KeyError: As for :meth:`encode`.
-    ///     TypeError: A text is neither ``str`` nor ``bytes``, or ``texts`` is one.
+    ///     ValueError: As for `encode`.
+    ///     KeyError: As for `encode`.
+    ///     TypeError: A text is neither `str` nor `bytes`, or `texts` is one.
     ///
     /// Example:
     ///     >>> import bytestride as bs
@@ -359,20 +362,20 @@ impl Tokenizer {
         Ok(counts.into_iter().map(|count| count as i64).collect::<Vec<_>>().into_pyarray(py))
     }
 
-    /// The token ids of a text and where each stands in it: new arrays ``uint32[n]`` and ``int64[n, 2]``.
+    /// The token ids of a text and where each stands in it: new arrays `uint32[n]` and `int64[n, 2]`.
     ///
-    /// A span is the start and the end of the token, end exclusive, in characters of the ``str`` (``unit="char"``) or in
-    /// bytes of its UTF-8 (``unit="byte"``). Spans in bytes are gapless; in characters a token that begins or ends inside
+    /// A span is the start and the end of the token, end exclusive, in characters of the `str` (`unit="char"`) or in
+    /// bytes of its UTF-8 (`unit="byte"`). Spans in bytes are gapless; in characters a token that begins or ends inside
     /// a character covers it, so that spans may overlap there, as they do in Hugging Face's tokenizers.
     ///
     /// Args:
     ///     text: The text.
-    ///     unit: ``"char"`` or ``"byte"``.
-    ///     special: As for :meth:`encode`.
+    ///     unit: `"char"` or `"byte"`.
+    ///     special: As for `encode`.
     ///
     /// Raises:
-    ///     ValueError: As for :meth:`encode`, or for another ``unit``.
-    ///     KeyError: As for :meth:`encode`.
+    ///     ValueError: As for `encode`, or for another `unit`.
+    ///     KeyError: As for `encode`.
     ///
     /// Example:
     ///     >>> import bytestride as bs
@@ -387,7 +390,7 @@ impl Tokenizer {
         text: &Bound<'py, PyAny>,
         unit: &str,
         special: Option<&Bound<'py, PyAny>>,
-    ) -> PyResult<(Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>)> {
+    ) -> PyResult<IdsAndSpans<'py>> {
         let in_characters = match unit {
             "char" => true,
             "byte" => false,
@@ -413,16 +416,16 @@ impl Tokenizer {
         Ok((ids.into_pyarray(py), spans))
     }
 
-    /// The text of token ids, as a ``str``.
+    /// The text of token ids, as a `str`.
     ///
     /// Args:
-    ///     ids: An integer array ``[n]`` or any iterable of integers.
-    ///     errors: What to do with bytes that are not UTF-8, as in ``bytes.decode``: ``"replace"`` makes them U+FFFD,
-    ///         ``"strict"`` raises, ``"ignore"`` leaves them out.
+    ///     ids: An integer array `[n]` or any iterable of integers.
+    ///     errors: What to do with bytes that are not UTF-8, as in `bytes.decode`: `"replace"` makes them U+FFFD,
+    ///         `"strict"` raises, `"ignore"` leaves them out.
     ///
     /// Raises:
     ///     KeyError: An id is no token; names it and its position.
-    ///     UnicodeDecodeError: ``errors="strict"`` and the bytes are not UTF-8.
+    ///     UnicodeDecodeError: `errors="strict"` and the bytes are not UTF-8.
     ///
     /// Example:
     ///     >>> import bytestride as bs
@@ -439,10 +442,10 @@ impl Tokenizer {
         decoded_text(py, self.bytes_of_ids(py, ids)?, errors)
     }
 
-    /// The bytes of token ids, exactly: ``decode_bytes(encode(x)) == x`` for any bytes ``x``.
+    /// The bytes of token ids, exactly: `decode_bytes(encode(x)) == x` for any bytes `x`.
     ///
     /// Args:
-    ///     ids: An integer array ``[n]`` or any iterable of integers.
+    ///     ids: An integer array `[n]` or any iterable of integers.
     ///
     /// Raises:
     ///     KeyError: An id is no token; names it and its position.
@@ -456,15 +459,15 @@ impl Tokenizer {
         Ok(PyBytes::new(py, &self.bytes_of_ids(py, ids)?))
     }
 
-    /// The texts of many sequences of token ids, as a list of ``str``.
+    /// The texts of many sequences of token ids, as a list of `str`.
     ///
     /// Args:
-    ///     batch: A :class:`Ragged`, or any iterable of what :meth:`decode` takes.
-    ///     errors: As for :meth:`decode`.
+    ///     batch: A `Ragged`, or any iterable of what `decode` takes.
+    ///     errors: As for `decode`.
     ///
     /// Raises:
-    ///     KeyError: As for :meth:`decode`.
-    ///     UnicodeDecodeError: As for :meth:`decode`.
+    ///     KeyError: As for `decode`.
+    ///     UnicodeDecodeError: As for `decode`.
     ///
     /// Example:
     ///     >>> import bytestride as bs
@@ -481,7 +484,7 @@ impl Tokenizer {
         batch.try_iter()?.map(|ids| decoded_text(py, self.bytes_of_ids(py, &ids?)?, errors)).collect()
     }
 
-    /// A new :class:`StreamDecoder`, which makes text of ids that come one at a time.
+    /// A new `StreamDecoder`, which makes text of ids that come one at a time.
     ///
     /// Example:
     ///     >>> import bytestride as bs

@@ -55,7 +55,7 @@ const DEFAULT_PATTERN: &str = "cl100k";
     separator=None, text_field="text", threads=None, progress=None
 ), text_signature = "(source, vocab_size=None, *, pattern='cl100k', special_tokens=(), min_frequency=2, \
     max_token_bytes=None, separator=None, text_field='text', threads=None, progress=None)")]
-#[expect(clippy::too_many_arguments, clippy::needless_pass_by_value, reason = "these are Python's arguments")]
+#[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
 pub(crate) fn train(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,

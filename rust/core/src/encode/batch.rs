@@ -57,7 +57,7 @@ impl Tokenizer {
             }
             Ok((ids, ends))
         });
-        gather(&parts, texts.len(), results.into_iter().collect::<Result<Vec<_>>>()?)
+        Ok(gather(&parts, texts.len(), results.into_iter().collect::<Result<Vec<_>>>()?))
     }
 
     /// The ids of `texts` with special tokens treated as text.
@@ -188,7 +188,7 @@ fn jobs(parts: &[SizedPart<'_>], threads: usize) -> Vec<Range<usize>> {
 }
 
 /// Puts the jobs' ids one after another and finds where each text ends.
-fn gather(parts: &[SizedPart<'_>], texts: usize, results: Vec<(Vec<u32>, Vec<usize>)>) -> Result<Ragged> {
+fn gather(parts: &[SizedPart<'_>], texts: usize, results: Vec<(Vec<u32>, Vec<usize>)>) -> Ragged {
     let mut counts = vec![0; texts];
     let mut parts = parts.iter();
     for (_, ends) in &results {
@@ -209,5 +209,5 @@ fn gather(parts: &[SizedPart<'_>], texts: usize, results: Vec<(Vec<u32>, Vec<usi
     let mut ids = results.next().unwrap_or_default();
     ids.reserve_exact(end as usize - ids.len());
     results.for_each(|more| ids.extend_from_slice(&more));
-    Ok(Ragged { ids, offsets })
+    Ragged { ids, offsets }
 }

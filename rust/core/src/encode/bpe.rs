@@ -39,9 +39,9 @@ impl Merger {
         self.ranks.clear();
         self.ranks.extend(pretoken.windows(2).map(|pair| merges.byte_rank(pair[0], pair[1])));
         if pretoken.len() <= SHORT {
-            self.merge_short(merges)
+            self.merge_short(merges);
         } else {
-            self.merge_long(merges)
+            self.merge_long(merges);
         }
         &self.ids
     }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, TryLockError};
 
 use super::bpe::Merger;
-use super::cache::{Cache, KEY_BYTES, Key, LANES, Lanes, key_of};
+use super::cache::{Cache, KEY_BYTES, Key, LANES, Lanes, NO_KEY, Place, key_of};
 use super::merges::{Merge, MergeTable};
 use super::vocabulary::Vocabulary;
 use crate::split::Splitter;
@@ -28,17 +28,26 @@ pub(super) struct Encoder {
     pub(super) vocabulary: Vocabulary,
     pub(super) whole_pretokens: WholePretokens,
     merges: MergeTable,
-    byte_ids: [u32; 256],
+    byte_ids: Box<[u32; 256]>,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
 /// What one thread needs to encode. It outlives the call, for the sake of the cache.
 #[derive(Debug)]
 struct Workspace {
+    ends: Vec<usize>,
+    block: BlockSpace,
+}
+
+/// What it takes to encode a block of pretokens.
+#[derive(Debug)]
+struct BlockSpace {
     cache: Cache,
     merger: Merger,
-    ends: Vec<usize>,
-    block: Vec<u32>,
+    /// Of each pretoken.
+    keys: Vec<(Key, Place)>,
+    /// Of all pretokens so far.
+    ids: Vec<u32>,
 }
 
 impl Encoder {
@@ -46,7 +55,7 @@ impl Encoder {
         splitter: Splitter,
         vocabulary: Vocabulary,
         merges: Vec<Merge>,
-        byte_ids: [u32; 256],
+        byte_ids: Box<[u32; 256]>,
         whole_pretokens: WholePretokens,
     ) -> Self {
         let merges = MergeTable::new(merges, &byte_ids);
@@ -72,10 +81,9 @@ impl Encoder {
         text: &[u8],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> Result<bool> {
-        let Workspace { cache, merger, ends, block } = workspace;
         let mut outcome = Ok(true);
-        self.splitter.for_each_block(text, ends, |text, ends| {
-            outcome = self.encode_block(cache, merger, block, text, ends, emit);
+        self.splitter.for_each_block(text, &mut workspace.ends, |text, ends| {
+            outcome = self.encode_block(&mut workspace.block, text, ends, emit);
             matches!(outcome, Ok(true))
         })?;
         outcome
@@ -85,37 +93,34 @@ impl Encoder {
     #[inline]
     fn encode_block(
         &self,
-        cache: &mut Cache,
-        merger: &mut Merger,
-        block: &mut Vec<u32>,
+        workspace: &mut BlockSpace,
         text: &[u8],
         ends: &[usize],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> Result<bool> {
+        let BlockSpace { cache, merger, keys, ids } = workspace;
+        look_ahead(cache, keys, text, ends);
         // Four lanes are stored for every pretoken, whatever it has, and the next ones begin where its ids end.
-        block.resize((ends.len() + 1) * LANES, 0);
+        ids.resize((ends.len() + 1) * LANES, 0);
         let mut filled = 0;
         let mut start = 0;
-        for &end in ends {
-            let length = end - start;
-            let known = if length <= KEY_BYTES {
-                let key = key_of(&text[start..], length);
-                cache.find(key).or_else(|| self.encode_short(cache, merger, key, &text[start..end]))
-            } else {
-                None
-            };
+        for (&end, &(key, place)) in ends.iter().zip(&*keys) {
+            let mut known = cache.find(key, place);
+            if known.is_none() && key != NO_KEY {
+                known = self.encode_short(cache, merger, key, &text[start..end]);
+            }
             if let Some(lanes) = known {
-                block[filled..filled + LANES].copy_from_slice(&lanes.ids());
+                ids[filled..filled + LANES].copy_from_slice(&lanes.ids());
                 filled += lanes.len();
             } else {
-                if !emit(&block[..filled]) || !emit(self.encode_long(cache, merger, &text[start..end])?) {
+                if !emit(&ids[..filled]) || !emit(self.encode_long(cache, merger, &text[start..end])?) {
                     return Ok(false);
                 }
                 filled = 0;
             }
             start = end;
         }
-        Ok(emit(&block[..filled]))
+        Ok(emit(&ids[..filled]))
     }
 
     /// The ids of a pretoken that the cache does not know yet, if they are few.
@@ -174,11 +179,10 @@ impl Encoder {
             Ok(mut kept) => kept.pop(),
             Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => None,
         };
-        kept.unwrap_or_else(|| Workspace {
-            cache: Cache::new(),
-            merger: Merger::default(),
-            ends: Vec::new(),
-            block: Vec::new(),
+        kept.unwrap_or_else(|| {
+            let (cache, merger) = (Cache::new(), Merger::default());
+            let block = BlockSpace { cache, merger, keys: Vec::new(), ids: Vec::new() };
+            Workspace { ends: Vec::new(), block }
         })
     }
 
@@ -189,4 +193,18 @@ impl Encoder {
             kept.push(workspace);
         }
     }
+}
+
+/// The keys of the pretokens of `text` that end at `ends`, and their places in the cache, which are on their way into
+/// near memory when this returns.
+#[inline(always)]
+fn look_ahead(cache: &Cache, keys: &mut Vec<(Key, Place)>, text: &[u8], ends: &[usize]) {
+    keys.clear();
+    let mut start = 0;
+    keys.extend(ends.iter().map(|&end| {
+        let length = end - start;
+        let key = if length <= KEY_BYTES { key_of(&text[start..], length) } else { NO_KEY };
+        start = end;
+        (key, cache.fetch(key))
+    }));
 }

@@ -269,9 +269,9 @@ impl Tokenizer {
 }
 
 /// The ids of the 256 single bytes.
-fn byte_ids(vocabulary: &Vocabulary) -> std::result::Result<[u32; 256], String> {
-    let mut ids = [0; 256];
-    for (byte, id) in (0..=255).zip(&mut ids) {
+fn byte_ids(vocabulary: &Vocabulary) -> std::result::Result<Box<[u32; 256]>, String> {
+    let mut ids = Box::new([0; 256]);
+    for (byte, id) in (0..=255).zip(&mut *ids) {
         let found = vocabulary.id_of(&[byte]);
         *id = found
             .ok_or_else(|| format!("no token for the byte 0x{byte:02X}; byte-level BPE needs all 256"))?;

@@ -139,7 +139,7 @@ fn with_contraction<F: Family>(text: &[u8], end: usize) -> usize {
 
 /// The end of the contraction at `start`, if one is there.
 #[inline(always)]
-fn contraction_end<F: Family>(text: &[u8], start: usize) -> Option<usize> {
+pub(super) fn contraction_end<F: Family>(text: &[u8], start: usize) -> Option<usize> {
     if text[start] != b'\'' {
         return None;
     }

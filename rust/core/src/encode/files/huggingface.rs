@@ -62,6 +62,7 @@ struct Model<'f> {
 }
 
 #[derive(Deserialize, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields of the format")]
 struct AddedToken {
     id: u32,
     content: String,
@@ -93,10 +94,10 @@ pub(super) fn read(json: &[u8]) -> std::result::Result<Tokenizer, Fault> {
         let place = if line > 0 { Place::Line(line) } else { Place::Whole };
         (place, format!("not a tokenizer.json: {error}"))
     })?;
-    definition(file).and_then(Tokenizer::new).map_err(|message| (Place::Whole, message))
+    definition(&file).and_then(Tokenizer::new).map_err(|message| (Place::Whole, message))
 }
 
-fn definition(file: File<'_>) -> Checked<Definition> {
+fn definition(file: &File<'_>) -> Checked<Definition> {
     check_model(&file.model)?;
     for (part, value) in
         [("normalizer", &file.normalizer), ("truncation", &file.truncation), ("padding", &file.padding)]
