@@ -52,7 +52,7 @@ impl WordCounts {
 #[pymethods]
 impl WordCounts {
     #[new]
-    #[pyo3(signature = (words=None, pattern=Some("cl100k")))]
+    #[pyo3(signature = (words=None, pattern=Some("cl100k")), text_signature = "(words=None, pattern='cl100k')")]
     fn new(words: Option<&Bound<'_, PyAny>>, pattern: Option<&str>) -> PyResult<Self> {
         let mut owned = Vec::new();
         if let Some(words) = words {
@@ -164,10 +164,12 @@ impl WordCounts {
     ///     ValueError: it is not a file of counts, or damaged.
     ///
     /// Example:
+    ///     >>> import tempfile, pathlib
     ///     >>> from bytestride import WordCounts
-    ///     >>> WordCounts.load("nowhere.counts")
-    ///     Traceback (most recent call last):
-    ///     FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.counts'
+    ///     >>> path = pathlib.Path(tempfile.mkdtemp()) / "shard.counts"
+    ///     >>> WordCounts({"a": 1}, "gpt2").save(path)
+    ///     >>> WordCounts.load(path)
+    ///     WordCounts(1 words, 1 in total, pattern='gpt2')
     #[classmethod]
     fn load(_class: &Bound<'_, PyType>, py: Python<'_>, path: std::path::PathBuf) -> PyResult<Self> {
         Ok(py.detach(|| Counts::load(&path)).into_python()?.into())
@@ -181,9 +183,9 @@ impl WordCounts {
         self.0 == other.0
     }
 
-    fn __repr__(&self) -> String {
-        let pattern = self.pattern().map_or_else(|| "None".to_owned(), |pattern| format!("{pattern:?}"));
-        format!("WordCounts({} words, {} in total, pattern={pattern})", self.0.len(), self.0.total())
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let pattern = self.pattern().into_pyobject(py)?.repr()?;
+        Ok(format!("WordCounts({} words, {} in total, pattern={pattern})", self.0.len(), self.0.total()))
     }
 
     /// The counts from the bytes of a file; for pickle.
@@ -240,7 +242,10 @@ pub(crate) struct CountOptions<'a, 'py> {
 ///     >>> count_words([b"to be or not to be"], pattern="gpt2").most_common(2)
 ///     [(b' be', 2), (b' not', 1)]
 #[pyfunction]
-#[pyo3(signature = (source, pattern=Some("cl100k"), *, separator=None, text_field="text", threads=None, progress=None))]
+#[pyo3(
+    signature = (source, pattern=Some("cl100k"), *, separator=None, text_field="text", threads=None, progress=None),
+    text_signature = "(source, pattern='cl100k', *, separator=None, text_field='text', threads=None, progress=None)"
+)]
 pub(crate) fn count_words(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
