@@ -1,5 +1,27 @@
 """From raw text to training-ready token windows."""
 
-from bytestride._core import Batches, Ragged, Windows, WordTokenizer, __version__, windows
+from bytestride._core import (
+    Batches,
+    Ragged,
+    Tokenizer,
+    Windows,
+    WordCounts,
+    WordTokenizer,
+    __version__,
+    count_words,
+    train,
+    windows,
+)
 
-__all__ = ["Batches", "Ragged", "Windows", "WordTokenizer", "__version__", "windows"]
+__all__ = [
+    "Batches",
+    "Ragged",
+    "Tokenizer",
+    "Windows",
+    "WordCounts",
+    "WordTokenizer",
+    "__version__",
+    "count_words",
+    "train",
+    "windows",
+]

@@ -13,11 +13,13 @@
 mod arguments;
 mod batches;
 mod blocks;
+mod counts;
 mod errors;
 mod ragged;
 mod stream;
 mod text;
 mod tokenizer;
+mod train;
 mod view;
 mod watch;
 mod windows;
@@ -32,11 +34,15 @@ mod _core {
     #[pymodule_export]
     use crate::batches::Batches;
     #[pymodule_export]
+    use crate::counts::{WordCounts, count_words};
+    #[pymodule_export]
     use crate::ragged::Ragged;
     #[pymodule_export]
     use crate::stream::StreamDecoder;
     #[pymodule_export]
     use crate::tokenizer::Tokenizer;
+    #[pymodule_export]
+    use crate::train::{_learn, train};
     #[pymodule_export]
     use crate::windows::{Windows, windows};
     #[pymodule_export]

@@ -1,1 +1,14 @@
 //! Pretokens → how often each occurs.
+//!
+//! A [`Counter`] counts texts on several threads, each with a table of its own, and ends in [`WordCounts`]: distinct
+//! words in the order of their bytes. That order makes everything after it simple and the same for any number of
+//! threads: adding counts is merging two sorted lists, looking up is bisecting, and the file is the columns as they
+//! are.
+
+mod counter;
+mod file;
+mod table;
+mod words;
+
+pub use counter::{Counter, count_batches};
+pub use words::WordCounts;

@@ -1,0 +1,241 @@
+//! Counting texts on several threads.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::count::WordCounts;
+use crate::count::table::Table;
+use crate::split::Splitter;
+use crate::text::Batch;
+use crate::{Monitor, Phase, Result, map_in_order};
+
+/// Texts longer than this are cut, where the pattern allows it, so that all threads have work.
+const PART: usize = 1 << 17;
+
+/// Counts the pretokens of texts.
+///
+/// Each thread has a table of its own, and the tables meet only in [`finish`](Self::finish); so the counts do not
+/// depend on which thread counts what.
+#[derive(Debug)]
+pub struct Counter {
+    splitter: Splitter,
+    tables: Vec<Mutex<Table>>,
+}
+
+impl Counter {
+    /// A counter on `threads` threads (0 is taken as 1).
+    pub fn new(splitter: Splitter, threads: usize) -> Self {
+        let tables = (0..threads.max(1)).map(|_| Mutex::new(Table::new())).collect();
+        Self { splitter, tables }
+    }
+
+    /// Counts the pretokens of each text. After an error some of them are counted and some not.
+    pub fn count(&mut self, texts: &[&[u8]], monitor: &Monitor) -> Result<()> {
+        self.count_meanwhile(texts, monitor, || ())
+    }
+
+    /// Counts the pretokens of each text, while one of the threads does something else first.
+    fn count_meanwhile<T: Send>(
+        &mut self,
+        texts: &[&[u8]],
+        monitor: &Monitor,
+        other: impl FnOnce() -> T + Send,
+    ) -> Result<T> {
+        let parts: Vec<&[u8]> = texts.iter().flat_map(|text| self.parts(text)).collect();
+        let next = AtomicUsize::new(0);
+        let other = Mutex::new(Some(other));
+        let results = map_in_order(self.tables.len(), self.tables.len(), |thread| {
+            let other = other.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let done = other.map(|other| other());
+            let mut table = self.tables[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ends = Vec::new();
+            while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                monitor.check()?;
+                self.splitter.for_each_block(part, &mut ends, |block, ends| {
+                    table.add_all(block, ends);
+                    true
+                })?;
+            }
+            Ok(done)
+        });
+        let done: Vec<Option<T>> = results.into_iter().collect::<Result<_>>()?;
+        Ok(done.into_iter().flatten().next().expect("one of the threads does the other thing"))
+    }
+
+    /// `text` in parts of about [`PART`] bytes that have the same pretokens; longer ones where no cut is known.
+    fn parts<'t>(&self, text: &'t [u8]) -> Vec<&'t [u8]> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        let mut window = PART;
+        while rest.len() > window {
+            match self.splitter.last_cut(&rest[..window]).filter(|&cut| cut > 0) {
+                Some(cut) => {
+                    let (part, after) = rest.split_at(cut);
+                    parts.push(part);
+                    rest = after;
+                    window = PART;
+                }
+                // Doubling bounds the search for a cut in text that has none.
+                None => window = window.saturating_mul(2),
+            }
+        }
+        parts.push(rest);
+        parts
+    }
+
+    /// The counts of all texts.
+    pub fn finish(self) -> Result<WordCounts> {
+        let pattern = self.splitter.pattern();
+        let threads = self.tables.len();
+        let tables: Vec<Mutex<Option<Table>>> = self
+            .tables
+            .into_iter()
+            .map(|table| Mutex::new(Some(table.into_inner().unwrap_or_else(PoisonError::into_inner))))
+            .collect();
+        let mut counts: Vec<WordCounts> = map_in_order(threads, threads, |thread| {
+            let table = tables[thread].lock().unwrap_or_else(PoisonError::into_inner).take();
+            table.expect("each table is taken once").into_counts(pattern.clone())
+        })
+        .into_iter()
+        .collect::<Result<_>>()?;
+        while counts.len() > 1 {
+            let pairs: Vec<&[WordCounts]> = counts.chunks(2).collect();
+            counts = map_in_order(threads, pairs.len(), |index| match pairs[index] {
+                [one, other] => one.merged(other),
+                rest => Ok(rest[0].clone()),
+            })
+            .into_iter()
+            .collect::<Result<_>>()?;
+        }
+        Ok(counts.pop().expect("there is at least one table"))
+    }
+}
+
+/// The counts of all batches. One thread reads the next batch while the others count.
+pub fn count_batches(
+    batches: impl Iterator<Item = Result<Batch>> + Send,
+    splitter: &Splitter,
+    threads: usize,
+    monitor: &Monitor,
+) -> Result<WordCounts> {
+    monitor.start(Phase::Count, 0);
+    let mut counter = Counter::new(splitter.clone(), threads);
+    let mut batches = batches.fuse();
+    let mut current = batches.next().transpose()?;
+    while let Some(batch) = current {
+        monitor.check()?;
+        let texts: Vec<&[u8]> = batch.iter().map(|(text, _)| text).collect();
+        current = counter.count_meanwhile(&texts, monitor, || batches.next())?.transpose()?;
+        monitor.advance(batch.input_bytes);
+    }
+    counter.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Error;
+    use crate::split::Pattern;
+
+    fn splitter(pattern: &str) -> Splitter {
+        Splitter::new(&Pattern::new(Some(pattern))).expect("a valid pattern")
+    }
+
+    fn count(texts: &[&[u8]], threads: usize) -> WordCounts {
+        let mut counter = Counter::new(splitter("gpt2"), threads);
+        counter.count(texts, &Monitor::default()).expect("no runaway");
+        counter.finish().expect("small counts")
+    }
+
+    /// One map, one text at a time.
+    fn count_naively(texts: &[&[u8]]) -> BTreeMap<Vec<u8>, u64> {
+        let mut counts = BTreeMap::new();
+        for text in texts {
+            splitter("gpt2")
+                .for_each(text, |word| *counts.entry(word.to_vec()).or_default() += 1)
+                .expect("no runaway");
+        }
+        counts
+    }
+
+    fn assert_same(counts: &WordCounts, naive: &BTreeMap<Vec<u8>, u64>) {
+        let counts: Vec<_> = counts.iter().map(|(word, count)| (word.to_vec(), count)).collect();
+        assert_eq!(counts, naive.iter().map(|(word, &count)| (word.clone(), count)).collect::<Vec<_>>());
+    }
+
+    /// More distinct words, short and long, than the first tables hold.
+    fn many_words() -> Vec<u8> {
+        let mut text = Vec::new();
+        for number in 0..60_000_u32 {
+            let letters = number.to_string().bytes().map(|digit| digit - b'0' + b'a').collect::<Vec<_>>();
+            text.push(b' ');
+            text.extend_from_slice(&letters.repeat(1 + number as usize % 5));
+            text.extend_from_slice(if number % 3 == 0 { b"!?" } else { b"\n\n" });
+        }
+        text
+    }
+
+    #[test]
+    fn counts_are_the_same_on_any_number_of_threads() {
+        let text = many_words();
+        let texts = [&text[..], b"", b" a b", &text[..9999]];
+        let naive = count_naively(&texts);
+        for threads in [0, 1, 2, 5, 16] {
+            assert_same(&count(&texts, threads), &naive);
+        }
+    }
+
+    #[test]
+    fn words_of_every_length_and_at_the_end_of_a_text() {
+        for length in 1..40 {
+            let word = vec![b'x'; length];
+            let text = [&word[..], b" ", &word].concat();
+            assert_same(&count(&[&text, &word], 1), &count_naively(&[&text, &word]));
+        }
+    }
+
+    #[test]
+    fn zeros_are_bytes_like_any_other() {
+        let texts: [&[u8]; 4] = [b"\0", b"\0\0", b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", b"\0 \0"];
+        assert_same(&count(&texts, 2), &count_naively(&texts));
+    }
+
+    proptest! {
+        #[test]
+        fn random_texts_are_counted_as_one_by_one(texts in prop::collection::vec("[ab é\\n0-9]{0,60}", 0..20)) {
+            let texts: Vec<&[u8]> = texts.iter().map(String::as_bytes).collect();
+            assert_same(&count(&texts, 3), &count_naively(&texts));
+        }
+    }
+
+    #[test]
+    fn batches_are_counted_and_reported() {
+        let batch = |text: &[u8]| {
+            let mut batch = Batch { input_bytes: 10, ..Batch::default() };
+            batch.push(text, true);
+            batch.push(b" end", true);
+            Ok(batch)
+        };
+        let monitor = Monitor::default();
+        let batches = [batch(b"one two"), batch(b"two three")].into_iter();
+        let counts = count_batches(batches, &splitter("gpt2"), 2, &monitor).expect("small counts");
+        assert_same(&counts, &count_naively(&[b"one two", b" end", b"two three", b" end"]));
+        assert_eq!(monitor.state(), (Phase::Count, 20, 0));
+    }
+
+    #[test]
+    fn failing_batches_and_cancelling_end_the_count() {
+        let good = || Ok(Batch::default());
+        let bad = Err(Error::argument("source", "broken"));
+        let result = count_batches([good(), bad].into_iter(), &splitter("gpt2"), 2, &Monitor::default());
+        assert!(matches!(result, Err(Error::Argument { name: "source", .. })));
+        let monitor = Monitor::default();
+        monitor.cancel();
+        let result = count_batches([good()].into_iter(), &splitter("gpt2"), 2, &monitor);
+        assert!(matches!(result, Err(Error::Interrupted)));
+    }
+}

@@ -1,0 +1,83 @@
+//! The tokens found next to a token just made, each with how often and where.
+//!
+//! A merge gives rise to new pairs only with the token it makes, so a plain array by neighbour finds them without
+//! any hash.
+
+use crate::merge::symbols::Place;
+
+/// In `index_of`: not met.
+const NONE: u32 = u32::MAX;
+/// In `ends`: not kept.
+const DROPPED: usize = usize::MAX;
+
+/// One neighbour.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Neighbour {
+    pub(super) token: u32,
+    /// How often it was met, each time with the weight of the word.
+    pub(super) count: u64,
+    /// In how many places it was met.
+    pub(super) places: usize,
+}
+
+/// The neighbours on one side, in the order in which they were met.
+#[derive(Debug, Default)]
+pub(super) struct Neighbours {
+    /// By token: its place in `met`, or [`NONE`].
+    index_of: Vec<u32>,
+    met: Vec<Neighbour>,
+    /// Every place, with the place in `met` of its neighbour.
+    places: Vec<(u32, Place)>,
+    /// Used by `drain`: where the next place of each neighbour goes.
+    ends: Vec<usize>,
+}
+
+impl Neighbours {
+    /// Notes that `token` was met at `place`, in a word that counts `weight`.
+    pub(super) fn add(&mut self, token: u32, weight: u64, place: Place) {
+        if self.index_of.len() <= token as usize {
+            self.index_of.resize(token as usize + 1, NONE);
+        }
+        let index = &mut self.index_of[token as usize];
+        if *index == NONE {
+            *index = self.met.len() as u32;
+            self.met.push(Neighbour { token, count: 0, places: 0 });
+        }
+        let neighbour = &mut self.met[*index as usize];
+        neighbour.count += weight;
+        neighbour.places += 1;
+        self.places.push((*index, place));
+    }
+
+    /// Appends the places of each neighbour that `keep` accepts to `lists`, in the order in which they were added,
+    /// and calls `emit` with the neighbour and where in `lists` its places start. Forgets everything.
+    pub(super) fn drain(
+        &mut self,
+        lists: &mut Vec<Place>,
+        keep: impl Fn(&Neighbour) -> bool,
+        mut emit: impl FnMut(&Neighbour, usize),
+    ) {
+        let mut end = lists.len();
+        for neighbour in &self.met {
+            self.index_of[neighbour.token as usize] = NONE;
+            if keep(neighbour) {
+                emit(neighbour, end);
+                self.ends.push(end);
+                end += neighbour.places;
+            } else {
+                self.ends.push(DROPPED);
+            }
+        }
+        lists.resize(end, Place::default());
+        for &(index, place) in &self.places {
+            let next = &mut self.ends[index as usize];
+            if *next != DROPPED {
+                lists[*next] = place;
+                *next += 1;
+            }
+        }
+        self.met.clear();
+        self.places.clear();
+        self.ends.clear();
+    }
+}

@@ -1,0 +1,192 @@
+//! The learner against a naive one that recounts every pair before every merge.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::encode::ID_OF_BYTE;
+use crate::split::Pattern;
+
+/// All merges, from the definition alone.
+fn learn_naively(counts: &WordCounts, options: &MergeOptions) -> Vec<Merge> {
+    let ids = |word: &[u8]| word.iter().map(|&byte| u32::from(ID_OF_BYTE[usize::from(byte)])).collect();
+    let mut words: Vec<(Vec<u32>, u64)> = counts.iter().map(|(word, count)| (ids(word), count)).collect();
+    let mut tokens: Vec<Vec<u32>> = (0..256).map(|id| vec![id]).collect();
+    let mut merges = Vec::new();
+    while options.merges.is_none_or(|limit| tokens.len() < 256 + limit) {
+        let mut pairs = BTreeMap::<(u32, u32), u64>::new();
+        for (word, count) in &words {
+            for pair in word.windows(2) {
+                *pairs.entry((pair[0], pair[1])).or_default() += count;
+            }
+        }
+        let length = |(left, right): (u32, u32)| tokens[left as usize].len() + tokens[right as usize].len();
+        let short =
+            pairs.iter().filter(|(pair, _)| options.max_token_bytes.is_none_or(|max| length(**pair) <= max));
+        // The last of the largest, so from the back: the smallest pair.
+        let Some(((left, right), &count)) = short.rev().max_by_key(|(_, count)| **count) else { break };
+        if count < options.min_frequency.max(1) {
+            break;
+        }
+        let (left, right) = (*left, *right);
+        let token = [&tokens[left as usize][..], &tokens[right as usize]].concat();
+        let id = tokens.iter().position(|other| *other == token).unwrap_or(tokens.len()) as u32;
+        if id as usize == tokens.len() {
+            tokens.push(token);
+        }
+        for (word, _) in &mut words {
+            join_naively(word, left, right, id);
+        }
+        merges.push(Merge { left, right, id });
+    }
+    merges
+}
+
+fn join_naively(word: &mut Vec<u32>, left: u32, right: u32, id: u32) {
+    let mut at = 0;
+    while at + 1 < word.len() {
+        if word[at] == left && word[at + 1] == right {
+            word.splice(at..at + 2, [id]);
+        }
+        at += 1;
+    }
+}
+
+fn counts<'w>(words: impl IntoIterator<Item = (&'w str, u64)>) -> WordCounts {
+    let words: Vec<_> = words.into_iter().collect();
+    WordCounts::from_words(Pattern::Whole, words.iter().map(|&(word, count)| (word.as_bytes(), count)))
+        .expect("small counts")
+}
+
+const ALL: MergeOptions = MergeOptions { merges: None, min_frequency: 1, max_token_bytes: None, threads: 1 };
+
+fn learned(counts: &WordCounts, options: &MergeOptions) -> Vec<Merge> {
+    learn(counts, options, &Monitor::default()).expect("counts that do not overflow")
+}
+
+/// The tokens that merges spell, as text.
+fn spelled(merges: &[Merge]) -> Vec<String> {
+    let mut tokens: Vec<Vec<u8>> = crate::encode::BYTE_OF_ID.iter().map(|&byte| vec![byte]).collect();
+    for merge in merges {
+        assert_eq!(merge.id as usize, tokens.len());
+        tokens.push([&tokens[merge.left as usize][..], &tokens[merge.right as usize]].concat());
+    }
+    tokens.split_off(256).into_iter().map(|token| String::from_utf8_lossy(&token).into_owned()).collect()
+}
+
+fn assert_as_naive(words: &[(&str, u64)], tokens: &[&str]) {
+    let counts = counts(words.iter().copied());
+    let merges = learned(&counts, &ALL);
+    assert_eq!(merges, learn_naively(&counts, &ALL));
+    assert_eq!(spelled(&merges), tokens);
+}
+
+#[test]
+fn runs_of_one_letter_join_from_the_left() {
+    assert_as_naive(&[("aa", 1)], &["aa"]);
+    assert_as_naive(&[("aaa", 1)], &["aa", "aaa"]);
+    assert_as_naive(&[("aaaa", 1)], &["aa", "aaaa"]);
+    assert_as_naive(&[("aaaaa", 2), ("baaa", 1)], &["aa", "aaa", "aaaaa", "baaa"]);
+}
+
+#[test]
+fn the_left_neighbour_may_be_the_token_just_made() {
+    assert_as_naive(&[("abab", 1), ("ababab", 3)], &["ab", "abab", "ababab"]);
+    assert_as_naive(&[("xababa", 2), ("aba", 3)], &["ab", "aba", "xab", "xababa"]);
+}
+
+#[test]
+fn equal_counts_merge_in_the_order_of_ids() {
+    assert_as_naive(&[("cd", 5), ("ab", 5), ("ac", 5)], &["ab", "ac", "cd"]);
+    // The space has id 220, behind all printable ASCII.
+    assert_as_naive(&[(" a", 5), ("za", 5)], &["za", " a"]);
+}
+
+#[test]
+fn words_without_a_pair_are_of_no_account() {
+    assert_as_naive(&[], &[]);
+    assert_as_naive(&[("a", 100), ("b", 1)], &[]);
+}
+
+#[test]
+fn merging_ends_at_the_frequency_asked_for() {
+    let counts = counts([("ab", 3), ("cd", 2), ("ef", 1)]);
+    let merges = |min_frequency| learned(&counts, &MergeOptions { min_frequency, ..ALL }).len();
+    assert_eq!([0, 1, 2, 3, 4].map(merges), [3, 3, 2, 1, 0]);
+}
+
+#[test]
+fn merging_ends_at_the_number_asked_for() {
+    let counts = counts([("abcd", 3)]);
+    let merges = |limit| learned(&counts, &MergeOptions { merges: Some(limit), ..ALL }).len();
+    assert_eq!([0, 1, 2, 3, 4].map(merges), [0, 1, 2, 3, 3]);
+}
+
+#[test]
+fn no_token_is_longer_than_asked_for() {
+    let counts = counts([("aaaaaaaa", 3), ("abcabc", 2)]);
+    for max in 1..10 {
+        let options = MergeOptions { max_token_bytes: Some(max), ..ALL };
+        let merges = learned(&counts, &options);
+        assert_eq!(merges, learn_naively(&counts, &options));
+        assert!(spelled(&merges).iter().all(|token| token.len() <= max));
+    }
+    let none = learn(&counts, &MergeOptions { max_token_bytes: Some(0), ..ALL }, &Monitor::default());
+    assert!(none.is_err());
+}
+
+#[test]
+fn counts_beyond_32_bits_keep_their_order() {
+    let large = |power: u32, more: u64| (1_u64 << power) + more;
+    assert_as_naive(&[("ab", large(31, 1)), ("cd", large(32, 1)), ("ef", large(33, 0))], &["ef", "cd", "ab"]);
+    assert_as_naive(&[("ab", large(32, 1)), ("cd", large(32, 2)), ("ef", 3)], &["cd", "ab", "ef"]);
+    assert!(learn(&counts([("abc", 1 << 63)]), &ALL, &Monitor::default()).is_err());
+}
+
+#[test]
+fn a_word_of_a_megabyte_is_no_trouble() {
+    // In debug mode a quadratic learner would need hours for either.
+    let runs = counts([(&*"a".repeat(1_000_000), 1)]);
+    assert_eq!(spelled(&learned(&runs, &ALL)).last().map(String::len), Some(1_000_000));
+    let mut state = 1_u32;
+    let mut letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        b"acgt"[(state >> 30) as usize] as char
+    };
+    let genome: String = (0..1_000_000).map(|_| letter()).collect();
+    let options = MergeOptions { merges: Some(1000), ..ALL };
+    assert_eq!(learned(&counts([(&*genome, 1)]), &options).len(), 1000);
+}
+
+#[test]
+fn learning_stops_when_asked_and_says_how_far_it_is() {
+    let counts = counts([("abcd", 3)]);
+    let monitor = Monitor::default();
+    learn(&counts, &MergeOptions { merges: Some(9), ..ALL }, &monitor).expect("small counts");
+    assert_eq!(monitor.state(), (Phase::Merge, 3, 9));
+    monitor.cancel();
+    assert!(matches!(learn(&counts, &ALL, &monitor), Err(crate::Error::Interrupted)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn random_words_give_the_merges_of_the_naive_learner(
+        words in prop::collection::vec(("[abc]{0,12}|[ab]{0,20}|[a-e é]{1,9}", 1_u64..6), 0..12),
+        merges in prop::option::of(0_usize..40),
+        min_frequency in 0_u64..4,
+        max_token_bytes in prop::option::of(1_usize..9),
+        weight in prop::sample::select(vec![1, 1 << 31, 1 << 33]),
+    ) {
+        let words = words.iter().filter(|(word, _)| !word.is_empty());
+        let counts = counts(words.map(|(word, count)| (&**word, count * weight)));
+        let options = MergeOptions { merges, min_frequency, max_token_bytes, threads: 1 };
+        let found = learned(&counts, &options);
+        prop_assert_eq!(&found, &learn_naively(&counts, &options));
+        // What the head of the module proves.
+        let tokens = spelled(&found);
+        prop_assert_eq!(tokens.iter().collect::<BTreeSet<_>>().len(), tokens.len());
+    }
+}

@@ -1,0 +1,385 @@
+//! Word counts: [`WordCounts`], [`count_words`], and what both share with training.
+
+use std::sync::Arc;
+
+use bytestride_core::count::{Counter, WordCounts as Counts};
+use bytestride_core::split::{Pattern, Splitter};
+use bytestride_core::{Error, Monitor};
+use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
+
+use crate::errors::IntoPython;
+use crate::text::{text_bytes, thread_count};
+use crate::watch::run_watched;
+
+/// About how many bytes of documents are pulled from an iterable before they are counted.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// Distinct pretokens and how often each occurs: all that training needs to know of a text.
+///
+/// Words are `bytes`; where one is asked for, a `str` stands for its UTF-8. They stand in the order of their bytes, so
+/// equal counts are equal however they came about. Immutable, picklable, safe from any thread.
+///
+/// Args:
+///     words: a mapping from words to counts, or pairs of them; equal words add up, and counts of 0 are left out.
+///     pattern: the pattern that cut them, as in `train`.
+///
+/// Raises:
+///     ValueError: a count is negative or beyond 64 bits, all together are, or a word is empty.
+///
+/// Example:
+///     >>> from bytestride import WordCounts
+///     >>> counts = WordCounts({"low": 5, "lower": 2}, pattern="gpt2")
+///     >>> counts["low"], len(counts), counts.total
+///     (5, 2, 7)
+#[pyclass(frozen, module = "bytestride")]
+pub(crate) struct WordCounts(Arc<Counts>);
+
+impl From<Counts> for WordCounts {
+    fn from(counts: Counts) -> Self {
+        Self(Arc::new(counts))
+    }
+}
+
+impl WordCounts {
+    /// The counts themselves.
+    pub(crate) fn core(&self) -> Arc<Counts> {
+        Arc::clone(&self.0)
+    }
+}
+
+#[pymethods]
+impl WordCounts {
+    #[new]
+    #[pyo3(signature = (words=None, pattern=Some("cl100k")), text_signature = "(words=None, pattern='cl100k')")]
+    fn new(words: Option<&Bound<'_, PyAny>>, pattern: Option<&str>) -> PyResult<Self> {
+        let mut owned = Vec::new();
+        if let Some(words) = words {
+            let pairs = if words.hasattr("items")? { words.call_method0("items")? } else { words.clone() };
+            for pair in pairs.try_iter()? {
+                let (word, count): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+                let count = count.extract().map_err(|_| {
+                    PyValueError::new_err(format!(
+                        "words: a word counts {count}, expected an integer of 64 bits"
+                    ))
+                })?;
+                owned.push((text_bytes(&word)?.into_owned(), count));
+            }
+        }
+        let words = owned.iter().map(|(word, count)| (&**word, *count));
+        Ok(Counts::from_words(Pattern::new(pattern), words).into_python()?.into())
+    }
+
+    /// The pattern that cut the words: a name, a regular expression, or `None` for none.
+    #[getter]
+    fn pattern(&self) -> Option<&str> {
+        self.0.pattern().text()
+    }
+
+    /// How many words there are, each as often as it occurs.
+    #[getter]
+    fn total(&self) -> u64 {
+        self.0.total()
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+
+    fn __getitem__(&self, word: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let found = self.0.get(&text_bytes(word)?);
+        found.ok_or_else(|| PyKeyError::new_err(word.clone().unbind()))
+    }
+
+    fn __contains__(&self, word: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.0.get(&text_bytes(word)?).is_some())
+    }
+
+    /// All words, in the order of their bytes.
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let words = PyList::new(py, self.0.iter().map(|(word, _)| PyBytes::new(py, word)))?;
+        Ok(words.try_iter()?.into_any())
+    }
+
+    /// All words with their counts, in the order of their bytes: a new list of `(bytes, int)`.
+    ///
+    /// Example:
+    ///     >>> from bytestride import WordCounts
+    ///     >>> WordCounts({"b": 1, "a": 2}).items()
+    ///     [(b'a', 2), (b'b', 1)]
+    fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        pairs(py, self.0.iter())
+    }
+
+    /// The `n` most frequent words with their counts (all words for `None`), most frequent first: a new list of
+    /// `(bytes, int)`. Words that occur equally often stand in the order of their bytes.
+    ///
+    /// Example:
+    ///     >>> from bytestride import WordCounts
+    ///     >>> WordCounts({"a": 2, "b": 9, "c": 2}).most_common(2)
+    ///     [(b'b', 9), (b'a', 2)]
+    #[pyo3(signature = (n=None))]
+    fn most_common<'py>(&self, py: Python<'py>, n: Option<usize>) -> PyResult<Bound<'py, PyList>> {
+        pairs(py, self.0.most_common(n.unwrap_or(usize::MAX)).into_iter())
+    }
+
+    /// New counts, in which every word counts `weight` times as much, rounded to the nearest integer (halves up).
+    ///
+    /// Words that come to 0 are left out. This is how sources get weights: `news.scaled(2) + web.scaled(0.5)`.
+    ///
+    /// Raises:
+    ///     ValueError: `weight` is negative or not finite, or the counts add up to 2**64 or more.
+    ///
+    /// Example:
+    ///     >>> from bytestride import WordCounts
+    ///     >>> WordCounts({"a": 1, "b": 4}).scaled(2.5).items()
+    ///     [(b'a', 3), (b'b', 10)]
+    fn scaled(&self, py: Python<'_>, weight: f64) -> PyResult<Self> {
+        Ok(py.detach(|| self.0.scaled(weight)).into_python()?.into())
+    }
+
+    /// Writes the counts to the file `path`, which holds either what it held before or all of them.
+    ///
+    /// Equal counts make equal files.
+    ///
+    /// Raises:
+    ///     OSError: the file cannot be written.
+    ///
+    /// Example:
+    ///     >>> import tempfile, pathlib
+    ///     >>> from bytestride import WordCounts
+    ///     >>> path = pathlib.Path(tempfile.mkdtemp()) / "shard.counts"
+    ///     >>> WordCounts({"a": 1}).save(path)
+    ///     >>> WordCounts.load(path)["a"]
+    ///     1
+    fn save(&self, py: Python<'_>, path: std::path::PathBuf) -> PyResult<()> {
+        py.detach(|| self.0.save(&path)).into_python()
+    }
+
+    /// The counts in the file `path`, every byte of which is checked.
+    ///
+    /// Raises:
+    ///     OSError: the file cannot be read.
+    ///     ValueError: it is not a file of counts, or damaged.
+    ///
+    /// Example:
+    ///     >>> import tempfile, pathlib
+    ///     >>> from bytestride import WordCounts
+    ///     >>> path = pathlib.Path(tempfile.mkdtemp()) / "shard.counts"
+    ///     >>> WordCounts({"a": 1}, "gpt2").save(path)
+    ///     >>> WordCounts.load(path)
+    ///     WordCounts(1 words, 1 in total, pattern='gpt2')
+    #[classmethod]
+    fn load(_class: &Bound<'_, PyType>, py: Python<'_>, path: std::path::PathBuf) -> PyResult<Self> {
+        Ok(py.detach(|| Counts::load(&path)).into_python()?.into())
+    }
+
+    fn __add__(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
+        Ok(py.detach(|| self.0.merged(&other.0)).into_python()?.into())
+    }
+
+    fn __eq__(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let pattern = self.pattern().into_pyobject(py)?.repr()?;
+        Ok(format!("WordCounts({} words, {} in total, pattern={pattern})", self.0.len(), self.0.total()))
+    }
+
+    /// The counts from the bytes of a file; for pickle.
+    #[classmethod]
+    #[pyo3(signature = (data, /))]
+    fn _from_bytes(_class: &Bound<'_, PyType>, data: &[u8]) -> PyResult<Self> {
+        Ok(Counts::from_bytes(data, "pickled counts").into_python()?.into())
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let make = py.get_type::<Self>().getattr("_from_bytes")?;
+        Ok((make, (PyBytes::new(py, &self.0.to_bytes()),)))
+    }
+}
+
+fn pairs<'py, 'w>(
+    py: Python<'py>,
+    words: impl ExactSizeIterator<Item = (&'w [u8], u64)>,
+) -> PyResult<Bound<'py, PyList>> {
+    PyList::new(py, words.map(|(word, count)| (PyBytes::new(py, word), count)))
+}
+
+/// How to count a source.
+pub(crate) struct CountOptions<'a, 'py> {
+    pub(crate) pattern: Option<&'a str>,
+    pub(crate) separator: Option<&'a str>,
+    pub(crate) text_field: &'a str,
+    pub(crate) threads: usize,
+    pub(crate) progress: Option<&'a Bound<'py, PyAny>>,
+}
+
+/// Distinct pretokens of a source and how often each occurs, as `WordCounts`.
+///
+/// Counts of parts of a text, from other processes or machines, add up to the counts of the whole. Takes memory for
+/// the distinct words only.
+///
+/// Args:
+///     source: a path, a glob or a folder, or a list of those; or documents: a list of `bytes`, or any other iterable
+///         of `str` or `bytes` (a list of `str` is a list of paths). Lone surrogates become U+FFFD.
+///     pattern: `"gpt2"`, `"cl100k"`, `"o200k"`, `"llama3"`, `"qwen2"`, any other regular expression, or `None` to
+///         take each document as one word.
+///     separator: what stands between the documents of a text file; `None`: the whole file is one.
+///     text_field: the field that holds the document, in files of JSON lines.
+///     threads: how many threads count; `None`: as many as there are. The counts are the same for any number.
+///     progress: called as `progress(phase, done, total)` while it runs, in bytes; `total` may be `None`.
+///
+/// Raises:
+///     FileNotFoundError: a path does not exist.
+///     TypeError: `source` is `bytes`, or holds something that is neither `str` nor `bytes`.
+///     ValueError: `pattern` is no regular expression, or a file is malformed.
+///
+/// Example:
+///     >>> from bytestride import count_words
+///     >>> count_words([b"to be or not to be"], pattern="gpt2").most_common(2)
+///     [(b' be', 2), (b' not', 1)]
+#[pyfunction]
+#[pyo3(
+    signature = (source, pattern=Some("cl100k"), *, separator=None, text_field="text", threads=None, progress=None),
+    text_signature = "(source, pattern='cl100k', *, separator=None, text_field='text', threads=None, progress=None)"
+)]
+pub(crate) fn count_words(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    pattern: Option<&str>,
+    separator: Option<&str>,
+    text_field: &str,
+    threads: Option<usize>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<WordCounts> {
+    let threads = thread_count(threads)?;
+    let options = CountOptions { pattern, separator, text_field, threads, progress };
+    Ok(count_source(py, source, &options)?.into())
+}
+
+/// The counts of any source but of counts.
+pub(crate) fn count_source(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    options: &CountOptions<'_, '_>,
+) -> PyResult<Counts> {
+    let splitter = Splitter::new(&Pattern::new(options.pattern)).into_python()?;
+    if source.is_instance_of::<PyBytes>() || source.is_instance_of::<PyByteArray>() {
+        return Err(PyTypeError::new_err(
+            "source: is bytes, expected paths or documents; put documents in a list",
+        ));
+    }
+    match paths(source)? {
+        Some(paths) => count_paths(py, &paths, splitter, options),
+        None => count_documents(py, source, splitter, options),
+    }
+}
+
+/// The paths that `source` names, or `None` if it holds documents.
+///
+/// A list of `str` is paths and never documents: a mistyped file name must not be trained on.
+fn paths(source: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
+    if let Some(path) = path(source)? {
+        return Ok(Some(vec![path]));
+    }
+    let is_sequence = source.is_instance_of::<PyList>() || source.is_instance_of::<PyTuple>();
+    if !is_sequence || source.is_empty()? {
+        return Ok(None);
+    }
+    let items: Vec<Bound<'_, PyAny>> = source.try_iter()?.collect::<PyResult<_>>()?;
+    let paths: Vec<String> =
+        items.iter().map(path).collect::<PyResult<Vec<_>>>()?.into_iter().flatten().collect();
+    match paths.len() {
+        0 => Ok(None),
+        found if found == items.len() => Ok(Some(paths)),
+        _ => Err(PyTypeError::new_err(
+            "source: is a list of both paths and documents, expected one of the two",
+        )),
+    }
+}
+
+/// `item` as a path, if it is a `str` or an `os.PathLike`.
+fn path(item: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    if item.is_instance_of::<PyString>() {
+        item.extract().map(Some)
+    } else if item.hasattr("__fspath__")? {
+        Ok(Some(item.call_method0("__fspath__")?.extract()?))
+    } else {
+        Ok(None)
+    }
+}
+
+/// The counts of files.
+fn count_paths(
+    py: Python<'_>,
+    paths: &[String],
+    splitter: Splitter,
+    options: &CountOptions<'_, '_>,
+) -> PyResult<Counts> {
+    if let Some(path) =
+        paths.iter().find(|path| !path.contains(['*', '?', '[']) && !std::path::Path::new(path).exists())
+    {
+        let hint = if paths.len() > 1 {
+            "; a list of str names files, pass iter(list) to take them as documents"
+        } else {
+            ""
+        };
+        return Err(PyFileNotFoundError::new_err((
+            2,
+            format!("No such file or directory{hint}"),
+            path.clone(),
+        )));
+    }
+    // The one place where files come in: `count_batches` over what the reader in `bytestride_core::text` gives.
+    let _ = (splitter, options.separator, options.text_field);
+    run_watched(py, options.progress, |_: &Monitor| {
+        Err(Error::argument("source", "files cannot be read yet"))
+    })
+}
+
+/// The counts of documents pulled from an iterable, some megabytes at a time.
+fn count_documents(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    splitter: Splitter,
+    options: &CountOptions<'_, '_>,
+) -> PyResult<Counts> {
+    let mut documents = source.try_iter().map_err(|_| {
+        let name = source.get_type();
+        PyTypeError::new_err(format!("source: is {name}, expected paths or an iterable of str or bytes"))
+    })?;
+    let mut counter = Counter::new(splitter, options.threads);
+    let mut done = 0_u64;
+    loop {
+        let (bytes, ends) = pull(&mut documents)?;
+        if ends.is_empty() {
+            break;
+        }
+        let texts: Vec<&[u8]> =
+            [0].iter().chain(&ends).zip(&ends).map(|(&start, &end)| &bytes[start..end]).collect();
+        run_watched(py, None, |monitor| counter.count(&texts, monitor))?;
+        done += bytes.len() as u64;
+        if let Some(progress) = options.progress {
+            progress.call1(("counting", done, py.None()))?;
+        }
+    }
+    py.detach(|| counter.finish()).into_python()
+}
+
+/// The next documents, one after another, and where each ends; none when there are no more.
+fn pull(documents: &mut Bound<'_, pyo3::types::PyIterator>) -> PyResult<(Vec<u8>, Vec<usize>)> {
+    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+    while bytes.len() < BATCH_BYTES {
+        let Some(document) = documents.next() else { break };
+        let document = document?;
+        bytes.extend_from_slice(&text_bytes(&document)?);
+        ends.push(bytes.len());
+        if ends.len() % 4096 == 0 {
+            documents.py().check_signals()?;
+        }
+    }
+    Ok((bytes, ends))
+}

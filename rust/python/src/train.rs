@@ -1,0 +1,128 @@
+//! Training a tokenizer.
+
+use std::sync::Arc;
+
+use bytestride_core::count::WordCounts as Counts;
+use bytestride_core::encode as core;
+use bytestride_core::merge::{Merge, MergeOptions, learn};
+use bytestride_core::split::Pattern;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use crate::counts::{CountOptions, WordCounts, count_source};
+use crate::errors::IntoPython;
+use crate::text::thread_count;
+use crate::tokenizer::Tokenizer;
+use crate::watch::run_watched;
+
+/// The pattern where none is given; counts are taken whatever theirs is.
+const DEFAULT_PATTERN: &str = "cl100k";
+
+/// Trains a byte-level BPE tokenizer: a new `Tokenizer`.
+///
+/// Ids are the 256 bytes in GPT-2's order, then the merges in the order learned, then the special tokens. The merges
+/// are those of Hugging Face's `BpeTrainer` with the full byte alphabet, the same for any number of threads and any
+/// order of the documents. Special tokens are not looked for in the text.
+///
+/// Args:
+///     source: as in `count_words`; or `WordCounts`, which bring their own `pattern`.
+///     vocab_size: how many tokens: 256 bytes, merges and special tokens together. Fewer come out if the text has no
+///         more pairs to merge. `None`: merge until no pair occurs `min_frequency` times.
+///     pattern: how text is cut into pretokens, as in `count_words`.
+///     special_tokens: texts that get ids of their own, the last ones.
+///     min_frequency: how often a pair must occur to be merged.
+///     max_token_bytes: the longest token that may be made; `None`: any length.
+///     separator: what stands between the documents of a text file; `None`: the whole file is one.
+///     text_field: the field that holds the document, in files of JSON lines.
+///     threads: how many threads work; `None`: as many as there are.
+///     progress: called as `progress(phase, done, total)` while it runs; `"counting"` is in bytes, `"merging"` in
+///         merges, and `total` may be `None`.
+///
+/// Raises:
+///     FileNotFoundError: a path does not exist.
+///     TypeError: `source` is `bytes`, or holds something that is neither `str` nor `bytes`.
+///     ValueError: `vocab_size` is below 256 and the special tokens, `pattern` is no regular expression or not that of
+///         the counts, or a file is malformed.
+///
+/// Example:
+///     >>> from bytestride import train
+///     >>> tokenizer = train([b"low lower lowest"], 260, pattern="gpt2", special_tokens=["<|end|>"])
+///     >>> tokenizer.vocab_size
+///     260
+#[pyfunction]
+#[pyo3(signature = (
+    source, vocab_size=None, *, pattern=Some("cl100k"), special_tokens=vec![], min_frequency=2, max_token_bytes=None,
+    separator=None, text_field="text", threads=None, progress=None
+), text_signature = "(source, vocab_size=None, *, pattern='cl100k', special_tokens=(), min_frequency=2, \
+    max_token_bytes=None, separator=None, text_field='text', threads=None, progress=None)")]
+#[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
+pub(crate) fn train(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    vocab_size: Option<usize>,
+    pattern: Option<&str>,
+    special_tokens: Vec<String>,
+    min_frequency: u64,
+    max_token_bytes: Option<usize>,
+    separator: Option<&str>,
+    text_field: &str,
+    threads: Option<usize>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Tokenizer> {
+    // What is wrong with the arguments is said before hours of counting.
+    let merges = room_for_merges(vocab_size, special_tokens.len())?;
+    let threads = thread_count(threads)?;
+    let options = CountOptions { pattern, separator, text_field, threads, progress };
+    let counts = counts_of(py, source, &options)?;
+    let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
+    let merges = run_watched(py, progress, |monitor| learn(&counts, &options, monitor))?;
+    let pattern = counts.pattern().clone();
+    let tokenizer =
+        py.detach(|| core::Tokenizer::from_merges(pattern, &merges, &special_tokens)).into_python()?;
+    Ok(tokenizer.into())
+}
+
+/// How many merges a vocabulary of `vocab_size` tokens has room for.
+fn room_for_merges(vocab_size: Option<usize>, special_tokens: usize) -> PyResult<Option<usize>> {
+    let Some(size) = vocab_size else { return Ok(None) };
+    let least = 256 + special_tokens;
+    size.checked_sub(least).map(Some).ok_or_else(|| {
+        let parts = format!("256 bytes and {special_tokens} special tokens");
+        PyValueError::new_err(format!("vocab_size: is {size}, expected at least {least} for {parts}"))
+    })
+}
+
+/// The counts that `source` is, or those of the text that it stands for.
+fn counts_of(
+    py: Python<'_>,
+    source: &Bound<'_, PyAny>,
+    options: &CountOptions<'_, '_>,
+) -> PyResult<Arc<Counts>> {
+    let Ok(counts) = source.cast::<WordCounts>() else {
+        return count_source(py, source, options).map(Arc::new);
+    };
+    let counts = counts.get().core();
+    let pattern = Pattern::new(options.pattern);
+    if pattern != *counts.pattern() && options.pattern != Some(DEFAULT_PATTERN) {
+        let message = format!("pattern: is {pattern}, but the words were counted with {}", counts.pattern());
+        return Err(PyValueError::new_err(message));
+    }
+    Ok(counts)
+}
+
+/// The merges learned from `counts`, as `(left, right, id)`.
+#[pyfunction]
+#[pyo3(signature = (counts, merges=None, min_frequency=2, max_token_bytes=None, threads=None))]
+pub(crate) fn _learn(
+    py: Python<'_>,
+    counts: &WordCounts,
+    merges: Option<usize>,
+    min_frequency: u64,
+    max_token_bytes: Option<usize>,
+    threads: Option<usize>,
+) -> PyResult<Vec<(u32, u32, u32)>> {
+    let threads = thread_count(threads)?;
+    let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
+    let merges = run_watched(py, None, |monitor| learn(&counts.core(), &options, monitor))?;
+    Ok(merges.into_iter().map(|Merge { left, right, id }| (left, right, id)).collect())
+}

@@ -1,0 +1,264 @@
+"""Counting words and learning merges: against the naive reference, Hugging Face, and by hand."""
+
+import json
+import pickle
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import bytestride as bs
+import reference
+from bytestride._core import _learn
+
+PATTERN = r"\s?\w+|\s|[^\w\s]+"
+TEXTS = st.lists(st.text(alphabet="abc é\n,", max_size=30), max_size=8)
+
+
+def learn(documents, merges=None, **options):
+    return _learn(bs.count_words(iter(documents), PATTERN), merges, **options)
+
+
+def tokens(merges):
+    spelled = [bytes([byte]) for byte in reference.BYTES]
+    for left, right, _ in merges:
+        spelled.append(spelled[left] + spelled[right])
+    return spelled[256:]
+
+
+# -- counts --------------------------------------------------------------------------------------------------
+
+
+@given(TEXTS, st.integers(1, 5))
+def test_counts_are_those_of_a_plain_counter(texts, threads):
+    plain = reference.Counter(word for text in texts for word in reference.split(text, PATTERN))
+    counts = bs.count_words(iter(texts), PATTERN, threads=threads)
+    assert counts.items() == sorted(plain.items())
+    assert (len(counts), counts.total) == (len(plain), plain.total())
+    assert all(counts[word] == plain[word] and word in counts for word in counts)
+    by_frequency = sorted(plain.items(), key=lambda item: (-item[1], item[0]))
+    assert [counts.most_common(n) for n in (0, 2, None)] == [[], by_frequency[:2], by_frequency]
+
+
+@given(TEXTS, TEXTS)
+def test_counts_of_parts_add_up_to_those_of_the_whole(some, others):
+    whole = bs.count_words(iter(some + others), PATTERN)
+    assert bs.count_words(iter(some), PATTERN) + bs.count_words(iter(others), PATTERN) == whole
+
+
+def test_saved_and_pickled_counts_come_back(documents, tmp_path):
+    counts = bs.count_words(iter(documents))
+    counts.save(tmp_path / "all.counts")
+    assert bs.WordCounts.load(tmp_path / "all.counts") == counts
+    assert pickle.loads(pickle.dumps(counts)) == counts
+    bs.count_words(reversed(documents), threads=3).save(tmp_path / "again.counts")
+    assert (tmp_path / "again.counts").read_bytes() == (tmp_path / "all.counts").read_bytes()
+
+
+def test_damaged_counts_are_noticed(tmp_path):
+    path = tmp_path / "bad.counts"
+    bs.WordCounts({"a": 1}).save(path)
+    good = path.read_bytes()
+    path.write_bytes(good[:-1])
+    with pytest.raises(ValueError, match=r"bad\.counts.*checksum"):
+        bs.WordCounts.load(path)
+    path.write_bytes(b"text")
+    with pytest.raises(ValueError, match="no file of word counts"):
+        bs.WordCounts.load(path)
+
+
+def test_counts_of_different_patterns_do_not_add():
+    with pytest.raises(ValueError, match="pattern gpt2 do not add to words of cl100k"):
+        bs.WordCounts({"a": 1}) + bs.WordCounts({"a": 1}, "gpt2")
+
+
+def test_counts_beyond_64_bits_are_an_error():
+    large = bs.WordCounts({"ab": 2**63})
+    with pytest.raises(ValueError, match=r"2\^64"):
+        large + large
+    for count in (-1, 2**64, "many"):
+        with pytest.raises(ValueError, match="words: a word counts"):
+            bs.WordCounts({"a": count})
+
+
+def test_unknown_words_and_wrong_types_are_errors():
+    counts = bs.WordCounts({"a": 1}, None)
+    assert repr(counts) == "WordCounts(1 words, 1 in total, pattern=None)"
+    with pytest.raises(KeyError):
+        counts["b"]
+    with pytest.raises(TypeError):
+        counts[1]
+    with pytest.raises(ValueError, match="empty word"):
+        bs.WordCounts({"": 1})
+
+
+# -- sources -------------------------------------------------------------------------------------------------
+
+
+def test_documents_are_str_or_bytes_in_any_iterable():
+    expected = bs.WordCounts({"a": 2, " b": 1}, "gpt2")
+    assert bs.count_words([b"a b", b"a"], "gpt2") == expected
+    assert bs.count_words(iter(["a b", b"a"]), "gpt2") == expected
+    assert bs.count_words((text for text in ["a b", "a"]), "gpt2") == expected
+
+
+def test_each_document_is_split_on_its_own():
+    assert bs.count_words([b"a", b"b"], None).items() == [(b"a", 1), (b"b", 1)]
+
+
+def test_more_documents_than_one_batch_holds():
+    counts = bs.count_words(("word " * 1000 for _ in range(4000)), "gpt2", threads=2)
+    assert counts.total == 4000 * 1001
+
+
+def test_lone_surrogates_become_replacement_characters():
+    assert bs.count_words(iter(["\ud800", "a\udfff"]), None).items() == [
+        ("a\ufffd".encode(), 1),
+        ("\ufffd".encode(), 1),
+    ]
+
+
+def test_no_documents_give_no_words():
+    assert len(bs.count_words([])) == 0
+    assert bs.train([b""]).vocab_size == 256
+
+
+@pytest.mark.parametrize("source", ["nowhere.txt", ["to be", "or not"]])
+def test_a_str_is_a_path_and_a_missing_one_an_error(source):
+    with pytest.raises(FileNotFoundError):
+        bs.count_words(source)
+
+
+@pytest.mark.parametrize("source", [b"text", bytearray(b"text"), 5, None, [1], [b"a", "b"]])
+def test_what_is_no_source_is_a_type_error(source):
+    with pytest.raises(TypeError, match="expected"):
+        bs.count_words(source)
+
+
+def test_an_error_in_the_iterable_comes_through():
+    def documents():
+        yield "a"
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        bs.count_words(documents())
+
+
+def test_progress_is_told_and_may_stop_the_count():
+    told = []
+    bs.train([b"low lower lowest"], 258, progress=lambda *state: told.append(state))
+    assert told[0] == ("counting", 16, None)
+    assert told[-1] == ("merging", 2, 2)
+
+    def stop(*_):
+        raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        bs.count_words([b"a"], progress=stop)
+
+
+# -- merges --------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=300)
+@given(TEXTS, st.none() | st.integers(0, 30), st.integers(1, 3), st.none() | st.integers(1, 6))
+def test_merges_are_those_of_the_reference(texts, merges, min_frequency, max_token_bytes):
+    expected = reference.train(texts, merges, min_frequency, max_token_bytes, PATTERN)
+    learned = learn(texts, merges, min_frequency=min_frequency, max_token_bytes=max_token_bytes)
+    assert learned == expected
+
+
+@settings(max_examples=200)
+@given(TEXTS, st.text(alphabet="abc é\n,", max_size=40))
+def test_a_trained_tokenizer_encodes_as_the_reference(texts, text):
+    tokenizer = bs.train(iter(texts), pattern=PATTERN)
+    merges = reference.train(texts, regex=PATTERN)
+    assert tokenizer.encode(text).tolist() == reference.encode(text, merges, PATTERN)
+
+
+@pytest.mark.parametrize("text", ["aa", "aaa", "aaaa", "aaaaaaa", "abab", "ababa", "a", "", "xaaay aaa aaaa"])
+def test_overlapping_pairs(text):
+    merges = learn([text], min_frequency=1)
+    assert merges == reference.train([text], min_frequency=1, regex=PATTERN)
+    assert len(set(tokens(merges))) == len(merges)
+
+
+def test_merges_do_not_depend_on_threads_or_order(documents):
+    expected = learn(documents, 2000)
+    shuffled = random.Random(0).sample(documents, len(documents))
+    for threads in (1, 2, 5, 16):
+        counts = bs.count_words(iter(shuffled), PATTERN, threads=threads)
+        assert _learn(counts, 2000, threads=threads) == expected
+
+
+def test_counts_beyond_32_bits_keep_their_order():
+    counts = bs.WordCounts({"ab": 2**31 + 1, "cd": 2**32 + 1, "ef": 2**33, "gh": 3}, PATTERN)
+    assert tokens(_learn(counts)) == [b"ef", b"cd", b"ab", b"gh"]
+    scaled = bs.count_words([b"ab", b"cd cd cd", b"ef ef"], PATTERN).scaled(2**33)
+    assert tokens(_learn(scaled, 3)) == [b"cd", b"ef", b" cd"]
+
+
+def test_a_word_of_a_megabyte_is_not_quadratic():
+    merges = _learn(bs.count_words([b"a" * 2**20], None), min_frequency=1)
+    assert [len(token) for token in tokens(merges)] == [2**power for power in range(1, 21)]
+
+
+def test_merges_are_those_of_hugging_face(documents):
+    tokenizers = pytest.importorskip("tokenizers")
+    byte_level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    for min_frequency, size in ((2, 3000), (5, 100_000)):
+        theirs = tokenizers.Tokenizer(tokenizers.models.BPE())
+        theirs.pre_tokenizer = byte_level
+        trainer = tokenizers.trainers.BpeTrainer(
+            vocab_size=size,
+            min_frequency=min_frequency,
+            initial_alphabet=byte_level.alphabet(),
+            show_progress=False,
+        )
+        theirs.train_from_iterator(documents, trainer)
+        model = json.loads(theirs.to_str())["model"]
+        vocabulary = model["vocab"]
+        expected = [
+            (vocabulary[left], vocabulary[right], vocabulary[left + right]) for left, right in model["merges"]
+        ]
+        counts = bs.count_words(iter(documents), "gpt2")
+        assert _learn(counts, size - 256, min_frequency) == expected
+
+
+# -- train ---------------------------------------------------------------------------------------------------
+
+
+def test_the_vocabulary_is_bytes_merges_and_special_tokens():
+    tokenizer = bs.train([b"low lower lowest"], 260, pattern="gpt2", special_tokens=["<|end|>"])
+    assert tokenizer.vocab_size == 260
+    assert [tokenizer.bytes_of(id_) for id_ in (0, 255, 258)] == [b"!", b"\xad", b" low"]
+    assert tokenizer.id_of("<|end|>") == 259
+
+
+def test_without_a_size_all_that_repeats_is_merged():
+    tokenizer = bs.train([b"abcd,abcd"], pattern=PATTERN)
+    assert [tokenizer.bytes_of(id_) for id_ in range(256, tokenizer.vocab_size)] == [b"ab", b"cd", b"abcd"]
+
+
+def test_too_few_pairs_make_a_smaller_vocabulary():
+    assert bs.train([b"ab ab"], 50_000, pattern=PATTERN).vocab_size == 257
+
+
+def test_a_vocabulary_without_room_for_bytes_and_special_tokens_is_an_error():
+    with pytest.raises(ValueError, match="vocab_size: is 257, expected at least 258"):
+        bs.train([b"a"], 257, special_tokens=["<a>", "<b>"])
+
+
+def test_counts_bring_their_pattern():
+    counts = bs.count_words([b"to be or not to be"], "gpt2")
+    assert bs.train(counts).pattern == "gpt2"
+    with pytest.raises(ValueError, match="pattern: is o200k, but the words were counted with gpt2"):
+        bs.train(counts, pattern="o200k")
+
+
+def test_bad_arguments_are_named():
+    for options in ({"threads": 0}, {"max_token_bytes": 0}, {"pattern": "("}):
+        (name,) = options
+        with pytest.raises(ValueError, match=name):
+            bs.train([b"a"], **options)
