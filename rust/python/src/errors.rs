@@ -25,7 +25,9 @@ fn python_error(error: Error) -> PyErr {
         },
         Error::Unknown(message) => PyKeyError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
-        error @ (Error::Malformed { .. } | Error::Argument { .. }) => PyValueError::new_err(error.to_string()),
+        error @ (Error::Malformed { .. } | Error::Argument { .. }) => {
+            PyValueError::new_err(error.to_string())
+        }
     }
 }
 
