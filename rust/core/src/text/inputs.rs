@@ -70,7 +70,7 @@ impl Input {
 /// A name is a path, a glob (`*`, `?`, `[…]`, `**` for any folders; files only, sorted), a folder (see
 /// [`TEXT_SUFFIXES`] for the usual `suffixes`; links to folders are not followed), or `-` for standard input.
 /// A name that stands for nothing is an error.
-pub fn expand_inputs(names: &[String], suffixes: &[&str]) -> Result<Vec<Input>> {
+pub fn expand_inputs(names: &[String], suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for name in names {
         let path = Path::new(name);
@@ -106,7 +106,7 @@ fn glob(pattern: &str) -> Result<Vec<Input>> {
         .map_err(|error| Error::argument("inputs", format!("{pattern:?} is no glob: {error}")))?;
     let mut paths = BTreeSet::new();
     for path in matches {
-        let path = path.map_err(|error| Error::io(error.path().to_path_buf(), error.into()))?;
+        let path = path.map_err(|error| Error::Io { path: error.path().into(), source: error.into() })?;
         if !path.is_dir() {
             paths.insert(path.into_os_string());
         }
@@ -117,7 +117,7 @@ fn glob(pattern: &str) -> Result<Vec<Input>> {
     paths.into_iter().map(|path| Input::file(path.into())).collect()
 }
 
-fn folder(root: &Path, suffixes: &[&str]) -> Result<Vec<Input>> {
+fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -135,6 +135,7 @@ fn folder(root: &Path, suffixes: &[&str]) -> Result<Vec<Input>> {
         }
     }
     if files.is_empty() {
+        let suffixes: Vec<&str> = suffixes.iter().map(AsRef::as_ref).collect();
         let message = format!("the folder holds no text; expected files that end in {}", suffixes.join(", "));
         return Err(Error::malformed(root, Place::Whole, message));
     }
@@ -142,10 +143,10 @@ fn folder(root: &Path, suffixes: &[&str]) -> Result<Vec<Input>> {
     files.into_iter().map(Input::file).collect()
 }
 
-fn has_suffix(name: &OsStr, suffixes: &[&str]) -> bool {
+fn has_suffix(name: &OsStr, suffixes: &[impl AsRef<str>]) -> bool {
     let name = name.to_string_lossy().to_ascii_lowercase();
     let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    suffixes.iter().any(|suffix| plain.ends_with(suffix))
+    suffixes.iter().any(|suffix| plain.ends_with(suffix.as_ref()))
 }
 
 #[cfg(test)]

@@ -180,12 +180,12 @@ fn all_members_of_compressed_files_are_read() {
     let members = [gzip(one.as_bytes()), gzip(two.as_bytes())].concat();
     assert_eq!(
         read(&[("a.txt.gz", &members)], small_batches()).expect("readable"),
-        both.each_ref().map(|t| t.as_bytes())
+        both.each_ref().map(String::as_bytes)
     );
     let frames = [zstandard(one.as_bytes()), zstandard(two.as_bytes())].concat();
     assert_eq!(
         read(&[("A.TXT.ZST", &frames)], small_batches()).expect("readable"),
-        both.each_ref().map(|t| t.as_bytes())
+        both.each_ref().map(String::as_bytes)
     );
 }
 
