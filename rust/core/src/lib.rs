@@ -14,6 +14,7 @@ pub mod split;
 pub mod store;
 pub mod text;
 pub mod windows;
+pub mod words;
 
 mod error;
 mod monitor;

@@ -1,13 +1,46 @@
 //! The bindings `bytestride._core`: arguments, the GIL, errors and arrays, and nothing else.
+#![allow(
+    clippy::doc_markdown,
+    clippy::doc_link_with_quotes,
+    reason = "the comments of what Python sees are Python's docstrings"
+)]
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unused_self,
+    reason = "PyO3 wants arguments by value, and methods that could do without self"
+)]
 
+mod arguments;
+mod batches;
+mod blocks;
 mod errors;
+mod ragged;
+mod stream;
+mod text;
+mod tokenizer;
+mod view;
 mod watch;
+mod windows;
+mod words;
 
 use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _core {
     use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::batches::Batches;
+    #[pymodule_export]
+    use crate::ragged::Ragged;
+    #[pymodule_export]
+    use crate::stream::StreamDecoder;
+    #[pymodule_export]
+    use crate::tokenizer::Tokenizer;
+    #[pymodule_export]
+    use crate::windows::{Windows, windows};
+    #[pymodule_export]
+    use crate::words::WordTokenizer;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

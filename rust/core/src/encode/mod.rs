@@ -1,7 +1,28 @@
 //! Text → token ids, and back.
+//!
+//! A [`Tokenizer`] splits text into pretokens, finds each in a cache of what it encoded lately, and merges the bytes
+//! of those that are not there. [`files`] reads and writes tokenizers as others know them.
 
+mod batch;
+mod bpe;
+mod bytes;
+mod cache;
+mod cuts;
+mod decode;
+mod encoder;
+pub mod files;
+mod merges;
 mod ragged;
+mod special;
+#[cfg(test)]
+mod tests;
 mod tokenizer;
+mod vocabulary;
 
+pub use bytes::{BYTE_OF_ID, ID_OF_BYTE};
+pub use decode::{StreamDecoder, char_spans};
+pub use encoder::WholePretokens;
+pub use merges::Merge;
 pub use ragged::Ragged;
-pub use tokenizer::Tokenizer;
+pub use special::SpecialPolicy;
+pub use tokenizer::{Definition, EncodeOptions, Tokenizer};

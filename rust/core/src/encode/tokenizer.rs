@@ -1,38 +1,295 @@
-//! A byte-level BPE tokenizer.
+//! The tokenizer: text with special tokens → ids, ids → bytes.
 
-use crate::Result;
-use crate::encode::Ragged;
-use crate::split::Splitter;
+use std::sync::OnceLock;
+
+use xxhash_rust::xxh3::Xxh3;
+
+use super::bytes::BYTE_OF_ID;
+use super::encoder::{Encoder, WholePretokens};
+use super::merges::Merge;
+use super::special::{SpecialPolicy, Specials};
+use super::vocabulary::Vocabulary;
+use crate::split::{Pattern, Splitter};
+use crate::{Error, Result};
+
+/// All that decides about ids.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// How text is cut before bytes merge.
+    pub pattern: Pattern,
+    /// Ids and bytes of the ordinary tokens, in any order; each single byte must be among them.
+    pub tokens: Vec<(u32, Vec<u8>)>,
+    /// The merges in the order of their ranks, of ids among `tokens`.
+    pub merges: Vec<Merge>,
+    /// What happens to a pretoken that is a token as a whole.
+    pub whole_pretokens: WholePretokens,
+    /// Names and ids of the special tokens.
+    pub special_tokens: Vec<(String, u32)>,
+    /// The special token that begins a text on request.
+    pub bos: Option<u32>,
+    /// The special token that ends a text on request.
+    pub eos: Option<u32>,
+}
+
+/// How one call encodes.
+#[derive(Debug, Clone, Default)]
+pub struct EncodeOptions {
+    /// What the names of special tokens in the text are.
+    pub special: SpecialPolicy,
+    /// An id to begin with.
+    pub bos: Option<u32>,
+    /// An id to end with.
+    pub eos: Option<u32>,
+    /// The most ids to return, `bos` and `eos` among them; encoding stops there.
+    pub max_tokens: Option<usize>,
+}
 
 /// A byte-level BPE tokenizer: immutable, shared between threads by reference.
 #[derive(Debug)]
 pub struct Tokenizer {
-    splitter: Splitter,
+    pub(super) encoder: Encoder,
+    specials: Specials,
+    bos: Option<u32>,
+    eos: Option<u32>,
+    token_count: usize,
+    fingerprint: OnceLock<String>,
+}
+
+/// A part of a text: either an id as it stands, or bytes to encode.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part<'t> {
+    Id(u32),
+    Text(&'t [u8]),
 }
 
 impl Tokenizer {
+    /// From its definition. An error is the text of what is wrong with it; who read it knows where.
+    pub fn new(definition: Definition) -> std::result::Result<Self, String> {
+        let Definition { pattern, tokens, merges, whole_pretokens, special_tokens, bos, eos } = definition;
+        let splitter = Splitter::new(&pattern).map_err(|error| error.to_string())?;
+        let token_count = tokens.len() + special_tokens.len();
+        let ordinary: Vec<_> = tokens.iter().map(|(id, token)| (*id, token.as_slice())).collect();
+        let special: Vec<_> = special_tokens.iter().map(|(name, id)| (*id, name.as_bytes())).collect();
+        let vocabulary = Vocabulary::new(&ordinary, &special).map_err(|error| error.to_string())?;
+        check_merges(&merges, &vocabulary)?;
+        let byte_ids = byte_ids(&vocabulary)?;
+        let specials = Specials::new(special_tokens).map_err(|error| error.to_string())?;
+        let encoder = Encoder::new(splitter, vocabulary, merges, byte_ids, whole_pretokens);
+        Ok(Self { encoder, specials, bos, eos, token_count, fingerprint: OnceLock::new() })
+    }
+
+    /// From merges just learned: the 256 bytes in GPT-2's order, the merges' tokens, then the special tokens.
+    pub fn from_merges(pattern: Pattern, merges: &[Merge], special_tokens: &[String]) -> Result<Self> {
+        let mut tokens: Vec<(u32, Vec<u8>)> = (0..).zip(BYTE_OF_ID.map(|byte| vec![byte])).collect();
+        for merge in merges {
+            if merge.id as usize == tokens.len() {
+                let token = [&*tokens[merge.left as usize].1, &*tokens[merge.right as usize].1].concat();
+                tokens.push((merge.id, token));
+            }
+        }
+        let special_tokens = special_tokens.iter().cloned().zip(tokens.len() as u32..).collect();
+        let definition = Definition {
+            pattern,
+            tokens,
+            merges: merges.to_vec(),
+            whole_pretokens: WholePretokens::Merge,
+            special_tokens,
+            bos: None,
+            eos: None,
+        };
+        Self::new(definition).map_err(|message| Error::argument("special_tokens", message))
+    }
+
+    /// The definition this could be made from again; the tokens come by id.
+    pub fn definition(&self) -> Definition {
+        let ordinary = |(id, token): (u32, &[u8])| (!self.is_special(id)).then(|| (id, token.to_vec()));
+        Definition {
+            pattern: self.splitter().pattern().clone(),
+            tokens: self.encoder.vocabulary.iter().filter_map(ordinary).collect(),
+            merges: self.encoder.merges().to_vec(),
+            whole_pretokens: self.encoder.whole_pretokens,
+            special_tokens: self.specials.tokens().to_vec(),
+            bos: self.bos,
+            eos: self.eos,
+        }
+    }
+
+    /// The same training run with a vocabulary of `size` tokens, special tokens included.
+    pub fn truncated(&self, size: usize) -> Result<Self> {
+        let specials = self.special_tokens().len();
+        let room = size.checked_sub(256 + specials).filter(|_| size <= self.token_count);
+        let Some(room) = room else {
+            let least = 256 + specials;
+            let message = format!("{size} is not between {least} and {}", self.token_count);
+            return Err(Error::argument("vocab_size", message));
+        };
+        let as_trained = |(id, merge): (usize, &Merge)| merge.id as usize <= id + 256;
+        if !self.encoder.merges().iter().enumerate().all(as_trained) || self.byte_order() != BYTE_OF_ID {
+            let message = "only a vocabulary in the order of its training can be truncated";
+            return Err(Error::argument("vocab_size", message));
+        }
+        let kept = |merge: &&Merge| (merge.id as usize) < 256 + room;
+        let merges: Vec<Merge> = self.encoder.merges().iter().take_while(kept).copied().collect();
+        let names: Vec<String> = self.special_tokens().iter().map(|(name, _)| name.clone()).collect();
+        Self::from_merges(self.splitter().pattern().clone(), &merges, &names)
+    }
+
+    /// The bytes that the ids 0 to 255 stand for; 0 where one stands for something else.
+    fn byte_order(&self) -> [u8; 256] {
+        std::array::from_fn(|id| match self.bytes_of(id as u32) {
+            Some(&[byte]) => byte,
+            _ => 0,
+        })
+    }
+
     /// Cuts text into pretokens.
     pub fn splitter(&self) -> &Splitter {
-        &self.splitter
+        &self.encoder.splitter
+    }
+
+    /// How many tokens there are: bytes, merges and special tokens.
+    pub fn vocab_size(&self) -> usize {
+        self.token_count
     }
 
     /// The largest id that this tokenizer gives.
     pub fn max_id(&self) -> u32 {
-        todo!()
+        self.encoder.vocabulary.id_bound() as u32 - 1
     }
 
-    /// A hexadecimal hash of all that decides about ids: vocabulary, merges, pattern, special tokens.
-    pub fn fingerprint(&self) -> &str {
-        todo!()
+    /// Names and ids of the special tokens.
+    pub fn special_tokens(&self) -> &[(String, u32)] {
+        self.specials.tokens()
+    }
+
+    /// The merges in the order of their ranks.
+    pub fn merges(&self) -> &[Merge] {
+        self.encoder.merges()
     }
 
     /// The id of a special token by its text.
-    pub fn special_id(&self, _text: &str) -> Option<u32> {
-        todo!()
+    pub fn special_id(&self, text: &str) -> Option<u32> {
+        self.specials.id_of(text)
     }
 
-    /// The ids of `texts`, with special tokens treated as text; long texts are cut up so that all threads work.
-    pub fn encode_texts(&self, _texts: &[&[u8]], _threads: usize) -> Result<Ragged> {
-        todo!()
+    /// The id of a special token by its text; an error that names those there are.
+    pub fn require_special(&self, text: &str) -> Result<u32> {
+        self.specials.require(text)
     }
+
+    /// The id that begins a text by the tokenizer's own rule, if it has one.
+    pub fn bos(&self) -> Option<u32> {
+        self.bos
+    }
+
+    /// The id that ends a text by the tokenizer's own rule, if it has one.
+    pub fn eos(&self) -> Option<u32> {
+        self.eos
+    }
+
+    /// Whether `id` is a special token.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.specials.contains(id)
+    }
+
+    /// The id of the token with these bytes; a special token has those of its name.
+    pub fn id_of(&self, token: &[u8]) -> Option<u32> {
+        let special = || std::str::from_utf8(token).ok().and_then(|name| self.special_id(name));
+        self.encoder.vocabulary.id_of(token).or_else(special)
+    }
+
+    /// The bytes of token `id`; a special token has those of its name.
+    pub fn bytes_of(&self, id: u32) -> Option<&[u8]> {
+        self.encoder.vocabulary.bytes_of(id)
+    }
+
+    /// A hexadecimal hash of all that decides about ids: vocabulary, merges, pattern, special tokens. 128 bits of
+    /// XXH3, which tells versions of a tokenizer apart but is not proof against forgery.
+    pub fn fingerprint(&self) -> &str {
+        self.fingerprint.get_or_init(|| {
+            let mut hash = Xxh3::new();
+            let mut add = |bytes: &[u8]| {
+                hash.update(&(bytes.len() as u64).to_le_bytes());
+                hash.update(bytes);
+            };
+            add(self.splitter().pattern().regex().unwrap_or("").as_bytes());
+            add(&[u8::from(self.encoder.whole_pretokens == WholePretokens::Take)]);
+            for (id, token) in self.encoder.vocabulary.iter() {
+                add(&id.to_le_bytes());
+                add(token);
+            }
+            for merge in self.merges() {
+                add(&[merge.left.to_le_bytes(), merge.right.to_le_bytes()].concat());
+            }
+            for (_, id) in self.special_tokens() {
+                add(&id.to_le_bytes());
+            }
+            for id in [self.bos, self.eos] {
+                add(&id.unwrap_or(u32::MAX).to_le_bytes());
+            }
+            format!("{:032x}", hash.digest128())
+        })
+    }
+
+    /// The parts of `text` as `options` wants them, until `visit` returns `false`.
+    pub(super) fn for_each_part<'t>(
+        &self,
+        text: &'t [u8],
+        options: &EncodeOptions,
+        mut visit: impl FnMut(Part<'t>) -> Result<bool>,
+    ) -> Result<()> {
+        if let Some(bos) = options.bos
+            && !visit(Part::Id(bos))?
+        {
+            return Ok(());
+        }
+        let mut start = 0;
+        for found in self.specials.find(text, &options.special)? {
+            if !visit(Part::Text(&text[start..found.start]))? || !visit(Part::Id(found.id))? {
+                return Ok(());
+            }
+            start = found.end;
+        }
+        if !visit(Part::Text(&text[start..]))? {
+            return Ok(());
+        }
+        if let Some(eos) = options.eos {
+            visit(Part::Id(eos))?;
+        }
+        Ok(())
+    }
+
+    /// Calls `emit` with the ids of one part, until it returns `false`; tells whether it wanted more to the end.
+    pub(super) fn encode_part(&self, part: Part<'_>, mut emit: impl FnMut(&[u32]) -> bool) -> Result<bool> {
+        match part {
+            Part::Id(id) => Ok(emit(&[id])),
+            Part::Text(text) => self.encoder.encode(text, emit),
+        }
+    }
+}
+
+/// The ids of the 256 single bytes.
+fn byte_ids(vocabulary: &Vocabulary) -> std::result::Result<Box<[u32; 256]>, String> {
+    let mut ids = Box::new([0; 256]);
+    for (byte, id) in (0..=255).zip(&mut *ids) {
+        let found = vocabulary.id_of(&[byte]);
+        *id = found
+            .ok_or_else(|| format!("no token for the byte 0x{byte:02X}; byte-level BPE needs all 256"))?;
+    }
+    Ok(ids)
+}
+
+/// Each merge must be of tokens that exist, and spell the one it makes.
+fn check_merges(merges: &[Merge], vocabulary: &Vocabulary) -> std::result::Result<(), String> {
+    let bytes_of = |rank: usize, id: u32| {
+        vocabulary.bytes_of(id).ok_or_else(|| format!("merge {rank} uses id {id}, which no token has"))
+    };
+    for (rank, merge) in merges.iter().enumerate() {
+        let (left, right) = (bytes_of(rank, merge.left)?, bytes_of(rank, merge.right)?);
+        let made = bytes_of(rank, merge.id)?;
+        if made.len() != left.len() + right.len() || !made.starts_with(left) || !made.ends_with(right) {
+            return Err(format!("merge {rank} makes id {}, which does not spell its two parts", merge.id));
+        }
+    }
+    Ok(())
 }

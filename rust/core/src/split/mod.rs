@@ -4,13 +4,26 @@
 //! a regular expression does not match (such a stretch is a pretoken of its own). Bytes that are not UTF-8 stand
 //! alone, one pretoken each, and the text on either side of them is split on its own.
 
+mod classes;
+mod cut;
+mod family;
+mod level;
+mod masks;
 mod pattern;
 mod regex;
+mod scan;
+mod starts;
 
-pub use pattern::Pattern;
+pub use pattern::{Pattern, Published};
 
 use crate::Result;
+use family::{Cl100k, Gpt2, Llama3, O200k, Qwen2};
+use level::{Level, Scanner};
 use regex::RegexSplitter;
+
+/// How many pretokens are found at once: enough to hide the memory latency of what is done with them, few enough
+/// that their ends and the text itself stay in the L1 cache.
+const BLOCK: usize = 256;
 
 /// A compiled [`Pattern`]: immutable, cheap to clone, and safe to share between threads.
 #[derive(Debug, Clone)]
@@ -23,15 +36,27 @@ pub struct Splitter {
 enum Engine {
     /// The whole text is one pretoken.
     Whole,
+    /// A published pattern, by the function that finds the next pretokens.
+    Scan(Scanner),
     Regex(RegexSplitter),
 }
 
 impl Splitter {
     /// Compiles `pattern`; an error if it is no regular expression.
     pub fn new(pattern: &Pattern) -> Result<Self> {
-        let engine = match pattern.regex() {
-            None => Engine::Whole,
-            Some(regex) => Engine::Regex(RegexSplitter::new(regex)?),
+        Self::at_level(pattern, Level::best())
+    }
+
+    /// With the scanner of a given level, where the pattern has one.
+    fn at_level(pattern: &Pattern, level: Level) -> Result<Self> {
+        let engine = match (pattern, pattern.text()) {
+            (Pattern::Named(_), Some("gpt2")) => Engine::Scan(level.scanner::<Gpt2>()),
+            (Pattern::Named(_), Some("cl100k")) => Engine::Scan(level.scanner::<Cl100k>()),
+            (Pattern::Named(_), Some("o200k")) => Engine::Scan(level.scanner::<O200k>()),
+            (Pattern::Named(_), Some("llama3")) => Engine::Scan(level.scanner::<Llama3>()),
+            (Pattern::Named(_), Some("qwen2")) => Engine::Scan(level.scanner::<Qwen2>()),
+            (_, Some(expression)) => Engine::Regex(RegexSplitter::new(expression)?),
+            (_, None) => Engine::Whole,
         };
         Ok(Self { pattern: pattern.clone(), engine })
     }
@@ -41,58 +66,264 @@ impl Splitter {
         &self.pattern
     }
 
-    /// Calls `visit` with each pretoken of `text`, in order.
+    /// Replaces `ends` by the ends of the next pretokens of `text`, which start at `from`: at least one, some
+    /// hundreds where there are as many.
     ///
-    /// Fails only when a regular expression gives up on the text because it backtracks without end.
-    pub fn for_each<'t>(&self, text: &'t [u8], mut visit: impl FnMut(&'t [u8])) -> Result<()> {
+    /// `from < text.len()` is 0 or the last end of the call before. Fails only when a regular expression gives up
+    /// on the text because it backtracks without end.
+    #[inline]
+    pub fn next_ends(&self, text: &str, from: usize, ends: &mut Vec<usize>) -> Result<()> {
+        ends.clear();
         match &self.engine {
-            Engine::Whole => {
-                if !text.is_empty() {
-                    visit(text);
-                }
-                Ok(())
+            Engine::Whole => ends.push(text.len()),
+            Engine::Scan(scan) => scan(text.as_bytes(), from, ends),
+            Engine::Regex(regex) => regex.next_ends(text, from, BLOCK, ends)?,
+        }
+        Ok(())
+    }
+
+    /// Calls `visit` with each pretoken of `text`, in order; fails as [`next_ends`](Self::next_ends) does.
+    pub fn for_each<'t>(&self, text: &'t [u8], mut visit: impl FnMut(&'t [u8])) -> Result<()> {
+        let mut ends = Vec::with_capacity(BLOCK + 1);
+        self.for_each_block(text, &mut ends, |block, ends| {
+            let mut start = 0;
+            for &end in ends {
+                visit(&block[start..end]);
+                start = end;
             }
-            Engine::Regex(regex) => {
-                for chunk in text.utf8_chunks() {
-                    regex.for_each(chunk.valid(), &mut |pretoken| visit(pretoken.as_bytes()))?;
-                    chunk.invalid().chunks(1).for_each(&mut visit);
+            true
+        })
+    }
+
+    /// Calls `visit` with run after run of `text` and the ends of its pretokens, counted from the run's start, until
+    /// it returns `false`. `ends` is scratch space.
+    ///
+    /// A run reaches to the end of `text` at least where its pretokens do, and may reach further, so that the bytes
+    /// behind a pretoken can be read.
+    #[inline]
+    pub fn for_each_block<'t>(
+        &self,
+        text: &'t [u8],
+        ends: &mut Vec<usize>,
+        mut visit: impl FnMut(&'t [u8], &[usize]) -> bool,
+    ) -> Result<()> {
+        if let Engine::Whole = self.engine {
+            if !text.is_empty() {
+                visit(text, &[text.len()]);
+            }
+            return Ok(());
+        }
+        if let Ok(text) = simdutf8::basic::from_utf8(text) {
+            self.for_each_valid_block(text, ends, &mut visit)?;
+            return Ok(());
+        }
+        for chunk in text.utf8_chunks() {
+            if !self.for_each_valid_block(chunk.valid(), ends, &mut visit)? {
+                return Ok(());
+            }
+            for byte in chunk.invalid().chunks(1) {
+                if !visit(byte, &[1]) {
+                    return Ok(());
                 }
-                Ok(())
             }
         }
+        Ok(())
+    }
+
+    /// The same for text known to be UTF-8; tells whether `visit` wants more.
+    #[inline]
+    fn for_each_valid_block<'t>(
+        &self,
+        text: &'t str,
+        ends: &mut Vec<usize>,
+        visit: &mut impl FnMut(&'t [u8], &[usize]) -> bool,
+    ) -> Result<bool> {
+        let mut from = 0;
+        while from < text.len() {
+            self.next_ends(text, from, ends)?;
+            let end = ends[ends.len() - 1];
+            for pretoken_end in ends.iter_mut() {
+                *pretoken_end -= from;
+            }
+            if !visit(&text.as_bytes()[from..], ends) {
+                return Ok(false);
+            }
+            from = end;
+        }
+        Ok(true)
     }
 
     /// The last place where `text` may be cut so that splitting the two parts gives the pretokens of the whole,
     /// whatever text follows. `None` if there is no such place, as with any pattern that is not one of the named.
     pub fn last_cut(&self, text: &[u8]) -> Option<usize> {
-        match self.pattern {
-            Pattern::Named(_) => {
-                // Every named pattern starts a new pretoken at a space that follows a letter or digit.
-                (1..text.len()).rev().find(|&at| text[at] == b' ' && text[at - 1].is_ascii_alphanumeric())
-            }
-            Pattern::Regex(_) | Pattern::Whole => None,
+        match self.engine {
+            Engine::Scan(_) => cut::last_cut(text),
+            Engine::Whole | Engine::Regex(_) => None,
         }
+    }
+
+    /// `text` in stretches of about `target` bytes that may be split each on its own. A stretch is longer where there
+    /// is no such cut; then it may be the whole text.
+    pub fn cut_up<'t>(&self, text: &'t [u8], target: usize) -> impl Iterator<Item = &'t [u8]> {
+        let mut rest = text;
+        std::iter::from_fn(move || {
+            let mut window = target.max(1);
+            let mut cut = None;
+            while cut.is_none() && window < rest.len() && matches!(self.engine, Engine::Scan(_)) {
+                cut = self.last_cut(&rest[..window]);
+                window *= 2;
+            }
+            let (stretch, more) = rest.split_at(cut.unwrap_or(rest.len()));
+            rest = more;
+            (!stretch.is_empty()).then_some(stretch)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn pretokens(pattern: &str, text: &[u8]) -> Vec<Vec<u8>> {
-        let splitter = Splitter::new(&Pattern::new(Some(pattern))).expect("a valid pattern");
+    fn pretokens<'t>(splitter: &Splitter, text: &'t [u8]) -> Vec<&'t [u8]> {
         let mut all = Vec::new();
-        splitter.for_each(text, |pretoken| all.push(pretoken.to_vec())).expect("no runaway");
+        splitter.for_each(text, |pretoken| all.push(pretoken)).expect("no runaway");
         all
+    }
+
+    fn splitter(pattern: &str) -> Splitter {
+        Splitter::new(&Pattern::new(Some(pattern))).expect("a valid pattern")
+    }
+
+    /// Each named pattern as a scanner, at every level that this processor has, and as the regex engine, which reads
+    /// both its expressions.
+    static TWINS: LazyLock<Vec<(Splitter, Splitter)>> = LazyLock::new(|| {
+        let mut twins = Vec::new();
+        for known in &Pattern::NAMED {
+            for (level, expression) in
+                Level::available().zip([known.expression, known.portable].iter().cycle())
+            {
+                let regex = Engine::Regex(RegexSplitter::new(expression).expect("a valid pattern"));
+                let scanner =
+                    Splitter::at_level(&Pattern::new(Some(known.name)), level).expect("a named pattern");
+                twins.push((
+                    scanner,
+                    Splitter { pattern: Pattern::Regex((*expression).to_owned()), engine: regex },
+                ));
+            }
+        }
+        twins
+    });
+
+    fn assert_twins_agree(text: &str) {
+        for (scanner, regex) in TWINS.iter() {
+            let (got, expected) = (pretokens(scanner, text.as_bytes()), pretokens(regex, text.as_bytes()));
+            assert_eq!(got, expected, "{} on {text:?}", scanner.pattern());
+        }
+    }
+
+    /// Text from characters on which the patterns' alternatives differ, several of each class.
+    fn boundary_text() -> impl Strategy<Value = String> {
+        let characters = "aZ\u{e9}\u{c9}\u{17f}stmdlrveSTLRVE'' 's'll'RE \u{1c5}\u{2b0}\u{4e2d}\u{301}\u{903}\u{20dd}09\u{661}\u{bd}\u{2167}\
+            \t\r\n\n \u{a0}\u{85}\u{2028}\u{3000}.,-/!\u{200d}\u{1f600}\u{1f1e6}_\u{10400}\u{10428}\u{1d7d8}\0";
+        let characters: Vec<char> = characters.chars().collect();
+        prop::collection::vec(prop::sample::select(characters), 0..24).prop_map(String::from_iter)
+    }
+
+    /// Longer text of ASCII alone, or nearly, for the scanners that look at 64 bytes at once.
+    fn ascii_text() -> impl Strategy<Value = String> {
+        let pieces = [
+            "a", "Z", "s", "t", "ll", "RE", "hello", "World", "XML", "'", "'s", "'T", "'ll", "'re", "don't",
+            "''", "0", "12", "2024", "1234567", " ", "  ", "    ", "\t", "\n", "\n\n", "\r\n", "\n    ",
+            "\t\t", " \n", ".", ",", "...", ";\n", "\n/", "//", "/*", "/", "-", "--", "(", ")\n\n", "\x0b",
+            "\x0c", "\0", "\x7f", "é", "中", "\u{301}", "\u{a0}", "\u{17f}",
+        ];
+        prop::collection::vec(prop::sample::select(pieces.to_vec()), 0..120)
+            .prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn scanner_and_regex_engine_agree_at_boundaries(text in boundary_text()) {
+            assert_twins_agree(&text);
+        }
+
+        #[test]
+        fn scanner_and_regex_engine_agree_on_ascii(text in ascii_text()) {
+            assert_twins_agree(&text);
+        }
+
+        #[test]
+        fn scanner_and_regex_engine_agree_on_any_text(text in any::<String>()) {
+            assert_twins_agree(&text);
+        }
+
+        #[test]
+        fn a_cut_leaves_the_pretokens_as_they_are(text in boundary_text(), more in boundary_text()) {
+            for (scanner, _) in TWINS.iter() {
+                let Some(cut) = scanner.last_cut(text.as_bytes()) else { continue };
+                let whole = text.clone() + &more;
+                let (left, right) = whole.as_bytes().split_at(cut);
+                let mut parts = pretokens(scanner, left);
+                parts.extend(pretokens(scanner, right));
+                prop_assert_eq!(parts, pretokens(scanner, whole.as_bytes()), "{} cut at {}", scanner.pattern(), cut);
+            }
+        }
+
+        #[test]
+        fn cut_up_text_has_the_pretokens_of_the_whole(text in boundary_text(), target in 1_usize..9) {
+            for (scanner, _) in TWINS.iter() {
+                let stretches: Vec<&[u8]> = scanner.cut_up(text.as_bytes(), target).collect();
+                let parts: Vec<&[u8]> = stretches.iter().flat_map(|part| pretokens(scanner, part)).collect();
+                prop_assert_eq!(parts, pretokens(scanner, text.as_bytes()));
+            }
+        }
+
+        #[test]
+        fn pretokens_together_are_the_text(text in prop::collection::vec(any::<u8>(), 0..64)) {
+            for (scanner, regex) in TWINS.iter() {
+                prop_assert_eq!(pretokens(scanner, &text).concat(), text.clone());
+                prop_assert_eq!(pretokens(scanner, &text), pretokens(regex, &text));
+            }
+        }
     }
 
     #[test]
     fn unmatched_text_is_kept_as_pretokens_of_its_own() {
-        assert_eq!(pretokens(r"\w+", b"ab, cd"), [&b"ab"[..], b", ", b"cd"]);
+        assert_eq!(pretokens(&splitter(r"\w+"), b"ab, cd!"), [&b"ab"[..], b", ", b"cd", b"!"]);
+        assert_eq!(pretokens(&splitter(r"x*"), b"axxb"), [&b"a"[..], b"xx", b"b"]);
     }
 
     #[test]
     fn bytes_that_are_not_utf8_stand_alone() {
-        assert_eq!(pretokens("gpt2", b"ab\xff\xfe cd"), [&b"ab"[..], b"\xff", b"\xfe", b" cd"]);
+        assert_eq!(pretokens(&splitter("gpt2"), b"ab\xff\xfe cd"), [&b"ab"[..], b"\xff", b"\xfe", b" cd"]);
+    }
+
+    #[test]
+    fn families_differ_where_they_should() {
+        let split = |pattern: &str, text: &'static str| -> Vec<&str> {
+            let bytes = pretokens(&splitter(pattern), text.as_bytes());
+            bytes.into_iter().map(|bytes| std::str::from_utf8(bytes).expect("whole characters")).collect()
+        };
+        assert_eq!(split("cl100k", "a\n  "), ["a", "\n  "]);
+        assert_eq!(split("llama3", "a\n  "), ["a", "\n", "  "]);
+        assert_eq!(split("o200k", "don't HTTPServer"), ["don't", " HTTPServer"]);
+        assert_eq!(split("cl100k", "don't HTTPServer"), ["don", "'t", " HTTPServer"]);
+        assert_eq!(split("gpt2", "in 2024"), ["in", " 2024"]);
+        assert_eq!(split("cl100k", "in 2024"), ["in", " ", "202", "4"]);
+        assert_eq!(split("qwen2", "24"), ["2", "4"]);
+    }
+
+    #[test]
+    fn a_pattern_that_backtracks_without_end_is_an_error() {
+        let runaway =
+            Splitter::new(&Pattern::new(Some(r"(?=(a+)+\1b)x|(a|aa)+$(?<=b)"))).expect("a valid pattern");
+        let error = runaway.for_each(&[b'a'; 64], |_| ()).expect_err("a runaway");
+        assert!(error.to_string().starts_with("pattern: "), "{error}");
     }
 }

@@ -2,6 +2,25 @@
 
 use std::fmt;
 
+/// A pattern that others know by name.
+#[derive(Debug, Clone, Copy)]
+pub struct Published {
+    /// Its short name.
+    pub name: &'static str,
+    /// The regular expression, letter for letter.
+    pub expression: &'static str,
+    /// An expression with the same matches in Oniguruma too, the engine of Hugging Face, which takes `{1,3}+` for a
+    /// repetition of a repetition and `$` for the end of a line.
+    pub portable: &'static str,
+}
+
+impl Published {
+    /// A pattern that all engines read alike.
+    const fn new(name: &'static str, expression: &'static str) -> Self {
+        Self { name, expression, portable: expression }
+    }
+}
+
 /// How text is cut into pretokens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Pattern {
@@ -14,20 +33,24 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    /// Names and expressions of the published patterns.
+    /// The published patterns.
     ///
     /// `gpt2`: openai/gpt-2, `encoder.py`. `cl100k`, `o200k`: openai/tiktoken, `openai_public.py`. `llama3`:
     /// meta-llama/llama3, `tokenizer.py`. `qwen2`: the `tokenizer.json` of Qwen2.
-    pub const NAMED: [(&'static str, &'static str); 5] = [
-        ("gpt2", r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"),
-        (
-            "cl100k",
-            concat!(
+    pub const NAMED: [Published; 5] = [
+        Published::new("gpt2", r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"),
+        Published {
+            name: "cl100k",
+            expression: concat!(
                 r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+",
                 r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
             ),
-        ),
-        (
+            portable: concat!(
+                r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*",
+                r"|\s+\z|\s*[\r\n]|\s+(?!\S)|\s"
+            ),
+        },
+        Published::new(
             "o200k",
             concat!(
                 r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
@@ -35,14 +58,14 @@ impl Pattern {
                 r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
             ),
         ),
-        (
+        Published::new(
             "llama3",
             concat!(
                 r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*",
                 r"|\s*[\r\n]+|\s+(?!\S)|\s+"
             ),
         ),
-        (
+        Published::new(
             "qwen2",
             concat!(
                 r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*",
@@ -56,7 +79,8 @@ impl Pattern {
     /// An expression that is one of the published, letter for letter, is that one.
     pub fn new(text: Option<&str>) -> Self {
         let Some(text) = text else { return Pattern::Whole };
-        match Self::NAMED.iter().position(|&(name, expression)| text == name || text == expression) {
+        let is_meant = |known: &Published| [known.name, known.expression, known.portable].contains(&text);
+        match Self::NAMED.iter().position(is_meant) {
             Some(index) => Pattern::Named(index),
             None => Pattern::Regex(text.to_owned()),
         }
@@ -65,16 +89,24 @@ impl Pattern {
     /// The regular expression, or `None` for no cut.
     pub fn regex(&self) -> Option<&str> {
         match self {
-            Pattern::Named(index) => Some(Self::NAMED[*index].1),
+            Pattern::Named(index) => Some(Self::NAMED[*index].expression),
             Pattern::Regex(expression) => Some(expression),
             Pattern::Whole => None,
+        }
+    }
+
+    /// The regular expression as every engine reads it, or `None` for no cut.
+    pub fn portable_regex(&self) -> Option<&str> {
+        match self {
+            Pattern::Named(index) => Some(Self::NAMED[*index].portable),
+            Pattern::Regex(_) | Pattern::Whole => self.regex(),
         }
     }
 
     /// What [`Pattern::new`] makes this from: the name where there is one, else the expression.
     pub fn text(&self) -> Option<&str> {
         match self {
-            Pattern::Named(index) => Some(Self::NAMED[*index].0),
+            Pattern::Named(index) => Some(Self::NAMED[*index].name),
             Pattern::Regex(expression) => Some(expression),
             Pattern::Whole => None,
         }

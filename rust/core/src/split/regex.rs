@@ -19,24 +19,47 @@ impl RegexSplitter {
         }
     }
 
-    pub(super) fn for_each<'t>(&self, text: &'t str, visit: &mut impl FnMut(&'t str)) -> Result<()> {
-        let mut done = 0;
-        for found in self.0.find_iter(text) {
-            let found = found.map_err(|error| {
-                let place = format!("the text after byte {done} of {}", text.len());
-                Error::argument("pattern", format!("{:?} gives up on {place}: {error}", self.0.as_str()))
-            })?;
-            if found.start() > done {
-                visit(&text[done..found.start()]);
+    /// Appends the ends of the pretokens from `from` on: at least one, and at most one more than `limit`.
+    pub(super) fn next_ends(
+        &self,
+        text: &str,
+        from: usize,
+        limit: usize,
+        ends: &mut Vec<usize>,
+    ) -> Result<()> {
+        let mut done = from;
+        let mut search = from;
+        while ends.len() < limit && done < text.len() {
+            let Some((start, end)) = self.next_match(text, search)? else {
+                ends.push(text.len());
+                break;
+            };
+            if start == end {
+                // An empty match is none: the search goes on behind the next character.
+                search = text[start..].chars().next().map_or(text.len() + 1, |next| start + next.len_utf8());
+                continue;
             }
-            if !found.as_str().is_empty() {
-                visit(found.as_str());
-                done = found.end();
+            if start > done {
+                ends.push(start);
             }
-        }
-        if done < text.len() {
-            visit(&text[done..]);
+            ends.push(end);
+            done = end;
+            search = end;
         }
         Ok(())
+    }
+
+    /// Start and end of the first match from `search` on.
+    fn next_match(&self, text: &str, search: usize) -> Result<Option<(usize, usize)>> {
+        if search > text.len() {
+            return Ok(None);
+        }
+        match self.0.find_from_pos(text, search) {
+            Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
+            Err(error) => {
+                let place = format!("the text after byte {search} of {}", text.len());
+                Err(Error::argument("pattern", format!("{:?} gives up on {place}: {error}", self.0.as_str())))
+            }
+        }
     }
 }

@@ -1,0 +1,92 @@
+# Needs Rust (https://rustup.rs) and Python 3.11 or later; all else goes into .venv and target.
+# Each step leaves a stamp behind and runs again only when what it is made from has changed.
+
+PYTHON ?= python3
+CORPUS ?=
+OUT    ?= demo
+BENCH  ?=
+
+VENV := $(abspath .venv)
+UV_VERSION := 0.13.9
+export VIRTUAL_ENV := $(VENV)
+export PATH := $(VENV)/bin:$(PATH)
+# One interpreter for every build, so that cargo does not compile the bindings anew for each.
+export PYO3_PYTHON := $(VENV)/bin/python
+
+RUST_SOURCES := $(shell find rust -name '*.rs' -o -name '*.toml') Cargo.toml Cargo.lock pyproject.toml
+
+TEXT := .py .rst .txt
+# The default corpus: the files and folders of this Python's own library that hold text, without installed packages.
+define STANDARD_LIBRARY
+import pathlib, sysconfig
+for path in sorted(pathlib.Path(sysconfig.get_path("stdlib")).iterdir()):
+    texts = [path] if path.is_file() else path.rglob("*.*")
+    if path.name != "site-packages" and any(text.suffix in "$(TEXT)".split() for text in texts):
+        print(path)
+endef
+export STANDARD_LIBRARY
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-rust test-python lint format bench bench-micro clean
+
+help: ## Show this list
+	@echo "Usage: make TARGET [NAME=value]"; echo
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: $(VENV)/.built ## Build the package into .venv
+
+demo: build ## Text to tokenizer to windows: CORPUS="files, folders" (Python's own library), OUT=folder (demo)
+	@bytestride prepare $(or $(CORPUS),$$(python -c "$$STANDARD_LIBRARY") $(addprefix --suffix=,$(TEXT))) \
+		--eos "<|endoftext|>" --out "$(OUT)" --force
+
+test: lint test-rust test-python ## Run everything: Rust tests, Python tests, lints, type and stub checks
+
+test-rust: $(VENV)/.synced ## Run the Rust tests
+	cargo test --locked --quiet
+
+test-python: build $(VENV)/.peers ## Run the Python tests
+	python -m pytest --quiet
+
+lint: build $(VENV)/.peers ## Check formatting, lints, types and stubs
+	cargo fmt --all --check
+	cargo clippy --locked --quiet --workspace --all-targets -- -D warnings
+	ruff check
+	ruff format --check
+	mypy
+	python -m mypy.stubtest bytestride
+
+format: $(VENV)/.synced ## Format all sources
+	cargo fmt --all
+	ruff check --fix-only --quiet
+	ruff format
+
+bench: build $(VENV)/.peers ## Compare with other libraries: CORPUS="files", BENCH="more options" (try --help)
+	python benches/compare.py $(CORPUS) $(BENCH)
+
+bench-micro: build $(VENV)/.peers ## Time single operations, from Python and in the core
+	python -m pytest benches --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds
+	cargo bench --locked --package bytestride-core
+
+clean: ## Remove all that was built
+	rm -rf .venv target demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
+	find python -name '_core*.so' -delete -o -name '_core*.pyd' -delete
+
+# -- the environment -----------------------------------------------------------------------------------------
+
+$(VENV)/.uv: Makefile
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@touch $@
+
+$(VENV)/.synced: $(VENV)/.uv pyproject.toml uv.lock
+	uv sync --quiet --locked --inexact --no-install-project
+	@touch $@
+
+# The libraries that tests and benches compare with.
+$(VENV)/.peers: $(VENV)/.synced
+	uv sync --quiet --locked --inexact --no-install-project --group peers
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.synced $(RUST_SOURCES)
+	maturin develop --quiet --release --uv
+	@touch $@

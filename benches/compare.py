@@ -1,0 +1,90 @@
+"""Compares bytestride with other libraries, in one run, on one core, and writes benches/RESULTS.md.
+
+    make bench CORPUS="books.txt code.txt" BENCH="--vocab cl100k_base.tiktoken"
+
+Each file is cut into documents at <|endoftext|>. No time is taken before all libraries gave the same output.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import corpus
+import encoders
+import report
+import trainers
+import vocabularies
+import windowing
+from timing import pin_to_one_core  # first: it sets how many threads the libraries use
+
+JOBS = ("encode", "train", "windows")
+WINDOW_TOKENS = 1 << 24
+WINDOW_BATCHES = 100
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "corpus", nargs="*", help="files of text; by default the sources of this Python's library"
+    )
+    parser.add_argument(
+        "--vocab", action="append", default=[], help="a tokenizer.json or .tiktoken to encode with"
+    )
+    parser.add_argument("--jobs", nargs="+", choices=JOBS, default=JOBS, help="what to compare (all)")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each library has its turn (5)")
+    parser.add_argument("--megabytes", type=float, default=10, help="how much of each file to take (10)")
+    parser.add_argument("--merges", type=int, default=8192, help="how many merges to train (8192)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).with_name("RESULTS.md"), help="the file to write"
+    )
+    return parser.parse_args()
+
+
+def main():
+    chosen = arguments()
+    lines = report.header(pin_to_one_core())
+    texts = [corpus.read(path, chosen.megabytes) for path in chosen.corpus]
+    texts = texts or [corpus.standard_library(chosen.megabytes)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for text in texts:
+            if "encode" in chosen.jobs:
+                lines += encode(text, folder, chosen)
+            if "train" in chosen.jobs:
+                lines += train(text, folder, chosen)
+        if "windows" in chosen.jobs:
+            lines += windows(folder, chosen)
+    chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+def encode(text, folder, chosen):
+    """Tables of encoding one corpus with each vocabulary, or with one trained on it."""
+    paths = chosen.vocab or [vocabularies.train(text, folder / "trained.json", chosen.merges)]
+    lines = []
+    for vocabulary in map(vocabularies.load, paths):
+        tokens, passes = encoders.run(text, vocabulary, chosen.rounds)
+        title = f"Encode {text.name} ({text.megabytes:.1f} MB, {tokens:,} tokens) with {vocabulary.name}"
+        lines += report.table(title, passes, text.megabytes, "MB")
+    return lines
+
+
+def train(text, folder, chosen):
+    """The table of training on one corpus."""
+    notes, passes = trainers.run(text, folder, chosen.merges, chosen.rounds)
+    title = f"Train {chosen.merges:,} merges on {text.name} ({text.megabytes:.1f} MB)"
+    return report.table(title, passes, text.megabytes, "MB", notes)
+
+
+def windows(folder, chosen):
+    """The table of making batches."""
+    passes = windowing.run(folder, WINDOW_TOKENS, WINDOW_BATCHES, chosen.rounds)
+    shape = f"{windowing.BATCH} × {windowing.LENGTH}"
+    title = f"{WINDOW_BATCHES} shuffled batches of {shape} windows, uint16 on disk to int64"
+    return report.table(title, passes, WINDOW_BATCHES * windowing.BATCH * windowing.LENGTH / 1e6, "M tokens")
+
+
+if __name__ == "__main__":
+    main()

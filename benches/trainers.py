@@ -1,0 +1,153 @@
+"""Training with the GPT-2 split: the same merges from the same documents."""
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+
+from corpus import END
+from timing import alternate, timed
+from vocabularies import PATTERNS, token_bytes
+
+
+@dataclass
+class Bytestride:
+    name = "bytestride"
+
+    def train(self, corpus, path, merges):
+        import bytestride as bs
+
+        return bs.train(path, 256 + merges, pattern="gpt2", separator=END, threads=1)
+
+    def merges(self, trained):
+        return [tuple(pair) for pair in trained.merges]
+
+
+@dataclass
+class HuggingFace:
+    name = "tokenizers"
+
+    def train(self, corpus, path, merges):
+        tokenizer, trainer = self._untrained(merges)
+        tokenizer.train_from_iterator(corpus.texts, trainer)
+        return tokenizer
+
+    def train_on_lines(self, path, merges):
+        """Merges from each line of a file as a document of its own, whatever separators it has."""
+        tokenizer, trainer = self._untrained(merges)
+        tokenizer.train([str(path)], trainer)
+        return self.merges(tokenizer)
+
+    def _untrained(self, merges):
+        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+        tokenizer = Tokenizer(models.BPE())
+        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        return tokenizer, trainers.BpeTrainer(
+            vocab_size=256 + merges, min_frequency=2, initial_alphabet=alphabet, show_progress=False
+        )
+
+    def merges(self, trained):
+        pairs = json.loads(trained.to_str())["model"]["merges"]
+        return [(token_bytes(left), token_bytes(right)) for left, right in pairs]
+
+
+@dataclass
+class Gigabpe:
+    """Takes each line for a document and separators for text, as tokenizers does with files."""
+
+    name = "gigabpe"
+
+    def train(self, corpus, path, merges):
+        import gigabpe
+
+        # Its vocabulary has only the bytes that occur.
+        alphabet = len(np.unique(np.frombuffer(path.read_bytes(), np.uint8)))
+        _, learned = gigabpe.train_bpe(
+            [str(path)],
+            vocab_size=alphabet + merges,
+            min_frequency=2,
+            special_tokens=[],
+            pretokenizer="bytelevel",
+            threads=1,
+        )
+        return learned
+
+    def merges_of_lines(self, trained):
+        return [(token_bytes(left), token_bytes(right)) for left, right in trained]
+
+
+@dataclass
+class Gigatoken:
+    name = "gigatoken"
+
+    def train(self, corpus, path, merges):
+        from gigatoken import TextFileSource
+        from gigatoken.gigatoken_rs import train_bpe
+
+        _, learned = train_bpe(TextFileSource([str(path)], separator=END), 256 + 1 + merges, [END])
+        return learned
+
+    def merges(self, trained):
+        return [tuple(pair) for pair in trained]
+
+
+@dataclass
+class Rustbpe:
+    name = "rustbpe"
+
+    def train(self, corpus, path, merges):
+        import rustbpe
+
+        tokenizer = rustbpe.Tokenizer()
+        tokenizer.train_from_iterator(iter(corpus.texts), 256 + merges, pattern=PATTERNS["gpt2"])
+        return tokenizer
+
+    def tokens(self, trained):
+        return {bytes(token) for token, rank in trained.get_mergeable_ranks() if rank >= 256}
+
+
+def check(corpus, path, merges, libraries):
+    """Stops the bench if libraries disagree; returns notes on what could not be compared merge by merge."""
+    expected = libraries[0].merges(libraries[0].train(corpus, path, merges))
+    ours = {left + right for left, right in expected}
+    notes = []
+    for one in libraries[1:]:
+        trained = one.train(corpus, path, merges)
+        if hasattr(one, "merges"):
+            _require_equal(corpus, one, expected, one.merges(trained))
+        elif hasattr(one, "merges_of_lines"):
+            _require_equal(
+                corpus, one, HuggingFace().train_on_lines(path, merges), one.merges_of_lines(trained)
+            )
+            notes.append(
+                f"{one.name} takes each line for a document; checked against tokenizers doing so too."
+            )
+        else:
+            shared = len(ours & one.tokens(trained)) / len(ours)
+            notes.append(
+                f"{one.name} breaks ties by raw byte values; {shared:.1%} of the tokens are the same."
+            )
+    return notes
+
+
+def _require_equal(corpus, library, expected, learned):
+    if learned != expected:
+        pairs = enumerate(zip(expected, learned, strict=False))
+        place = next((number for number, (wanted, got) in pairs if wanted != got), "none")
+        counts = f"{len(learned)} merges, not {len(expected)}; first different: {place}"
+        raise SystemExit(f"{library.name} learns other merges from {corpus.name}: {counts}")
+
+
+def run(corpus, folder, merges, rounds):
+    """Times of whole training runs, each from the text on."""
+    libraries = [Bytestride(), Gigabpe(), Gigatoken(), Rustbpe(), HuggingFace()]
+    path = corpus.write(folder / "training.txt")
+    notes = check(corpus, path, merges, libraries)
+
+    def measure(library):
+        seconds, _ = timed(lambda: library.train(corpus, path, merges))
+        return {"whole run": seconds}
+
+    return notes, alternate(libraries, rounds, measure)

@@ -1,0 +1,89 @@
+"""`bytestride encode`: text → token files, or ids on standard output."""
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import bytestride as bs
+from bytestride.cli import options
+from bytestride.cli.inputs import readable
+from bytestride.cli.output import phase_facts, print_facts, refuse_existing, store_facts, store_files
+from bytestride.progress import Progress
+
+# Ids are printed in pieces of this many, so that a document may be larger than memory.
+PRINTED_AT_ONCE = 1 << 16
+
+
+def encode(
+    tokenizer: options.TokenizerFile,
+    corpus: options.OptionalCorpus = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="The token store to write: the common name of its files. (default: print the ids)",
+        ),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Encode this text instead of files.")] = None,
+    separator: options.Separator = None,
+    text_field: options.TextField = "text",
+    format: options.Format = "auto",
+    suffix: options.Suffix = None,
+    bos: options.Bos = None,
+    eos: options.Eos = None,
+    dtype: options.Dtype = "auto",
+    threads: options.Threads = None,
+    max_memory: options.MaxMemory = None,
+    force: options.Force = False,
+) -> None:
+    """Encode text into a token store, or into ids on standard output, one line per document.
+
+    Examples: bytestride encode books/*.txt --tokenizer tokenizer.json --out books
+
+    echo "some text" | bytestride encode --tokenizer tokenizer.json
+    """
+    if text is not None and (corpus or out):
+        raise typer.BadParameter(
+            "--text prints ids; it goes with neither files nor --out", param_hint="--text"
+        )
+    loaded = bs.Tokenizer.load(tokenizer)
+    if text is not None:
+        print_ids(loaded.encode(text, bos=bos or False, eos=eos or False))
+        return
+    if out is not None:
+        refuse_existing(store_files(out), force=force)
+    with tempfile.TemporaryDirectory(prefix="bytestride-") as folder:
+        with Progress() as progress:
+            store = loaded.encode_files(
+                readable(corpus or ["-"], Path(folder)),
+                out or Path(folder, "printed"),
+                format=format,
+                bos=bos or False,
+                eos=eos or False,
+                dtype=dtype,
+                max_memory=max_memory,
+                progress=progress,
+                **options.Reading(
+                    text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+                ),
+            )
+        if out is not None:
+            print_facts(
+                [("written", str(store_files(out)[0])), *store_facts(store), *phase_facts(progress.phases)]
+            )
+            return
+        for document in range(len(store)):
+            print_ids(store[document])
+
+
+def print_ids(ids: options.Ids) -> None:
+    """Prints the ids of one document on one line."""
+    for start in range(0, len(ids), PRINTED_AT_ONCE):
+        sys.stdout.write(
+            " " * (start > 0) + " ".join(map(str, ids[start : start + PRINTED_AT_ONCE].tolist()))
+        )
+    sys.stdout.write("\n")

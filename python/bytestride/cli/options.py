@@ -1,0 +1,140 @@
+"""The options that several commands share.
+
+Each is named like the argument of the Python function behind it; some of those arguments come in groups.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import typer
+
+Ids = npt.NDArray[np.unsignedinteger]
+
+SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class Reading(TypedDict):
+    """How inputs are read: arguments that `train` and `encode_files` share."""
+
+    text_field: str
+    separator: str | None
+    suffixes: list[str] | None
+    threads: int | None
+
+
+class Learning(TypedDict):
+    """What is learned from the inputs: arguments of `train`."""
+
+    vocab_size: int | None
+    pattern: str | None
+    special_tokens: list[str]
+    min_frequency: int
+
+
+def size(text: str) -> int:
+    """Bytes from text like `512M` or `8G`.
+
+    Example:
+        >>> from bytestride.cli.options import size
+        >>> size("2G")
+        2147483648
+    """
+    match = re.fullmatch(r"(\d+)([KMGT]?)i?B?", text.strip(), re.IGNORECASE)
+    if match is None:
+        message = f"{text!r} is no size; expected a number of bytes like 512M or 8G"
+        raise typer.BadParameter(message)
+    return int(match[1]) * SIZE_UNITS[match[2].upper()]
+
+
+def pattern_of(text: str) -> str | None:
+    """The `pattern` argument that an option's text stands for: "none" is no split."""
+    return None if text == "none" else text
+
+
+def special_tokens(special: list[str] | None, *around_documents: str | None) -> list[str]:
+    """The special tokens asked for and those put around documents, each once, in this order.
+
+    Example:
+        >>> from bytestride.cli.options import special_tokens
+        >>> special_tokens(["<pad>", "<end>"], None, "<end>")
+        ['<pad>', '<end>']
+    """
+    return list(dict.fromkeys([*(special or ()), *filter(None, around_documents)]))
+
+
+Corpus = Annotated[
+    list[str],
+    typer.Argument(help="Files, folders or globs of text; - is standard input.", show_default=False),
+]
+OptionalCorpus = Annotated[
+    list[str] | None,
+    typer.Argument(help="Files, folders or globs of text. (default: standard input)", show_default=False),
+]
+TokenizerFile = Annotated[
+    str,
+    typer.Option(
+        "--tokenizer", "-t", help="A tokenizer.json, another tokenizer file or folder, or a bundled name."
+    ),
+]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option("--tokenizer", "-t", help="Use this tokenizer instead of training one."),
+]
+VocabSize = Annotated[
+    int,
+    typer.Option(
+        help="Tokens in the vocabulary: 256 bytes, merges and special tokens. 0: until no pair is left.",
+        min=0,
+    ),
+]
+Pattern = Annotated[
+    str,
+    typer.Option(
+        help="How text is split before merging: gpt2, cl100k, o200k, llama3, qwen2, none, or any expression."
+    ),
+]
+Special = Annotated[list[str] | None, typer.Option(help="A special token to add; repeat for more.")]
+MinFrequency = Annotated[int, typer.Option(help="Merge only pairs that occur this often.", min=1)]
+Separator = Annotated[
+    str | None,
+    typer.Option(
+        help="Text files hold several documents with this text between. In bash, $'\\n\\n' is two line ends."
+    ),
+]
+TextField = Annotated[
+    str, typer.Option(help="The field of JSON lines (column of a table) that holds the text.")
+]
+Format = Annotated[
+    Literal["auto", "text", "jsonl"],
+    typer.Option(help="How the inputs are read: auto goes by the file's name."),
+]
+Suffix = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="In folders, take the files that end so (.txt); repeat for more. (default: files of text)"
+    ),
+]
+Bos = Annotated[str | None, typer.Option(help="A special token to put before each document.")]
+Eos = Annotated[str | None, typer.Option(help="A special token to put after each document.")]
+Dtype = Annotated[
+    Literal["auto", "uint16", "uint32"],
+    typer.Option(help="Integers to write; auto is uint16 where the vocabulary allows it."),
+]
+Threads = Annotated[int | None, typer.Option(help="Threads to use. (default: all cores)", min=1)]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(help="Memory to stay below, as 512M or 8G.", parser=size, metavar="SIZE"),
+]
+Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite what exists.")]
+MaxLength = Annotated[int, typer.Option(help="Tokens in a window.", min=1)]
+Stride = Annotated[
+    int | None,
+    typer.Option(help="Tokens from the start of a window to the next. (default: --max-length)", min=1),
+]
+Store = Annotated[
+    Path,
+    typer.Argument(help="A token store: the common name of its .bin, .idx and .json.", show_default=False),
+]

@@ -1,0 +1,111 @@
+"""What commands print and write: facts in two columns, sizes for people, no file overwritten by accident."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+
+import bytestride as bs
+from bytestride.progress import Phase
+
+# Enough for four digits of an average; reading all of a large store would take longer than it is worth.
+SAMPLE_TOKENS = 1 << 26
+KILO = 1000
+
+
+def print_facts(facts: Iterable[tuple[str, str]]) -> None:
+    """Prints names and values in two columns."""
+    facts = list(facts)
+    width = max(len(name) for name, _ in facts)
+    for name, value in facts:
+        print(f"{name:<{width}}  {value}")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun.
+
+    Example:
+        >>> from bytestride.cli.output import plural
+        >>> plural(1, "window"), plural(1234, "window")
+        ('1 window', '1,234 windows')
+    """
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def human_size(size: float) -> str:
+    """A size in bytes with three digits and a decimal unit.
+
+    Example:
+        >>> from bytestride.cli.output import human_size
+        >>> human_size(999), human_size(31_970_800)
+        ('999 B', '32.0 MB')
+    """
+    if size < KILO:
+        return f"{size:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        size /= KILO
+        if size < KILO:
+            return f"{size:.1f} {unit}"
+    return f"{size / KILO:.1f} TB"
+
+
+def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
+    """Raises FileExistsError if one of `paths` exists, unless `force` is given."""
+    existing = [path for path in paths if path.exists()]
+    if existing and not force:
+        message = f"{existing[0]}: exists already; --force overwrites it"
+        raise FileExistsError(message)
+
+
+def store_files(prefix: Path) -> list[Path]:
+    """The files of the token store `prefix`."""
+    return [prefix.with_name(prefix.name + ending) for ending in (".bin", ".idx", ".json")]
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Makes `folder`, and if that was all that came of it, takes it away again."""
+    existed = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        if not existed:
+            with suppress(OSError):  # not empty: something of worth is in it
+                folder.rmdir()
+        raise
+
+
+def bytes_per_token(tokenizer: bs.Tokenizer, store: bs.TokenStore) -> float:
+    """Bytes of text that a token of `store` stands for on average; special tokens stand for none."""
+    tokens = store.tokens[:SAMPLE_TOKENS]
+    occurrences = np.bincount(tokens)
+    ids = np.flatnonzero(occurrences)
+    special = set(tokenizer.special_tokens.values())
+    lengths = [0 if token in special else len(tokenizer.bytes_of(token)) for token in ids.tolist()]
+    return float(occurrences[ids] @ np.array(lengths, dtype=np.int64)) / max(len(tokens), 1)
+
+
+def vocabulary_fact(tokenizer: bs.Tokenizer, *, asked: int = 0) -> tuple[str, str]:
+    """What the vocabulary is made of, and whether it is smaller than `asked`."""
+    parts = [plural(len(tokenizer.merges), "merge"), f"{len(tokenizer.special_tokens)} special"]
+    if tokenizer.vocab_size < asked:
+        parts.append(f"{asked:,} were asked, but no further pair is frequent enough")
+    return "vocabulary", f"{plural(tokenizer.vocab_size, 'token')} ({', '.join(parts)})"
+
+
+def store_facts(store: bs.TokenStore) -> list[tuple[str, str]]:
+    """How much a token store holds."""
+    return [("documents", f"{len(store):,}"), ("tokens", f"{len(store.tokens):,} of {store.tokens.dtype}")]
+
+
+def window_fact(windows: bs.Windows) -> tuple[str, str]:
+    """How many windows there are, and of what shape."""
+    max_length, stride = windows.max_length, windows.stride
+    return "windows", f"{len(windows):,} of {plural(max_length, 'token')}, {stride:,} from start to start"
+
+
+def phase_facts(phases: Iterable[Phase]) -> list[tuple[str, str]]:
+    """How long each phase of a job took, and how fast it was."""
+    return [(phase.name, f"{phase.seconds:.2f} s, {phase.rate}") for phase in phases]

@@ -1,0 +1,107 @@
+"""`bytestride prepare`: text → tokenizer → token files → windows, in one go."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import bytestride as bs
+from bytestride.cli import options
+from bytestride.cli.output import (
+    bytes_per_token,
+    human_size,
+    new_folder,
+    phase_facts,
+    print_facts,
+    refuse_existing,
+    store_facts,
+    store_files,
+    vocabulary_fact,
+    window_fact,
+)
+from bytestride.progress import Progress
+
+
+def prepare(
+    corpus: options.Corpus,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.", show_default=False)],
+    tokenizer: options.Tokenizer = None,
+    vocab_size: options.VocabSize = 16_384,
+    pattern: options.Pattern = "cl100k",
+    special: options.Special = None,
+    min_frequency: options.MinFrequency = 2,
+    separator: options.Separator = None,
+    text_field: options.TextField = "text",
+    format: options.Format = "auto",
+    suffix: options.Suffix = None,
+    bos: options.Bos = None,
+    eos: options.Eos = None,
+    dtype: options.Dtype = "auto",
+    threads: options.Threads = None,
+    max_memory: options.MaxMemory = None,
+    max_length: options.MaxLength = 256,
+    stride: options.Stride = None,
+    force: options.Force = False,
+) -> None:
+    """Make training data from text: train a tokenizer, encode the text, and show how to read the windows.
+
+    The folder --out gets tokenizer.json and the token store corpus.bin, corpus.idx, corpus.json.
+    When interrupted it gets nothing.
+
+    Example: bytestride prepare books/ --out data --eos "<|endoftext|>"
+    """
+    if tokenizer is None and "-" in corpus:
+        message = "standard input can be read only once: give --tokenizer, or the text as a file"
+        raise typer.BadParameter(message, param_hint="CORPUS")
+    written = [out / "tokenizer.json", *store_files(out / "corpus")]
+    refuse_existing(written, force=force)
+    reading = options.Reading(text_field=text_field, separator=separator, suffixes=suffix, threads=threads)
+    learning = options.Learning(
+        vocab_size=vocab_size or None,
+        pattern=options.pattern_of(pattern),
+        special_tokens=options.special_tokens(special, bos, eos),
+        min_frequency=min_frequency,
+    )
+    with new_folder(out):
+        with Progress() as training:
+            if tokenizer is not None:
+                made = bs.Tokenizer.load(tokenizer)
+            else:
+                made = bs.train(corpus, progress=training, **learning, **reading)
+        with Progress() as encoding:
+            store = made.encode_files(
+                corpus,
+                out / "corpus",
+                format=format,
+                bos=bos or False,
+                eos=eos or False,
+                dtype=dtype,
+                max_memory=max_memory,
+                progress=encoding,
+                **reading,
+            )
+        # Last, so that a run that is interrupted leaves no tokenizer beside the token files of another.
+        made.save(written[0])
+    vocabulary = vocabulary_fact(made, asked=vocab_size if tokenizer is None else 0)
+    stride = stride or max_length
+    print_facts(
+        [
+            vocabulary,
+            *store_facts(store),
+            ("bytes per token", f"{bytes_per_token(made, store):.2f}"),
+            window_fact(bs.windows(store, max_length, stride)),
+            *phase_facts([*training.phases, *encoding.phases]),
+        ]
+    )
+    print("\nWritten:\n")
+    print_facts((str(path), human_size(path.stat().st_size)) for path in written)
+    print(f"\nTo read it:\n\n{_how_to_read(out / 'corpus', max_length, stride)}")
+
+
+def _how_to_read(prefix: Path, max_length: int, stride: int) -> str:
+    """Python that reads the windows of the store `prefix`."""
+    return (
+        "import bytestride as bs\n"
+        f"windows = bs.windows(bs.TokenStore.open({str(prefix)!r}), {max_length}, {stride})\n"
+        f"for inputs, targets in windows.batches(32): ...  # int64[32, {max_length}] each, shuffled"
+    )

@@ -1,0 +1,213 @@
+//! Texts → ids, in one go and on several threads.
+//!
+//! Texts become parts: ids that stand as they are, and stretches of text, the long ones cut where the split cuts for
+//! certain. Runs of parts of about equal size are the threads' jobs, and because parts are encoded independently the
+//! ids are the same for any number of threads.
+
+use std::ops::Range;
+
+use super::ragged::Ragged;
+use super::tokenizer::{EncodeOptions, Part, Tokenizer};
+use crate::{Result, map_in_order};
+
+/// Less text than this is not worth a thread, whose start costs as much as encoding some 20 KB.
+const BYTES_PER_THREAD: usize = 64 << 10;
+
+/// The most text in one job: small enough that the last ones end together.
+const JOB_BYTES: usize = 1 << 20;
+
+impl Tokenizer {
+    /// The ids of `text`.
+    pub fn encode(&self, text: &[u8], options: &EncodeOptions, threads: usize) -> Result<Vec<u32>> {
+        if threads > 1 && text.len() >= 2 * BYTES_PER_THREAD && options.max_tokens.is_none() {
+            return Ok(self.encode_batch(&[text], options, threads)?.ids);
+        }
+        let mut ids = Vec::with_capacity(expected_ids(text.len(), options));
+        self.for_each_ids(text, options, |more| ids.extend_from_slice(more))?;
+        Ok(ids)
+    }
+
+    /// How many ids `text` has; none of them is kept.
+    pub fn count(&self, text: &[u8], options: &EncodeOptions, threads: usize) -> Result<usize> {
+        if threads > 1 && text.len() >= 2 * BYTES_PER_THREAD && options.max_tokens.is_none() {
+            return Ok(self.count_batch(&[text], options, threads)?.iter().sum());
+        }
+        let mut count = 0;
+        self.for_each_ids(text, options, |more| count += more.len())?;
+        Ok(count)
+    }
+
+    /// The ids of each of `texts`.
+    pub fn encode_batch(&self, texts: &[&[u8]], options: &EncodeOptions, threads: usize) -> Result<Ragged> {
+        if options.max_tokens.is_some() {
+            return self.encode_each(texts, options, threads);
+        }
+        let parts = self.parts(texts, options)?;
+        let jobs = jobs(&parts, threads);
+        let results = map_in_order(threads, jobs.len(), |job| {
+            let parts = &parts[jobs[job].clone()];
+            let mut ids = Vec::with_capacity(parts.iter().map(SizedPart::bytes).sum::<usize>() / 3);
+            let mut ends = Vec::with_capacity(parts.len());
+            for part in parts {
+                self.encode_part(part.part, |more| {
+                    ids.extend_from_slice(more);
+                    true
+                })?;
+                ends.push(ids.len());
+            }
+            Ok((ids, ends))
+        });
+        Ok(gather(&parts, texts.len(), results.into_iter().collect::<Result<Vec<_>>>()?))
+    }
+
+    /// The ids of `texts` with special tokens treated as text.
+    pub fn encode_texts(&self, texts: &[&[u8]], threads: usize) -> Result<Ragged> {
+        self.encode_batch(texts, &EncodeOptions::default(), threads)
+    }
+
+    /// How many ids each of `texts` has.
+    pub fn count_batch(
+        &self,
+        texts: &[&[u8]],
+        options: &EncodeOptions,
+        threads: usize,
+    ) -> Result<Vec<usize>> {
+        if options.max_tokens.is_some() {
+            let counts = map_in_order(threads, texts.len(), |index| self.count(texts[index], options, 1));
+            return counts.into_iter().collect();
+        }
+        let parts = self.parts(texts, options)?;
+        let jobs = jobs(&parts, threads);
+        let results = map_in_order(threads, jobs.len(), |job| {
+            let mut counts = Vec::new();
+            for part in &parts[jobs[job].clone()] {
+                let mut count = 0;
+                self.encode_part(part.part, |more| {
+                    count += more.len();
+                    true
+                })?;
+                counts.push((part.text, count));
+            }
+            Ok(counts)
+        });
+        let mut counts = vec![0; texts.len()];
+        for result in results {
+            for (text, count) in result? {
+                counts[text] += count;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Texts that end early have nothing to share: each is encoded whole by one thread.
+    fn encode_each(&self, texts: &[&[u8]], options: &EncodeOptions, threads: usize) -> Result<Ragged> {
+        let all = map_in_order(threads, texts.len(), |index| self.encode(texts[index], options, 1));
+        let mut ragged = Ragged { ids: Vec::new(), offsets: vec![0] };
+        for ids in all {
+            ragged.ids.extend(ids?);
+            ragged.offsets.push(ragged.ids.len() as i64);
+        }
+        Ok(ragged)
+    }
+
+    /// Calls `take` with the ids of one text in order, up to `max_tokens`.
+    fn for_each_ids(&self, text: &[u8], options: &EncodeOptions, mut take: impl FnMut(&[u32])) -> Result<()> {
+        let mut left = options.max_tokens.unwrap_or(usize::MAX);
+        if left == 0 {
+            return Ok(());
+        }
+        self.for_each_part(text, options, |part| {
+            self.encode_part(part, |ids| {
+                let taken = ids.len().min(left);
+                take(&ids[..taken]);
+                left -= taken;
+                left > 0
+            })
+        })
+    }
+
+    /// The parts of all texts, none of them much longer than a job where the split allows to cut.
+    fn parts<'t>(&self, texts: &[&'t [u8]], options: &EncodeOptions) -> Result<Vec<SizedPart<'t>>> {
+        let mut parts = Vec::with_capacity(texts.len());
+        for (text, &bytes) in texts.iter().enumerate() {
+            self.for_each_part(bytes, options, |part| {
+                match part {
+                    Part::Id(_) => parts.push(SizedPart { text, part }),
+                    Part::Text(bytes) => {
+                        let pieces = self.splitter().cut_up(bytes, JOB_BYTES / 4);
+                        parts.extend(pieces.map(|piece| SizedPart { text, part: Part::Text(piece) }));
+                    }
+                }
+                Ok(true)
+            })?;
+        }
+        Ok(parts)
+    }
+}
+
+/// A part, and the number of the text it is from.
+struct SizedPart<'t> {
+    text: usize,
+    part: Part<'t>,
+}
+
+impl SizedPart<'_> {
+    fn bytes(&self) -> usize {
+        match self.part {
+            Part::Id(_) => 1,
+            Part::Text(text) => text.len(),
+        }
+    }
+}
+
+/// How much room the ids of a text need at first.
+fn expected_ids(text_bytes: usize, options: &EncodeOptions) -> usize {
+    // English has four to five bytes per token; a wrong guess costs a copy.
+    (text_bytes / 3 + 4).min(options.max_tokens.unwrap_or(usize::MAX))
+}
+
+/// Runs of parts for the threads to work on.
+fn jobs(parts: &[SizedPart<'_>], threads: usize) -> Vec<Range<usize>> {
+    let total: usize = parts.iter().map(SizedPart::bytes).sum();
+    let target =
+        if threads > 1 { (total / (threads * 4)).clamp(BYTES_PER_THREAD, JOB_BYTES) } else { JOB_BYTES };
+    let mut jobs = Vec::new();
+    let mut start = 0;
+    let mut size = 0;
+    for (index, part) in parts.iter().enumerate() {
+        size += part.bytes();
+        if size >= target {
+            jobs.push(start..index + 1);
+            (start, size) = (index + 1, 0);
+        }
+    }
+    if start < parts.len() {
+        jobs.push(start..parts.len());
+    }
+    jobs
+}
+
+/// Puts the jobs' ids one after another and finds where each text ends.
+fn gather(parts: &[SizedPart<'_>], texts: usize, results: Vec<(Vec<u32>, Vec<usize>)>) -> Ragged {
+    let mut counts = vec![0; texts];
+    let mut parts = parts.iter();
+    for (_, ends) in &results {
+        let mut start = 0;
+        for (&end, part) in ends.iter().zip(&mut parts) {
+            counts[part.text] += end - start;
+            start = end;
+        }
+    }
+    let mut offsets = Vec::with_capacity(texts + 1);
+    let mut end = 0;
+    offsets.push(0);
+    for count in counts {
+        end += count as i64;
+        offsets.push(end);
+    }
+    let mut results = results.into_iter().map(|(ids, _)| ids);
+    let mut ids = results.next().unwrap_or_default();
+    ids.reserve_exact(end as usize - ids.len());
+    results.for_each(|more| ids.extend_from_slice(&more));
+    Ragged { ids, offsets }
+}

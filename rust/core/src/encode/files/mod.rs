@@ -1,0 +1,79 @@
+//! Tokenizers on disk, in the formats of others: Hugging Face's `tokenizer.json` and tiktoken's rank files.
+
+mod huggingface;
+mod tiktoken;
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use super::tokenizer::Tokenizer;
+use crate::split::Pattern;
+use crate::{Error, Place, Result};
+
+/// What a rank file does not say of its tokenizer.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    /// How text is split; `None` if the file is to say, or its name.
+    pub pattern: Option<Pattern>,
+    /// Names and ids of special tokens; `None` as above.
+    pub special_tokens: Option<Vec<(String, u32)>>,
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json` or, if the name ends so, a `.tiktoken` file.
+    pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
+        if is_rank_file(path) {
+            return tiktoken::read(&bytes, path, options);
+        }
+        if options.pattern.is_some() || options.special_tokens.is_some() {
+            let message =
+                "a tokenizer.json has its own pattern and special tokens; only .tiktoken files need them";
+            return Err(Error::argument("pattern", message));
+        }
+        Self::from_json(&bytes, path)
+    }
+
+    /// Reads the text of a `tokenizer.json`; `path` is what errors call it.
+    pub fn from_json(json: &[u8], path: &Path) -> Result<Self> {
+        huggingface::read(json).map_err(|(place, message)| Error::malformed(path, place, message))
+    }
+
+    /// The text of a `tokenizer.json` from which [`from_json`](Self::from_json) makes the same tokenizer.
+    pub fn to_json(&self) -> String {
+        huggingface::write(self)
+    }
+
+    /// Writes a `tokenizer.json` or, if the name ends so, a `.tiktoken` file, which holds no pattern and no special
+    /// tokens. The file appears under its name when it is whole.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let text = if is_rank_file(path) { tiktoken::write(self)? } else { self.to_json() };
+        write_whole(path, text.as_bytes())
+    }
+}
+
+fn is_rank_file(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tiktoken"))
+}
+
+/// Writes to a sibling first and renames it.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.partial", std::process::id()));
+    let partial = path.with_file_name(name);
+    let write = || {
+        let mut file = File::create(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(|error| {
+        // The error at hand says more than one about the clean-up could.
+        let _ = fs::remove_file(&partial);
+        Error::io(path, error)
+    })
+}
+
+/// What is wrong in a file, and where.
+type Fault = (Place, String);

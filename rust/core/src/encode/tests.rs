@@ -1,0 +1,210 @@
+//! The encoder against a naive one, on vocabularies and texts made at random.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::split::Pattern;
+
+/// Merges as a list of pairs among the tokens so far, chosen by `picks`, of the letters a to d and the space.
+fn merges_from(picks: &[(usize, usize)]) -> Vec<Merge> {
+    let mut ids: Vec<u32> = b"abcd ".iter().map(|&byte| u32::from(ID_OF_BYTE[byte as usize])).collect();
+    let mut spelled: Vec<Vec<u32>> = ids.iter().map(|&id| vec![id]).collect();
+    let mut merges: Vec<Merge> = Vec::new();
+    for &(left, right) in picks {
+        let (left, right) = (left % ids.len(), right % ids.len());
+        let token = [spelled[left].clone(), spelled[right].clone()].concat();
+        let known_pair = merges.iter().any(|merge| (merge.left, merge.right) == (ids[left], ids[right]));
+        if known_pair || token.len() > 12 {
+            continue;
+        }
+        let id = match spelled.iter().position(|other| *other == token) {
+            Some(known) => ids[known],
+            None => 256 + (ids.len() - 5) as u32,
+        };
+        merges.push(Merge { left: ids[left], right: ids[right], id });
+        if !ids.contains(&id) {
+            ids.push(id);
+            spelled.push(token);
+        }
+    }
+    merges
+}
+
+fn tokenizer(pattern: Option<&str>, merges: &[Merge], whole_pretokens: WholePretokens) -> Tokenizer {
+    let specials = ["<|x|>".to_owned(), "<|x|>y".to_owned()];
+    let made = Tokenizer::from_merges(Pattern::new(pattern), merges, &specials).expect("good merges");
+    Tokenizer::new(Definition { whole_pretokens, ..made.definition() }).expect("a good definition")
+}
+
+/// The ids of one pretoken: the leftmost pair of the lowest rank merges, until none has a rank.
+fn naive_ids(tokenizer: &Tokenizer, pretoken: &[u8]) -> Vec<u32> {
+    let whole = tokenizer.id_of(pretoken).filter(|&id| !tokenizer.is_special(id));
+    if let (WholePretokens::Take, Some(id)) = (tokenizer.definition().whole_pretokens, whole) {
+        return vec![id];
+    }
+    let mut ids: Vec<u32> = pretoken.iter().map(|&byte| u32::from(ID_OF_BYTE[byte as usize])).collect();
+    let merges = tokenizer.merges();
+    let rank = |pair: &[u32]| merges.iter().rposition(|merge| [merge.left, merge.right] == *pair);
+    while let Some((rank, at)) =
+        (0..ids.len().saturating_sub(1)).filter_map(|at| Some((rank(&ids[at..at + 2])?, at))).min()
+    {
+        ids.splice(at..at + 2, [merges[rank].id]);
+    }
+    ids
+}
+
+fn naive_encode(tokenizer: &Tokenizer, text: &[u8]) -> Vec<u32> {
+    let mut ids = Vec::new();
+    let visit = |pretoken: &[u8]| ids.extend(naive_ids(tokenizer, pretoken));
+    tokenizer.splitter().for_each(text, visit).expect("no runaway");
+    ids
+}
+
+fn options() -> EncodeOptions {
+    EncodeOptions::default()
+}
+
+fn any_tokenizer() -> impl Strategy<Value = Tokenizer> {
+    let pattern = prop::sample::select(vec![Some("gpt2"), Some("o200k"), Some("[ab]+"), None]);
+    let whole = prop::sample::select(vec![WholePretokens::Take, WholePretokens::Merge]);
+    let picks = prop::collection::vec((0_usize..60, 0_usize..60), 0..60);
+    (pattern, picks, whole)
+        .prop_map(|(pattern, picks, whole)| tokenizer(pattern, &merges_from(&picks), whole))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn ids_are_those_of_the_naive_encoder(tokenizer in any_tokenizer(), texts in prop::collection::vec("[abcd ]{0,200}", 1..5)) {
+        for text in &texts {
+            let expected = naive_encode(&tokenizer, text.as_bytes());
+            // Twice, for the cache knows the pretokens then.
+            for _ in 0..2 {
+                let ids = tokenizer.encode(text.as_bytes(), &options(), 1).expect("encodes");
+                prop_assert_eq!(&ids, &expected);
+            }
+            prop_assert_eq!(tokenizer.count(text.as_bytes(), &options(), 1).expect("encodes"), expected.len());
+            prop_assert_eq!(tokenizer.decode(&expected).expect("known ids"), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn any_bytes_come_back(tokenizer in any_tokenizer(), text in prop::collection::vec(any::<u8>(), 0..300)) {
+        let ids = tokenizer.encode(&text, &options(), 1).expect("encodes");
+        prop_assert_eq!(&ids, &naive_encode(&tokenizer, &text));
+        prop_assert_eq!(tokenizer.decode(&ids).expect("known ids"), text);
+    }
+
+    #[test]
+    fn long_words_of_any_script_are_cut_only_where_nothing_merges(
+        letters in prop::collection::vec(prop::sample::select("abc中国人éèсл".chars().collect::<Vec<_>>()), 0..120),
+        picks in prop::collection::vec((0_usize..400, 0_usize..400), 0..80),
+    ) {
+        let mut merges: Vec<Merge> = Vec::new();
+        let mut ids: Vec<u32> = "abc中国人éèсл".bytes().map(|byte| u32::from(ID_OF_BYTE[byte as usize])).collect();
+        for (left, right) in picks {
+            let (left, right) = (ids[left % ids.len()], ids[right % ids.len()]);
+            if merges.iter().all(|merge| (merge.left, merge.right) != (left, right)) {
+                merges.push(Merge { left, right, id: 256 + merges.len() as u32 });
+                ids.push(255 + merges.len() as u32);
+            }
+        }
+        let spelled = |merges: &[Merge]| Tokenizer::from_merges(Pattern::Whole, merges, &[]);
+        while spelled(&merges).is_err() {
+            merges.pop();
+        }
+        let text: String = letters.into_iter().collect();
+        for whole in [WholePretokens::Take, WholePretokens::Merge] {
+            let tokenizer = tokenizer(Some("o200k"), &merges, whole);
+            let ids = tokenizer.encode(text.as_bytes(), &options(), 1).expect("encodes");
+            prop_assert_eq!(ids, naive_encode(&tokenizer, text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn max_tokens_cuts_what_would_come(tokenizer in any_tokenizer(), text in "[abcd ]{0,80}", most in 0_usize..40) {
+        let whole = EncodeOptions { bos: Some(1), eos: Some(2), ..options() };
+        let cut = EncodeOptions { max_tokens: Some(most), ..whole.clone() };
+        let mut expected = tokenizer.encode(text.as_bytes(), &whole, 1).expect("encodes");
+        expected.truncate(most);
+        prop_assert_eq!(tokenizer.encode(text.as_bytes(), &cut, 2).expect("encodes"), expected);
+    }
+
+    #[test]
+    fn files_hold_the_whole_tokenizer(tokenizer in any_tokenizer(), text in "[abcd ]{0,80}") {
+        let again = Tokenizer::from_json(tokenizer.to_json().as_bytes(), Path::new("memory")).expect("own file");
+        prop_assert_eq!(again.fingerprint(), tokenizer.fingerprint());
+        let ids = |tokenizer: &Tokenizer| tokenizer.encode(text.as_bytes(), &options(), 1).expect("encodes");
+        prop_assert_eq!(ids(&again), ids(&tokenizer));
+    }
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_ids() {
+    let merges = merges_from(&(0..200).map(|index| (index * 7, index * 3)).collect::<Vec<_>>());
+    let tokenizer = tokenizer(Some("cl100k"), &merges, WholePretokens::Merge);
+    let text = "abcd dcba aabbccdd <|x|>y  ab\n".repeat(40_000);
+    let texts: Vec<&[u8]> = vec![text.as_bytes(), b"", b"ab", &text.as_bytes()[..300_000], b"<|x|>"];
+    for special in [SpecialPolicy::Text, SpecialPolicy::Encode] {
+        let options = EncodeOptions { special, eos: Some(9), ..options() };
+        let expected = tokenizer.encode_batch(&texts, &options, 1).expect("encodes");
+        for (ids, text) in expected.iter().zip(&texts) {
+            assert_eq!(ids, tokenizer.encode(text, &options, 1).expect("encodes"));
+        }
+        for threads in [2, 5, 16] {
+            assert_eq!(tokenizer.encode_batch(&texts, &options, threads).expect("encodes"), expected);
+            assert_eq!(
+                tokenizer.encode(texts[0], &options, threads).expect("encodes"),
+                expected.iter().next().expect("one")
+            );
+            let counts = tokenizer.count_batch(&texts, &options, threads).expect("encodes");
+            assert_eq!(counts, expected.iter().map(<[u32]>::len).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn long_pretokens_are_merged_like_short_ones() {
+    let merges = merges_from(&(0..100).map(|index| (index * 5, index * 11)).collect::<Vec<_>>());
+    let tokenizer = tokenizer(None, &merges, WholePretokens::Merge);
+    let text: Vec<u8> =
+        (0..3000_u32).map(|at| b"abcd"[(at.wrapping_mul(2_654_435_761) >> 30) as usize]).collect();
+    for length in [16, 63, 64, 65, 255, 256, 257, 3000] {
+        let ids = tokenizer.encode(&text[..length], &options(), 1).expect("encodes");
+        assert_eq!(ids, naive_encode(&tokenizer, &text[..length]), "{length} bytes");
+    }
+}
+
+#[test]
+fn special_tokens_are_what_the_call_says() {
+    let tokenizer = tokenizer(Some("gpt2"), &[], WholePretokens::Merge);
+    let encode = |policy: SpecialPolicy| {
+        tokenizer.encode(b"a<|x|>y", &EncodeOptions { special: policy, ..options() }, 1)
+    };
+    let a = u32::from(ID_OF_BYTE[b'a' as usize]);
+    assert_eq!(encode(SpecialPolicy::Text).expect("encodes").len(), 7);
+    assert_eq!(encode(SpecialPolicy::Encode).expect("encodes"), [a, 257]);
+    let only_short = encode(SpecialPolicy::EncodeOnly(vec!["<|x|>".to_owned()])).expect("encodes");
+    assert_eq!(only_short, [a, 256, u32::from(ID_OF_BYTE[b'y' as usize])]);
+    let error = encode(SpecialPolicy::Raise).expect_err("there is one").to_string();
+    assert!(error.contains("\"<|x|>y\" at byte 1"), "{error}");
+    let error = encode(SpecialPolicy::EncodeOnly(vec!["<|z|>".to_owned()])).expect_err("unknown").to_string();
+    assert!(error.contains("\"<|z|>\" is no special token"), "{error}");
+}
+
+#[test]
+fn a_truncated_vocabulary_is_the_shorter_training() {
+    let merges = merges_from(&(0..40).map(|index| (index * 7, index * 3)).collect::<Vec<_>>());
+    let whole = tokenizer(Some("gpt2"), &merges, WholePretokens::Merge);
+    for size in [258, 260, whole.vocab_size()] {
+        let shorter = whole.truncated(size).expect("within range");
+        assert_eq!((shorter.vocab_size(), shorter.special_tokens().len()), (size, 2));
+        assert_eq!(shorter.merges(), &whole.merges()[..shorter.merges().len()]);
+    }
+    for size in [257, whole.vocab_size() + 1] {
+        assert!(whole.truncated(size).is_err());
+    }
+}

@@ -1,0 +1,39 @@
+//! Where a text may be cut so that its parts can be split on their own, whatever published pattern is used.
+//!
+//! Two adjacent characters suffice to know that a pretoken ends between them:
+//!
+//! * a space behind anything but whitespace: a space stands only at the start of a pretoken or inside whitespace;
+//! * behind a letter, anything but a letter, a mark or an apostrophe: letters stand in words and contractions, and
+//!   both go on with nothing else.
+//!
+//! The split of what is left of such a border does not look beyond it, because only whitespace looks ahead and the
+//! left part does not end with any; and no pattern looks behind.
+
+use super::classes::{LETTER, LOWER, SPACE, UPPER, class_at};
+
+/// The last place where every published pattern starts a new pretoken, whatever follows `text`.
+pub(super) fn last_cut(text: &[u8]) -> Option<usize> {
+    let mut at = text.len();
+    let mut next: Option<(u8, u8)> = None;
+    while at > 0 {
+        let start = character_start(text, at);
+        let current = start.map(|start| (class_at(text, start).0, text[start]));
+        if let (Some((class, _)), Some((next_class, next_byte))) = (current, next) {
+            let before_space = next_byte == b' ' && class & SPACE == 0;
+            let ends_word =
+                class & LETTER != 0 && next_class & (LETTER | UPPER | LOWER) == 0 && next_byte != b'\'';
+            if before_space || ends_word {
+                return Some(at);
+            }
+        }
+        next = current;
+        at = start.unwrap_or(at - 1);
+    }
+    None
+}
+
+/// Where the character that ends at `end` starts, if the bytes there are one.
+fn character_start(text: &[u8], end: usize) -> Option<usize> {
+    let start = (end.saturating_sub(4)..end).rev().find(|&at| text[at] & 0xC0 != 0x80)?;
+    std::str::from_utf8(&text[start..end]).is_ok().then_some(start)
+}

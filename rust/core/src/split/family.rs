@@ -1,0 +1,108 @@
+//! The published patterns as points in one small space of parameters.
+//!
+//! All of them try, at each position and in this order: contractions, letters with one character before them,
+//! digits, punctuation with an optional space before it, and whitespace. They differ in the details below, each a
+//! constant, so that the one scanner compiles to straight code for each family.
+
+/// Where English contractions (`'s 't 're 've 'm 'll 'd`) are recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Contractions {
+    /// As pretokens of their own, in lower case only: `'s|'t|…`.
+    Lowercase,
+    /// As pretokens of their own, in any case: `(?i:'s|'t|…)`; `ſ` is an `s` there.
+    AnyCase,
+    /// At the end of a word, in any case: `…(?i:'s|'t|…)?`.
+    Suffix,
+}
+
+/// What punctuation takes with it, behind the run of neither space, letter nor number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tail {
+    /// Nothing.
+    None,
+    /// `[\r\n]*`
+    Newlines,
+    /// `[\r\n/]*`
+    NewlinesAndSlashes,
+}
+
+/// The parameters of one family of patterns.
+pub(super) trait Family {
+    /// Where contractions are recognised.
+    const CONTRACTIONS: Contractions;
+    /// Any character but a newline, letter or number may lead letters (`[^\r\n\p{L}\p{N}]?`), not only a space.
+    const ANY_LEAD: bool;
+    /// Words are a run of upper-case and then a run of lower-case letters, marks among them.
+    const CASED: bool;
+    /// The most digits in one pretoken.
+    const DIGITS: usize;
+    /// A space may lead digits (` ?\p{N}+`).
+    const SPACED_DIGITS: bool;
+    /// What follows punctuation.
+    const TAIL: Tail;
+    /// Whitespace is cut behind its last newline (`\s*[\r\n]+`).
+    const NEWLINES: bool;
+    /// Whitespace at the end of the text is one pretoken, newlines or not (`\s++$` before the newline rule).
+    const TRAILING_SPACE: bool;
+}
+
+pub(super) struct Gpt2;
+pub(super) struct Cl100k;
+pub(super) struct O200k;
+pub(super) struct Llama3;
+pub(super) struct Qwen2;
+
+impl Family for Gpt2 {
+    const CONTRACTIONS: Contractions = Contractions::Lowercase;
+    const ANY_LEAD: bool = false;
+    const CASED: bool = false;
+    const DIGITS: usize = usize::MAX;
+    const SPACED_DIGITS: bool = true;
+    const TAIL: Tail = Tail::None;
+    const NEWLINES: bool = false;
+    const TRAILING_SPACE: bool = false;
+}
+
+impl Family for Cl100k {
+    const CONTRACTIONS: Contractions = Contractions::AnyCase;
+    const ANY_LEAD: bool = true;
+    const CASED: bool = false;
+    const DIGITS: usize = 3;
+    const SPACED_DIGITS: bool = false;
+    const TAIL: Tail = Tail::Newlines;
+    const NEWLINES: bool = true;
+    const TRAILING_SPACE: bool = true;
+}
+
+impl Family for Llama3 {
+    const CONTRACTIONS: Contractions = Contractions::AnyCase;
+    const ANY_LEAD: bool = true;
+    const CASED: bool = false;
+    const DIGITS: usize = 3;
+    const SPACED_DIGITS: bool = false;
+    const TAIL: Tail = Tail::Newlines;
+    const NEWLINES: bool = true;
+    const TRAILING_SPACE: bool = false;
+}
+
+impl Family for Qwen2 {
+    const CONTRACTIONS: Contractions = Contractions::AnyCase;
+    const ANY_LEAD: bool = true;
+    const CASED: bool = false;
+    const DIGITS: usize = 1;
+    const SPACED_DIGITS: bool = false;
+    const TAIL: Tail = Tail::Newlines;
+    const NEWLINES: bool = true;
+    const TRAILING_SPACE: bool = false;
+}
+
+impl Family for O200k {
+    const CONTRACTIONS: Contractions = Contractions::Suffix;
+    const ANY_LEAD: bool = true;
+    const CASED: bool = true;
+    const DIGITS: usize = 3;
+    const SPACED_DIGITS: bool = false;
+    const TAIL: Tail = Tail::NewlinesAndSlashes;
+    const NEWLINES: bool = true;
+    const TRAILING_SPACE: bool = false;
+}

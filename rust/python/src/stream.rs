@@ -1,0 +1,69 @@
+//! The class `StreamDecoder`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytestride_core::encode::{self, Tokenizer};
+use pyo3::prelude::*;
+
+use crate::errors::IntoPython;
+
+/// Text of token ids that come one at a time, never half a character.
+///
+/// Made by `Tokenizer.stream_decoder`. Bytes that cannot become a character come out as U+FFFD, so that all
+/// pieces together are `decode(ids)`.
+///
+/// Example:
+///     >>> import bytestride as bs
+///     >>> tok = bs.train(["café"], 256)
+///     >>> stream = tok.stream_decoder()
+///     >>> [stream.push(id) for id in tok.encode("ét")]
+///     ['', 'é', 't']
+///     >>> stream.finish()
+///     ''
+#[pyclass(frozen, module = "bytestride")]
+pub(crate) struct StreamDecoder {
+    tokenizer: Arc<Tokenizer>,
+    state: Mutex<encode::StreamDecoder>,
+}
+
+impl StreamDecoder {
+    pub(crate) fn new(tokenizer: Arc<Tokenizer>) -> Self {
+        Self { tokenizer, state: Mutex::default() }
+    }
+}
+
+#[pymethods]
+impl StreamDecoder {
+    /// The characters that the token completes, as a `str`, which is often empty.
+    ///
+    /// Raises:
+    ///     KeyError: The id is no token.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> tok = bs.train(["low"], 256)
+    ///     >>> tok.stream_decoder().push(tok.id_of("l"))
+    ///     'l'
+    fn push(&self, id: i64) -> PyResult<String> {
+        let token = u32::try_from(id).ok().and_then(|id| self.tokenizer.bytes_of(id));
+        let token = token.ok_or_else(|| self.tokenizer.unknown_id(id, 0)).into_python()?;
+        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).push(token))
+    }
+
+    /// What is left at the end: nothing, or U+FFFD for a character that never became complete. The decoder is then as
+    /// new.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> tok = bs.train(["low"], 256)
+    ///     >>> stream = tok.stream_decoder()
+    ///     >>> stream.push(tok.id_of(b"\xc3")), stream.finish()
+    ///     ('', '�')
+    fn finish(&self) -> String {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).finish()
+    }
+
+    fn __repr__(&self) -> &'static str {
+        "<bytestride.StreamDecoder>"
+    }
+}

@@ -1,0 +1,651 @@
+//! The class `Tokenizer`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytestride_core::encode::files::LoadOptions;
+use bytestride_core::encode::{self, EncodeOptions, SpecialPolicy, char_spans};
+use bytestride_core::split::Pattern;
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString, PyType};
+
+use crate::errors::IntoPython;
+use crate::ragged::Ragged;
+use crate::stream::StreamDecoder;
+use crate::text::{id_numbers, text_bytes, text_objects, thread_count};
+
+/// Work on less text than this is done before other threads could have made use of the GIL.
+const DETACH_BYTES: usize = 4096;
+
+/// `uint32[n]` and `int64[n, 2]`.
+type IdsAndSpans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
+
+/// Byte-level BPE tokenizer: text to token ids and back.
+///
+/// Immutable: safe from any thread, after a fork, and as a key; copies are the same object, and pickling carries the
+/// whole vocabulary. Made by `train` and `load`.
+///
+/// Example:
+///     >>> import bytestride as bs
+///     >>> tok = bs.train(["low lower lowest"] * 2, 260, pattern="gpt2")
+///     >>> tok
+///     <bytestride.Tokenizer: 260 tokens, pattern gpt2>
+///     >>> tok.decode(tok.encode("lower"))
+///     'lower'
+#[pyclass(frozen, module = "bytestride")]
+pub(crate) struct Tokenizer {
+    pub(crate) inner: Arc<encode::Tokenizer>,
+}
+
+impl From<encode::Tokenizer> for Tokenizer {
+    fn from(tokenizer: encode::Tokenizer) -> Self {
+        Self { inner: Arc::new(tokenizer) }
+    }
+}
+
+#[pymethods]
+impl Tokenizer {
+    /// The tokenizer in a file.
+    ///
+    /// A Hugging Face `tokenizer.json` of byte-level BPE says all about itself; what bytestride does not support is
+    /// refused by name. A `.tiktoken` file holds ranks only: for the published ones (`cl100k_base`,
+    /// `o200k_base`, `r50k_base`, `llama3`, `qwen2`, recognised by name and size) pattern and special tokens
+    /// are known, for others give them.
+    ///
+    /// Args:
+    ///     path: The file.
+    ///     pattern: For a `.tiktoken` file: how text is split, by name or as a regular expression.
+    ///     special_tokens: For a `.tiktoken` file: ids of the special tokens by name.
+    ///
+    /// Raises:
+    ///     OSError: The file cannot be read.
+    ///     ValueError: It is malformed or not supported, with the line or part; or a pattern is missing.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, tempfile, pathlib
+    ///     >>> path = pathlib.Path(tempfile.mkdtemp()) / "tokenizer.json"
+    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260)
+    ///     >>> tok.save(path)
+    ///     >>> bs.Tokenizer.load(path) == tok
+    ///     True
+    #[classmethod]
+    #[pyo3(signature = (path, *, pattern=None, special_tokens=None))]
+    fn load(
+        _class: &Bound<'_, PyType>,
+        py: Python<'_>,
+        path: PathBuf,
+        pattern: Option<&str>,
+        special_tokens: Option<HashMap<String, u32>>,
+    ) -> PyResult<Self> {
+        let special_tokens = special_tokens.map(|tokens| {
+            let mut tokens: Vec<(String, u32)> = tokens.into_iter().collect();
+            tokens.sort_by_key(|&(_, id)| id);
+            tokens
+        });
+        let options = LoadOptions { pattern: pattern.map(|text| Pattern::new(Some(text))), special_tokens };
+        let tokenizer = py.detach(|| encode::Tokenizer::load(&path, &options)).into_python()?;
+        Ok(tokenizer.into())
+    }
+
+    /// The tokenizer that a `tokenizer.json` given as bytes holds; what pickling uses.
+    #[staticmethod]
+    fn _from_json(py: Python<'_>, json: &[u8]) -> PyResult<Self> {
+        let tokenizer = py.detach(|| encode::Tokenizer::from_json(json, Path::new("tokenizer.json")));
+        Ok(tokenizer.into_python()?.into())
+    }
+
+    /// Writes the tokenizer to a file: `tokenizer.json`, or `.tiktoken` if the name ends so.
+    ///
+    /// Hugging Face reads the JSON file and gives the same ids. A `.tiktoken` file holds neither pattern nor special
+    /// tokens. The file appears under its name when it is whole.
+    ///
+    /// Raises:
+    ///     OSError: The file cannot be written.
+    ///     ValueError: The format cannot hold this tokenizer.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, tempfile, pathlib
+    ///     >>> path = pathlib.Path(tempfile.mkdtemp()) / "small.tiktoken"
+    ///     >>> bs.train(["low lower lowest"] * 2, 260).save(path)
+    ///     >>> len(path.read_text().splitlines())
+    ///     260
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        py.detach(|| self.inner.save(&path)).into_python()
+    }
+
+    /// How many tokens there are: the 256 bytes, the merges' tokens and the special tokens.
+    #[getter]
+    fn vocab_size(&self) -> usize {
+        self.inner.vocab_size()
+    }
+
+    /// Ids of the special tokens by name, as a new dict.
+    #[getter]
+    fn special_tokens<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let names = PyDict::new(py);
+        for (name, id) in self.inner.special_tokens() {
+            names.set_item(name, id)?;
+        }
+        Ok(names)
+    }
+
+    /// How text is split before bytes merge: a name, a regular expression, or `None` for no split.
+    #[getter]
+    fn pattern(&self) -> Option<&str> {
+        self.inner.splitter().pattern().text()
+    }
+
+    /// The merges in the order learned, each as the bytes of its two parts; a new list.
+    #[getter]
+    fn merges<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
+        let bytes = |id| PyBytes::new(py, self.inner.bytes_of(id).unwrap_or_default());
+        self.inner.merges().iter().map(|merge| (bytes(merge.left), bytes(merge.right))).collect()
+    }
+
+    /// A hash of all that decides about ids, in 32 hexadecimal digits (XXH3-128: tells versions apart, no proof
+    /// against forgery).
+    #[getter]
+    fn fingerprint(&self, py: Python<'_>) -> &str {
+        py.detach(|| self.inner.fingerprint())
+    }
+
+    /// The id of a token, given as `bytes` or `str`; special tokens go by their names.
+    ///
+    /// Raises:
+    ///     KeyError: There is no such token.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> bs.train(["aaaa"], 257, pattern=None).id_of(b"aa")
+    ///     256
+    fn id_of(&self, token: &Bound<'_, PyAny>) -> PyResult<u32> {
+        let bytes = text_bytes(token)?;
+        let unknown =
+            || bytestride_core::Error::Unknown(format!("{} is no token of this tokenizer", repr(token)));
+        self.inner.id_of(&bytes).ok_or_else(unknown).into_python()
+    }
+
+    /// The bytes of a token; of a special token those of its name.
+    ///
+    /// Raises:
+    ///     KeyError: There is no token with this id.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> bs.train(["aaaa"], 257, pattern=None).bytes_of(256)
+    ///     b'aa'
+    fn bytes_of<'py>(&self, py: Python<'py>, id: i64) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = u32::try_from(id).ok().and_then(|id| self.inner.bytes_of(id));
+        let unknown = || {
+            let last = self.inner.max_id();
+            bytestride_core::Error::Unknown(format!("id {id} is no token of this tokenizer (0 to {last})"))
+        };
+        Ok(PyBytes::new(py, bytes.ok_or_else(unknown).into_python()?))
+    }
+
+    /// The tokenizer that training would have given for a smaller `vocab_size`.
+    ///
+    /// The first merges stay as they are; special tokens move down to follow them.
+    ///
+    /// Raises:
+    ///     ValueError: `vocab_size` is below 256 and the special tokens, or above that of this tokenizer; or the ids
+    ///         are not in the order of a training.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> bs.train(["low lower lowest"] * 2, 262).truncated(258).vocab_size
+    ///     258
+    fn truncated(&self, py: Python<'_>, vocab_size: usize) -> PyResult<Self> {
+        Ok(py.detach(|| self.inner.truncated(vocab_size)).into_python()?.into())
+    }
+
+    /// The token ids of a text: a new `uint32[n]` (or `uint16[n]`).
+    ///
+    /// `bytes` need not be UTF-8: each byte that is not stands for itself. Lone surrogates in a `str` become
+    /// U+FFFD. A text of more than some 100 KB is cut where the pattern allows and encoded on all threads; the GIL is
+    /// released.
+    ///
+    /// Args:
+    ///     text: The text.
+    ///     special: What the names of special tokens in the text are: `"text"` like any other (the default, safe for
+    ///         text from outside), `"encode"` the tokens, `"raise"` an error, or a set of the names to encode.
+    ///     bos: Whether to begin with the tokenizer's own BOS id, or the name of a special token to begin with.
+    ///     eos: The same for the end.
+    ///     max_tokens: Return at most so many ids, BOS and EOS among them; the rest of the text is not encoded.
+    ///     dtype: `"uint32"` or `"uint16"`.
+    ///
+    /// Raises:
+    ///     ValueError: `special="raise"` and the text holds one; ids do not fit `dtype`; the tokenizer has no BOS
+    ///         or EOS of its own; or a regular expression gives up on the text.
+    ///     KeyError: A name is no special token.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260, pattern="gpt2", special_tokens=["<|end|>"])
+    ///     >>> tok.encode("lower", eos="<|end|>")
+    ///     array([257,  68,  81, 259], dtype=uint32)
+    #[pyo3(signature = (text, *, special=None, bos=None, eos=None, max_tokens=None, dtype=None))]
+    #[pyo3(
+        text_signature = "(self, text, *, special='text', bos=False, eos=False, max_tokens=None, dtype='uint32')"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        text: &Bound<'py, PyAny>,
+        special: Option<&Bound<'py, PyAny>>,
+        bos: Option<&Bound<'py, PyAny>>,
+        eos: Option<&Bound<'py, PyAny>>,
+        max_tokens: Option<usize>,
+        dtype: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let options = self.options(special, bos, eos, max_tokens)?;
+        let bytes = text_bytes(text)?;
+        let narrow = self.is_narrow(py, dtype)?;
+        let threads = if bytes.len() > DETACH_BYTES { bytestride_core::available_threads() } else { 1 };
+        let ids = detached(py, bytes.len(), || self.inner.encode(&bytes, &options, threads)).into_python()?;
+        if narrow {
+            let ids: Vec<u16> = ids.into_iter().map(|id| id as u16).collect();
+            return Ok(ids.into_pyarray(py).into_any());
+        }
+        Ok(ids.into_pyarray(py).into_any())
+    }
+
+    /// The token ids of many texts: a `Ragged` of `ids` and `offsets`, in the order of the texts.
+    ///
+    /// Args:
+    ///     texts: An iterable of `str` and `bytes`.
+    ///     threads: How many threads to use; `None` for all that the process may. The ids are the same for any number.
+    ///     special: As for `encode`.
+    ///     bos: As for `encode`.
+    ///     eos: As for `encode`.
+    ///     max_tokens: The most ids of each text.
+    ///
+    /// Raises:
+    ///     ValueError: As for `encode`.
+    ///     KeyError: As for `encode`.
+    ///     TypeError: A text is neither `str` nor `bytes`, or `texts` is one.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> tok = bs.train(["low lower lowest"] * 2, 259, pattern="gpt2")
+    ///     >>> batch = tok.encode_batch(["low", "lowest"])
+    ///     >>> batch.ids, batch.offsets
+    ///     (array([257, 257,  68,  82,  83], dtype=uint32), array([0, 1, 5]))
+    #[pyo3(signature = (texts, *, threads=None, special=None, bos=None, eos=None, max_tokens=None))]
+    #[pyo3(
+        text_signature = "(self, texts, *, threads=None, special='text', bos=False, eos=False, max_tokens=None)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
+    fn encode_batch<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        threads: Option<usize>,
+        special: Option<&Bound<'py, PyAny>>,
+        bos: Option<&Bound<'py, PyAny>>,
+        eos: Option<&Bound<'py, PyAny>>,
+        max_tokens: Option<usize>,
+    ) -> PyResult<Ragged> {
+        let options = self.options(special, bos, eos, max_tokens)?;
+        let threads = thread_count(threads)?;
+        let objects = text_objects(texts)?;
+        let texts = objects.iter().map(text_bytes).collect::<PyResult<Vec<_>>>()?;
+        let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
+        let ragged = py.detach(|| self.inner.encode_batch(&texts, &options, threads)).into_python()?;
+        Ok(Ragged::from_core(py, ragged, None))
+    }
+
+    /// How many token ids a text has, without making them.
+    ///
+    /// Args:
+    ///     text: The text.
+    ///     special: As for `encode`.
+    ///
+    /// Raises:
+    ///     ValueError: As for `encode`.
+    ///     KeyError: As for `encode`.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> bs.train(["low lower lowest"] * 2, 260).count("lowest")
+    ///     4
+    #[pyo3(signature = (text, *, special=None))]
+    #[pyo3(text_signature = "(self, text, *, special='text')")]
+    fn count(
+        &self,
+        py: Python<'_>,
+        text: &Bound<'_, PyAny>,
+        special: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<usize> {
+        let options = self.options(special, None, None, None)?;
+        let bytes = text_bytes(text)?;
+        let threads = if bytes.len() > DETACH_BYTES { bytestride_core::available_threads() } else { 1 };
+        detached(py, bytes.len(), || self.inner.count(&bytes, &options, threads)).into_python()
+    }
+
+    /// How many token ids each of many texts has: a new `int64[n]`.
+    ///
+    /// Args:
+    ///     texts: An iterable of `str` and `bytes`.
+    ///     threads: How many threads to use; `None` for all that the process may.
+    ///     special: As for `encode`.
+    ///
+    /// Raises:
+    ///     ValueError: As for `encode`.
+    ///     KeyError: As for `encode`.
+    ///     TypeError: A text is neither `str` nor `bytes`, or `texts` is one.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> bs.train(["low lower lowest"] * 2, 260).count_batch(["low", "lowest"])
+    ///     array([1, 4])
+    #[pyo3(signature = (texts, *, threads=None, special=None))]
+    #[pyo3(text_signature = "(self, texts, *, threads=None, special='text')")]
+    fn count_batch<'py>(
+        &self,
+        py: Python<'py>,
+        texts: &Bound<'py, PyAny>,
+        threads: Option<usize>,
+        special: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyArray1<i64>>> {
+        let options = self.options(special, None, None, None)?;
+        let threads = thread_count(threads)?;
+        let objects = text_objects(texts)?;
+        let texts = objects.iter().map(text_bytes).collect::<PyResult<Vec<_>>>()?;
+        let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
+        let counts = py.detach(|| self.inner.count_batch(&texts, &options, threads)).into_python()?;
+        Ok(counts.into_iter().map(|count| count as i64).collect::<Vec<_>>().into_pyarray(py))
+    }
+
+    /// The token ids of a text and where each stands in it: new arrays `uint32[n]` and `int64[n, 2]`.
+    ///
+    /// A span is the start and the end of the token, end exclusive, in characters of the `str` (`unit="char"`) or in
+    /// bytes of its UTF-8 (`unit="byte"`). Spans in bytes are gapless; in characters a token that begins or ends inside
+    /// a character covers it, so that spans may overlap there, as they do in Hugging Face's tokenizers.
+    ///
+    /// Args:
+    ///     text: The text.
+    ///     unit: `"char"` or `"byte"`.
+    ///     special: As for `encode`.
+    ///
+    /// Raises:
+    ///     ValueError: As for `encode`, or for another `unit`.
+    ///     KeyError: As for `encode`.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> ids, spans = bs.train(["low lower lowest"] * 2, 260).encode_with_offsets("lowest")
+    ///     >>> spans.tolist()
+    ///     [[0, 3], [3, 4], [4, 5], [5, 6]]
+    #[pyo3(signature = (text, unit="char", *, special=None))]
+    #[pyo3(text_signature = "(self, text, unit='char', *, special='text')")]
+    fn encode_with_offsets<'py>(
+        &self,
+        py: Python<'py>,
+        text: &Bound<'py, PyAny>,
+        unit: &str,
+        special: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<IdsAndSpans<'py>> {
+        let in_characters = match unit {
+            "char" => true,
+            "byte" => false,
+            _ => {
+                return Err(PyValueError::new_err(format!(
+                    "unit: expected \"char\" or \"byte\", not {unit:?}"
+                )));
+            }
+        };
+        let options = self.options(special, None, None, None)?;
+        let bytes = text_bytes(text)?;
+        let threads = bytestride_core::available_threads();
+        let (ids, spans) = py
+            .detach(|| {
+                let ids = self.inner.encode(&bytes, &options, threads)?;
+                let spans = self.inner.byte_spans(&ids);
+                let spans = if in_characters { char_spans(&bytes, &spans) } else { spans };
+                Ok((ids, spans))
+            })
+            .into_python()?;
+        let rows = spans.len();
+        let spans = spans.into_flattened().into_pyarray(py).reshape([rows, 2])?;
+        Ok((ids.into_pyarray(py), spans))
+    }
+
+    /// The text of token ids, as a `str`.
+    ///
+    /// Args:
+    ///     ids: An integer array `[n]` or any iterable of integers.
+    ///     errors: What to do with bytes that are not UTF-8, as in `bytes.decode`: `"replace"` makes them U+FFFD,
+    ///         `"strict"` raises, `"ignore"` leaves them out.
+    ///
+    /// Raises:
+    ///     KeyError: An id is no token; names it and its position.
+    ///     UnicodeDecodeError: `errors="strict"` and the bytes are not UTF-8.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260)
+    ///     >>> tok.decode(tok.encode("slow"))
+    ///     'slow'
+    #[pyo3(signature = (ids, errors="replace"))]
+    fn decode<'py>(
+        &self,
+        py: Python<'py>,
+        ids: &Bound<'py, PyAny>,
+        errors: &str,
+    ) -> PyResult<Bound<'py, PyString>> {
+        decoded_text(py, self.bytes_of_ids(py, ids)?, errors)
+    }
+
+    /// The bytes of token ids, exactly: `decode_bytes(encode(x)) == x` for any bytes `x`.
+    ///
+    /// Args:
+    ///     ids: An integer array `[n]` or any iterable of integers.
+    ///
+    /// Raises:
+    ///     KeyError: An id is no token; names it and its position.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260)
+    ///     >>> tok.decode_bytes(tok.encode(b"low\xff"))
+    ///     b'low\xff'
+    fn decode_bytes<'py>(&self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &self.bytes_of_ids(py, ids)?))
+    }
+
+    /// The texts of many sequences of token ids, as a list of `str`.
+    ///
+    /// Args:
+    ///     batch: A `Ragged`, or any iterable of what `decode` takes.
+    ///     errors: As for `decode`.
+    ///
+    /// Raises:
+    ///     KeyError: As for `decode`.
+    ///     UnicodeDecodeError: As for `decode`.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260)
+    ///     >>> tok.decode_batch(tok.encode_batch(["low", "lowest"]))
+    ///     ['low', 'lowest']
+    #[pyo3(signature = (batch, errors="replace"))]
+    fn decode_batch<'py>(
+        &self,
+        py: Python<'py>,
+        batch: &Bound<'py, PyAny>,
+        errors: &str,
+    ) -> PyResult<Vec<Bound<'py, PyString>>> {
+        batch.try_iter()?.map(|ids| decoded_text(py, self.bytes_of_ids(py, &ids?)?, errors)).collect()
+    }
+
+    /// A new `StreamDecoder`, which makes text of ids that come one at a time.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> stream = bs.train(["low lower lowest"] * 2, 260).stream_decoder()
+    ///     >>> [stream.push(id) for id in [257, 68]], stream.finish()
+    ///     (['low', 'e'], '')
+    fn stream_decoder(&self) -> StreamDecoder {
+        StreamDecoder::new(Arc::clone(&self.inner))
+    }
+
+    fn __len__(&self) -> usize {
+        self.inner.vocab_size()
+    }
+
+    fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> bool {
+        let Ok(other) = other.cast::<Tokenizer>() else { return false };
+        let (this, other) = (&self.inner, &other.get().inner);
+        Arc::ptr_eq(this, other) || py.detach(|| this.fingerprint() == other.fingerprint())
+    }
+
+    fn __hash__(&self, py: Python<'_>) -> u64 {
+        let digits = &self.fingerprint(py)[..16];
+        u64::from_str_radix(digits, 16).expect("a fingerprint is hexadecimal")
+    }
+
+    fn __repr__(&self) -> String {
+        let pattern = match self.pattern() {
+            Some(pattern) => format!("pattern {pattern}"),
+            None => "no pattern".to_owned(),
+        };
+        let specials = match self.inner.special_tokens().len() {
+            0 => String::new(),
+            count => format!(", {count} special"),
+        };
+        format!("<bytestride.Tokenizer: {} tokens{specials}, {pattern}>", self.inner.vocab_size())
+    }
+
+    fn __copy__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __deepcopy__(slf: Py<Self>, _memo: &Bound<'_, PyAny>) -> Py<Self> {
+        slf
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let json = py.detach(|| self.inner.to_json());
+        let make = py.get_type::<Tokenizer>().getattr("_from_json")?;
+        Ok((make, (PyBytes::new(py, json.as_bytes()),)))
+    }
+}
+
+impl Tokenizer {
+    fn options(
+        &self,
+        special: Option<&Bound<'_, PyAny>>,
+        bos: Option<&Bound<'_, PyAny>>,
+        eos: Option<&Bound<'_, PyAny>>,
+        max_tokens: Option<usize>,
+    ) -> PyResult<EncodeOptions> {
+        Ok(EncodeOptions {
+            special: special.map_or(Ok(SpecialPolicy::Text), special_policy)?,
+            bos: self.end_id("bos", bos, self.inner.bos())?,
+            eos: self.end_id("eos", eos, self.inner.eos())?,
+            max_tokens,
+        })
+    }
+
+    /// The id that `bos=` or `eos=` asks for: none, the tokenizer's own, or a special token by name.
+    pub(crate) fn end_id(
+        &self,
+        argument: &'static str,
+        wanted: Option<&Bound<'_, PyAny>>,
+        own: Option<u32>,
+    ) -> PyResult<Option<u32>> {
+        let Some(wanted) = wanted else { return Ok(None) };
+        if let Ok(wanted) = wanted.extract::<bool>() {
+            let missing = || {
+                let message = "the tokenizer has none of its own; give the name of a special token";
+                PyValueError::new_err(format!("{argument}: {message}"))
+            };
+            return if wanted { own.ok_or_else(missing).map(Some) } else { Ok(None) };
+        }
+        match wanted.extract::<Cow<'_, str>>() {
+            Ok(name) => self.inner.require_special(&name).into_python().map(Some),
+            Err(_) => Err(PyTypeError::new_err(format!(
+                "{argument}: expected a bool or a name, not {}",
+                repr(wanted)
+            ))),
+        }
+    }
+
+    /// Whether `dtype` asks for 16 bits; an error if it asks for what ids cannot be.
+    fn is_narrow(&self, py: Python<'_>, dtype: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let Some(dtype) = dtype else { return Ok(false) };
+        let wanted = PyArrayDescr::new(py, dtype)?;
+        if wanted.is_equiv_to(&PyArrayDescr::of::<u32>(py)) {
+            return Ok(false);
+        }
+        if !wanted.is_equiv_to(&PyArrayDescr::of::<u16>(py)) {
+            return Err(PyValueError::new_err(format!(
+                "dtype: expected \"uint32\" or \"uint16\", not {}",
+                repr(dtype)
+            )));
+        }
+        let largest = self.inner.max_id();
+        if largest > u32::from(u16::MAX) {
+            let message =
+                format!("dtype: uint16 holds ids up to 65535, and this tokenizer's go up to {largest}");
+            return Err(PyValueError::new_err(message));
+        }
+        Ok(true)
+    }
+
+    fn bytes_of_ids(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+        let numbers = id_numbers(ids)?;
+        py.detach(|| {
+            let id = |(position, &id): (usize, &i64)| {
+                u32::try_from(id).map_err(|_| self.inner.unknown_id(id, position))
+            };
+            let ids = numbers.iter().enumerate().map(id).collect::<Result<Vec<u32>, _>>()?;
+            self.inner.decode(&ids)
+        })
+        .into_python()
+    }
+}
+
+/// What `special=` says.
+fn special_policy(special: &Bound<'_, PyAny>) -> PyResult<SpecialPolicy> {
+    if let Ok(word) = special.extract::<Cow<'_, str>>() {
+        return match &*word {
+            "text" => Ok(SpecialPolicy::Text),
+            "encode" => Ok(SpecialPolicy::Encode),
+            "raise" => Ok(SpecialPolicy::Raise),
+            _ => Err(PyValueError::new_err(format!(
+                "special: expected \"text\", \"encode\", \"raise\" or a set of names, not {word:?}"
+            ))),
+        };
+    }
+    let names: PyResult<Vec<String>> = special.try_iter()?.map(|name| name?.extract()).collect();
+    let mut names = names?;
+    // A set has no order, and errors are to name the same token each time.
+    names.sort_unstable();
+    Ok(SpecialPolicy::EncodeOnly(names))
+}
+
+fn decoded_text<'py>(py: Python<'py>, bytes: Vec<u8>, errors: &str) -> PyResult<Bound<'py, PyString>> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(PyString::new(py, &text)),
+        Err(error) => {
+            let bytes = PyBytes::new(py, error.as_bytes());
+            Ok(bytes.call_method1("decode", ("utf-8", errors))?.cast_into()?)
+        }
+    }
+}
+
+/// Runs `work`, without the GIL where it is long enough for other threads to have use of it.
+fn detached<T: Send>(py: Python<'_>, text_bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+    if text_bytes > DETACH_BYTES { py.detach(work) } else { work() }
+}
+
+fn repr(object: &Bound<'_, PyAny>) -> String {
+    object.repr().map_or_else(|_| "an object without repr".to_owned(), |text| text.to_string())
+}

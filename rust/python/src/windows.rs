@@ -1,0 +1,442 @@
+//! `bytestride.windows` and the class `Windows`.
+
+use bytestride_core::windows::{Layout, Plan, Remainder, Tail};
+use numpy::{PyArray1, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PySlice};
+
+use crate::arguments::{Integer, integers, type_name, unsigned};
+use crate::batches::Batches;
+use crate::blocks::{Blocks, Tokens, with_tokens};
+use crate::errors::IntoPython;
+use crate::view::view_of;
+
+/// A function and its arguments, as pickle wants them.
+type Reduced<'w, 'py> = (Bound<'py, PyAny>, (&'w Py<PyAny>, u64, u64));
+/// Inputs and targets.
+type Pair<'py> = (Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>);
+
+/// Windows of `max_length` tokens, each `stride` tokens after the last, with targets one token later.
+///
+/// Window `k` has the inputs `tokens[k*stride : k*stride + max_length]` and the targets
+/// `tokens[k*stride + 1 : k*stride + max_length + 1]`. Nothing is copied: the windows keep `tokens` alive and look
+/// at it. O(1), some microseconds whatever the size.
+///
+/// Args:
+///     tokens: A one-dimensional contiguous numpy array of uint16, uint32, int32 or int64, or anything with such an array
+///         as its attribute `tokens`, as a `TokenStore`.
+///     max_length: Tokens in a window.
+///     stride: Tokens from the start of one window to the start of the next; `None` is `max_length`. Smaller, windows
+///         overlap; larger, tokens between them are left out. (In Hugging Face, `stride` is the length of the overlap.)
+///     tail: What becomes of the tokens behind the last complete window. `"drop"` leaves them out; `"pad"` makes
+///         one more window of them, as if `pad_id` stood after the last token without end.
+///     boundaries: `"ignore"`: windows run across the ends of documents. There is no other choice yet.
+///     pad_id: What pads inputs and targets alike; needed with `tail="pad"`. Must fit the type of the tokens.
+///
+/// Raises:
+///     ValueError: If `max_length` or `stride` is 0, or the tokens are too few for one window, not contiguous, not
+///         one-dimensional, or of another type.
+///     TypeError: If `tokens` is not an array and has none.
+///
+/// Example:
+///     >>> import bytestride as bs, numpy as np
+///     >>> words = "Lorem ipsum dolor sit amet, consectetur adipiscing elit,".split(" ")
+///     >>> w = bs.windows(np.arange(len(words), dtype="uint16"), max_length=4, stride=1)
+///     >>> w.inputs
+///     array([[0, 1, 2, 3],
+///            [1, 2, 3, 4],
+///            [2, 3, 4, 5],
+///            [3, 4, 5, 6]], dtype=uint16)
+///     >>> w.targets[0]
+///     array([1, 2, 3, 4], dtype=uint16)
+///     >>> " ".join(words[id] for id in w.inputs[1]), " ".join(words[id] for id in w.targets[1])
+///     ('ipsum dolor sit amet,', 'dolor sit amet, consectetur')
+#[pyfunction]
+#[pyo3(signature = (tokens, max_length, stride=None, *, tail="drop", boundaries="ignore", pad_id=None))]
+pub(crate) fn windows(
+    tokens: &Bound<'_, PyAny>,
+    max_length: &Bound<'_, PyAny>,
+    stride: Option<&Bound<'_, PyAny>>,
+    tail: &str,
+    boundaries: &str,
+    pad_id: Option<i64>,
+) -> PyResult<Windows> {
+    let max_length = unsigned("max_length", max_length)?;
+    let stride = stride.map_or(Ok(max_length), |stride| unsigned("stride", stride))?;
+    let tail = match (tail, pad_id) {
+        ("drop", None) => Tail::Drop,
+        ("pad", Some(_)) => Tail::Pad,
+        ("pad", None) => return Err(PyValueError::new_err("pad_id: is needed with tail=\"pad\"")),
+        ("drop", Some(_)) => {
+            return Err(PyValueError::new_err("pad_id: has no meaning without tail=\"pad\""));
+        }
+        _ => {
+            return Err(PyValueError::new_err(format!("tail: expected \"drop\" or \"pad\", not \"{tail}\"")));
+        }
+    };
+    if boundaries != "ignore" {
+        let message = format!("boundaries: only \"ignore\" is supported so far, not \"{boundaries}\"");
+        return Err(PyValueError::new_err(message));
+    }
+    let (array, integer, count) = token_array(tokens)?;
+    if let Some(id) = pad_id
+        && !integer.holds(id)
+    {
+        let message = format!("pad_id: {id} does not fit the tokens' type {}", integer.name());
+        return Err(PyValueError::new_err(message));
+    }
+    let layout = Layout::new(count as u64, max_length, stride, tail).into_python()?;
+    Ok(Windows { source: tokens.clone().unbind(), tokens: array, layout, pad: pad_id })
+}
+
+/// The array that `tokens` is, or has; its type and its length.
+fn token_array(tokens: &Bound<'_, PyAny>) -> PyResult<(Tokens, Integer, usize)> {
+    let attribute = match tokens.cast::<PyUntypedArray>() {
+        Ok(_) => tokens.clone(),
+        Err(_) => tokens.getattr_opt("tokens")?.unwrap_or_else(|| tokens.clone()),
+    };
+    let array = attribute.cast::<PyUntypedArray>().map_err(|_| {
+        let kind = type_name(tokens);
+        PyTypeError::new_err(format!("tokens: expected a numpy array or a TokenStore, not {kind}"))
+    })?;
+    let fail = |message: String| Err(PyValueError::new_err(message));
+    if array.ndim() != 1 {
+        return fail(format!("tokens: expected one dimension, not {}; np.ravel gives one", array.ndim()));
+    }
+    let Some(integer) = Integer::of(&array.dtype()) else {
+        let expected = "uint16, uint32, int32 or int64 in native byte order";
+        return fail(format!("tokens: expected an array of {expected}, not {}", array.dtype()));
+    };
+    if !array.is_contiguous() || !array.is_aligned() {
+        return fail(
+            "tokens: expected contiguous memory; np.ascontiguousarray or .copy() makes it".to_owned(),
+        );
+    }
+    let any = array.as_any();
+    let typed = match integer {
+        Integer::U16 => Tokens::U16(any.cast::<PyArray1<u16>>()?.clone().unbind()),
+        Integer::U32 => Tokens::U32(any.cast::<PyArray1<u32>>()?.clone().unbind()),
+        Integer::I32 => Tokens::I32(any.cast::<PyArray1<i32>>()?.clone().unbind()),
+        Integer::I64 => Tokens::I64(any.cast::<PyArray1<i64>>()?.clone().unbind()),
+    };
+    Ok((typed, integer, array.len()))
+}
+
+/// Windows over tokens, made by `bytestride.windows`: `(inputs, targets)` by index, slice, batch or all at once.
+///
+/// `len(w)` is the number of windows, `w[i]` one window as two arrays `[max_length]`, `w[a:b:c]` some as two arrays
+/// `[n, max_length]`. All are read-only views without a copy that keep the tokens alive; only a padded last window is a
+/// copy, by itself, and therefore in no slice. Immutable, and safe to use from several threads.
+///
+/// Example:
+///     >>> import bytestride as bs, numpy as np
+///     >>> w = bs.windows(np.arange(8, dtype="uint16"), max_length=4, stride=2)
+///     >>> len(w), w
+///     (2, Windows(2 windows of 4 tokens, stride 2, over 8 tokens of uint16))
+///     >>> inputs, targets = w[1]
+///     >>> inputs, targets
+///     (array([2, 3, 4, 5], dtype=uint16), array([3, 4, 5, 6], dtype=uint16))
+#[pyclass(frozen, module = "bytestride")]
+#[derive(Debug)]
+pub(crate) struct Windows {
+    /// What the caller gave: the array, or its owner.
+    source: Py<PyAny>,
+    tokens: Tokens,
+    layout: Layout,
+    pad: Option<i64>,
+}
+
+impl Windows {
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Tokens in a window; any array that can be made has no more.
+    pub(crate) fn columns(&self) -> usize {
+        self.layout.max_length() as usize
+    }
+
+    /// Writes the windows `indices` to `blocks`, one a row.
+    pub(crate) fn fill(&self, py: Python<'_>, blocks: &Blocks, indices: &[u64]) -> PyResult<()> {
+        blocks.fill(py, self.layout, &self.tokens, self.pad, indices)
+    }
+
+    /// Views of complete windows, `rows` of them, `step` windows apart, from window `first` on.
+    fn views<'py>(&self, py: Python<'py>, first: u64, step: isize, rows: usize) -> PyResult<Pair<'py>> {
+        let columns = self.columns();
+        // With less than two rows no one walks the stride, which may then be any number.
+        let apart = if rows < 2 { 0 } else { self.layout.stride().cast_signed() as isize * step };
+        let start = if rows == 0 { 0 } else { self.layout.start(first) as usize };
+        with_tokens!(&self.tokens, array => {
+            let array = array.bind(py);
+            let view = |start| view_of(array, start, &[rows, columns], &[apart, 1]);
+            Ok((view(start)?, view(start + 1)?))
+        })
+    }
+
+    /// One window as rows: a view, or a copy if it is padded.
+    fn window<'py>(&self, py: Python<'py>, window: u64) -> PyResult<Pair<'py>> {
+        let (start, columns) = (self.layout.start(window) as usize, self.columns());
+        if window < self.layout.complete() {
+            return with_tokens!(&self.tokens, array => {
+                let view = |start| view_of(array.bind(py), start, &[columns], &[1]);
+                Ok((view(start)?, view(start + 1)?))
+            });
+        }
+        let integer = self.integer();
+        let blocks = Blocks::new(py, 1, columns, integer)?;
+        self.fill(py, &blocks, &[window])?;
+        let (inputs, targets) = blocks.into_pair();
+        let row = |block: Py<PyUntypedArray>| {
+            let row = block.bind(py).get_item(0)?;
+            row.call_method1("setflags", (false,))?;
+            PyResult::Ok(row.cast_into::<PyUntypedArray>()?)
+        };
+        Ok((row(inputs)?, row(targets)?))
+    }
+
+    /// The type of the tokens.
+    fn integer(&self) -> Integer {
+        match self.tokens {
+            Tokens::U16(_) => Integer::U16,
+            Tokens::U32(_) => Integer::U32,
+            Tokens::I32(_) => Integer::I32,
+            Tokens::I64(_) => Integer::I64,
+        }
+    }
+
+    fn all<'py>(&self, py: Python<'py>) -> PyResult<Pair<'py>> {
+        if self.layout.complete() < self.layout.windows() {
+            return Err(padded_in_view());
+        }
+        self.views(py, 0, 1, self.layout.windows() as usize)
+    }
+}
+
+fn padded_in_view() -> PyErr {
+    PyValueError::new_err(
+        "the last window is padded, so it is no view of the tokens; w[:-1] is one of all others, w[-1] a copy of \
+         the last, and w.gather(...) and w.batches(...) serve all",
+    )
+}
+
+#[pymethods]
+impl Windows {
+    /// The inputs of all windows: a read-only view `[n, max_length]` of the tokens, in their type.
+    ///
+    /// No copy; the view keeps the tokens alive. O(1).
+    ///
+    /// Raises:
+    ///     ValueError: If the last window is padded, for it is no part of the tokens.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> bs.windows(np.arange(8, dtype="uint16"), 4, stride=2).inputs
+    ///     array([[0, 1, 2, 3],
+    ///            [2, 3, 4, 5]], dtype=uint16)
+    #[getter]
+    fn inputs<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyUntypedArray>> {
+        Ok(self.all(py)?.0)
+    }
+
+    /// The targets of all windows: a read-only view `[n, max_length]`, one token after the inputs.
+    ///
+    /// No copy; the view keeps the tokens alive. O(1).
+    ///
+    /// Raises:
+    ///     ValueError: If the last window is padded, for it is no part of the tokens.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> bs.windows(np.arange(8, dtype="uint16"), 4, stride=2).targets
+    ///     array([[1, 2, 3, 4],
+    ///            [3, 4, 5, 6]], dtype=uint16)
+    #[getter]
+    fn targets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyUntypedArray>> {
+        Ok(self.all(py)?.1)
+    }
+
+    /// Tokens in a window.
+    #[getter]
+    fn max_length(&self) -> u64 {
+        self.layout.max_length()
+    }
+
+    /// Tokens from the start of one window to the start of the next.
+    #[getter]
+    fn stride(&self) -> u64 {
+        self.layout.stride()
+    }
+
+    /// What becomes of the tokens behind the last complete window: `"drop"` or `"pad"`.
+    #[getter]
+    fn tail(&self) -> &'static str {
+        if self.pad.is_some() { "pad" } else { "drop" }
+    }
+
+    /// The id that pads the last window, or `None` with `tail="drop"`.
+    #[getter]
+    fn pad_id(&self) -> Option<i64> {
+        self.pad
+    }
+
+    /// The array that the windows look at.
+    #[getter]
+    fn tokens<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        with_tokens!(&self.tokens, array => array.bind(py).as_any().clone())
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        let windows = self.layout.windows();
+        windows.try_into().map_err(|_| PyValueError::new_err(format!("{windows} windows are beyond len()")))
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
+        let Ok(slice) = index.cast::<PySlice>() else {
+            let index: i128 = index.extract().map_err(|_| {
+                let kind = type_name(index);
+                PyTypeError::new_err(format!("expected an integer or a slice, not {kind}; see gather"))
+            })?;
+            return self.window(py, window_at(index, self.layout.windows())?);
+        };
+        let bounds = slice.indices(self.__len__()?.cast_signed())?;
+        let (first, rows) = (bounds.start.cast_unsigned() as u64, bounds.slicelength);
+        let last = bounds.start + bounds.step * (rows.cast_signed() - 1);
+        if rows > 0 && first.max(last.cast_unsigned() as u64) >= self.layout.complete() {
+            return Err(padded_in_view());
+        }
+        self.views(py, first, bounds.step, rows)
+    }
+
+    /// Inputs and targets of any windows, copied: two arrays `dtype[n, max_length]`, contiguous each.
+    ///
+    /// The GIL is released; above some MiB of output several threads copy.
+    ///
+    /// Args:
+    ///     indices: `n` integers, in any order, also repeated; negative ones count from the end.
+    ///     out: Where to write: a pair of arrays `[n, max_length]`, or one array `[2, n, max_length]`. They are
+    ///         returned. `None` makes new ones.
+    ///     dtype: int64, int32, uint32 or uint16. `None` is the type of `out`, or int64.
+    ///
+    /// Raises:
+    ///     IndexError: If there is no window of an index.
+    ///     ValueError: If an id does not fit `dtype`, or `out` has another shape or type, or is not contiguous and writeable.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> w = bs.windows(np.arange(8, dtype="uint16"), max_length=4, stride=2)
+    ///     >>> inputs, targets = w.gather([1, 0])
+    ///     >>> inputs
+    ///     array([[2, 3, 4, 5],
+    ///            [0, 1, 2, 3]])
+    #[pyo3(signature = (indices, out=None, dtype=None))]
+    fn gather(
+        &self,
+        py: Python<'_>,
+        indices: &Bound<'_, PyAny>,
+        out: Option<&Bound<'_, PyAny>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(Py<PyUntypedArray>, Py<PyUntypedArray>)> {
+        let window = |&index: &i64| window_at(i128::from(index), self.layout.windows());
+        let indices = integers("indices", indices)?.iter().map(window).collect::<PyResult<Vec<u64>>>()?;
+        let dtype = dtype.map(Integer::new).transpose()?;
+        let blocks = match out {
+            Some(out) => Blocks::from_out(out, indices.len(), self.columns(), dtype)?,
+            None => Blocks::new(py, indices.len(), self.columns(), dtype.unwrap_or(Integer::I64))?,
+        };
+        self.fill(py, &blocks, &indices)?;
+        Ok(blocks.into_pair())
+    }
+
+    /// An iterator over the batches of one epoch: `(inputs, targets)`, two arrays `dtype[batch_size, max_length]`.
+    ///
+    /// The order is a function of `seed`, `epoch` and position alone and takes no memory. In each step all ranks
+    /// together take the next `batch_size * world_size` windows of it, each rank a contiguous part, so in one epoch
+    /// every window is read once (but for those that `drop_last` drops). A batch is one copy, without the GIL.
+    ///
+    /// Args:
+    ///     batch_size: Windows in a batch of this rank.
+    ///     shuffle: Whether the windows come in an order drawn by `seed` and `epoch`, or as they lie.
+    ///     seed: The run's seed, 0 to 2**64 - 1.
+    ///     epoch: The epoch, 0 to 2**64 - 1; each has another order.
+    ///     drop_last: Whether windows that do not fill a whole step are left out. If not, the last batch is shorter, and
+    ///         with several ranks some may have no last batch.
+    ///     rank: This process's number, below `world_size`.
+    ///     world_size: How many processes share the epoch.
+    ///     dtype: int64, int32, uint32 or uint16. `None` is the type of `out`, or int64.
+    ///     out: Where every batch is written, over the one before: a pair of arrays `[batch_size, max_length]` or one
+    ///         array `[2, batch_size, max_length]`. `None` makes new arrays for each batch.
+    ///
+    /// Raises:
+    ///     ValueError: If a number is out of range, the windows are too few for one batch and `drop_last` is set, or `out`
+    ///         has another shape or type.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> w = bs.windows(np.arange(9), max_length=2)
+    ///     >>> [inputs.tolist() for inputs, targets in w.batches(2, shuffle=False)]
+    ///     [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
+    #[pyo3(signature = (batch_size, *, shuffle=true, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
+                        dtype=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
+                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, out=None)")]
+    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
+    fn batches(
+        slf: &Bound<'_, Self>,
+        batch_size: &Bound<'_, PyAny>,
+        shuffle: bool,
+        seed: Option<&Bound<'_, PyAny>>,
+        epoch: Option<&Bound<'_, PyAny>>,
+        drop_last: bool,
+        rank: Option<&Bound<'_, PyAny>>,
+        world_size: Option<&Bound<'_, PyAny>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Batches> {
+        let number = |name, value: Option<&Bound<'_, PyAny>>, default| {
+            value.map_or(Ok(default), |value| unsigned(name, value))
+        };
+        let remainder = if drop_last { Remainder::Drop } else { Remainder::Keep };
+        let (rank, world_size) = (number("rank", rank, 0)?, number("world_size", world_size, 1)?);
+        let windows = slf.get().layout.windows();
+        let batch_size = unsigned("batch_size", batch_size)?;
+        let plan = Plan::new(windows, batch_size, remainder, rank, world_size).into_python()?;
+        let dtype = dtype.map(Integer::new).transpose()?;
+        let out = out.map(|out| Blocks::from_out(out, batch_size as usize, slf.get().columns(), dtype));
+        let (seed, epoch) = (number("seed", seed, 0)?, number("epoch", epoch, 0)?);
+        let dtype = dtype.unwrap_or(Integer::I64);
+        Ok(Batches::new(slf.clone().unbind(), plan, (seed, epoch, shuffle), dtype, out.transpose()?))
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'_, 'py>> {
+        let windows = py.import("bytestride")?.getattr("windows")?;
+        let (max_length, stride) = (self.layout.max_length(), self.layout.stride());
+        let arguments = (&self.source, max_length, stride);
+        let Some(pad) = self.pad else { return Ok((windows, arguments)) };
+        let options = PyDict::new(py);
+        options.set_item("tail", "pad")?;
+        options.set_item("pad_id", pad)?;
+        let partial = py.import("functools")?.getattr("partial")?.call((windows,), Some(&options))?;
+        Ok((partial, arguments))
+    }
+
+    fn __repr__(&self) -> String {
+        let (layout, name) = (&self.layout, self.integer().name());
+        let pad = self.pad.map_or(String::new(), |id| format!(", tail padded with {id}"));
+        format!(
+            "Windows({} windows of {} tokens, stride {}{pad}, over {} tokens of {name})",
+            layout.windows(),
+            layout.max_length(),
+            layout.stride(),
+            layout.tokens()
+        )
+    }
+}
+
+/// The window that `index` means, counted from the end if negative.
+fn window_at(index: i128, windows: u64) -> PyResult<u64> {
+    let from_start = if index < 0 { index + i128::from(windows) } else { index };
+    u64::try_from(from_start).ok().filter(|&window| window < windows).ok_or_else(|| {
+        PyIndexError::new_err(format!("window {index} is out of range, there are {windows} windows"))
+    })
+}

@@ -1,0 +1,36 @@
+"""Real text for tests, from what every machine has: the sources of Python's library, and a few scripts."""
+
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = (
+    "Der Übergang über die Brücke kostet 3,50 €, 'ne Fahrkarte nicht.\r\n\r\nÄrgerlich!",
+    "国破山河在,城春草木深。感时花溅泪,恨别鸟惊心。",
+    "吾輩は猫である。名前はまだ無い。どこで生れたか頓と見當がつかぬ。",
+    "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다.",
+    "يولد جميع الناس أحرارًا متساوين في الكرامة والحقوق ١٢٣٤٥.",
+    "सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता प्राप्त है।",
+    "Все люди рождаются свободными и равными в своём достоинстве и правах.",
+    "👩‍👩‍👧‍👦 e\u0301 ﬁ İstanbul ſ ½ Ⅷ \u00a0\u3000\u0085 \x00 \ufeff tab\there   \n\n\n  end ",
+)
+
+
+@pytest.fixture(scope="session")
+def documents() -> list[str]:
+    """About a megabyte of real text: Python sources, and some lines in other scripts."""
+    library = Path(sysconfig.get_path("stdlib"))
+    sources = sorted(
+        path for folder in ("asyncio", "email", "json") for path in (library / folder).glob("*.py")
+    )
+    return [*(path.read_text(encoding="utf-8") for path in sources), *SCRIPTS]
+
+
+@pytest.fixture(scope="session")
+def corpus(documents: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one .txt file per document, in the order of `documents`."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for number, document in enumerate(documents):
+        (folder / f"{number:04}.txt").write_bytes(document.encode())
+    return folder

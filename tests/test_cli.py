@@ -1,0 +1,376 @@
+"""The command line: what it prints and writes, how it ends, and that it leaves nothing half-done."""
+
+import json
+import random
+import re
+import signal
+import string
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import bytestride as bs
+from bytestride.cli import main
+from bytestride.progress import Progress
+
+COMMANDS = ("prepare", "train", "encode", "decode", "count", "inspect", "windows")
+END = "<|endoftext|>"
+
+
+def run(*arguments, stdin=b""):
+    command = [sys.executable, "-m", "bytestride", *map(str, arguments)]
+    return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def prepared(corpus, tmp_path_factory):
+    """The folder that one run of `prepare` made, and what it printed."""
+    out = tmp_path_factory.mktemp("prepared") / "data"
+    done = run("prepare", corpus, "--out", out, "--vocab-size", 1000, "--eos", END, "--max-length", 64)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr == b"", "quiet in a pipe"
+    return out, done.stdout.decode()
+
+
+@pytest.fixture
+def tokenizer_file(prepared):
+    return str(prepared[0] / "tokenizer.json")
+
+
+@pytest.fixture
+def tokenizer(tokenizer_file):
+    return bs.Tokenizer.load(tokenizer_file)
+
+
+# -- prepare -------------------------------------------------------------------------------------------------
+
+
+def test_prepare_writes_tokenizer_store_and_windows(prepared, documents, tokenizer):
+    out, printed = prepared
+    assert sorted(path.name for path in out.iterdir()) == [
+        "corpus.bin",
+        "corpus.idx",
+        "corpus.json",
+        "tokenizer.json",
+    ]
+    store = bs.TokenStore.open(out / "corpus")
+    assert len(store) == len(documents)
+    assert tokenizer.vocab_size == 1000
+    end = tokenizer.special_tokens[END]
+    for index, document in enumerate(documents):
+        assert store[index][-1] == end
+        np.testing.assert_array_equal(store[index][:-1], tokenizer.encode(document))
+    assert f"{len(store.tokens):,} of uint16" in printed
+    assert f"{len(bs.windows(store, 64)):,} of 64 tokens" in printed
+
+
+def test_the_python_that_prepare_prints_reads_its_windows(prepared):
+    out, printed = prepared
+    code = printed.partition("To read it:\n\n")[2]
+    assert len(code.splitlines()) == 3
+    names = {}
+    exec(code, names)
+    windows = bs.windows(bs.TokenStore.open(out / "corpus"), 64)
+    assert names["inputs"].shape == (32, 64)
+    assert names["inputs"].dtype == np.int64
+    assert len(names["windows"]) == len(windows)
+
+
+def test_prepare_measures_bytes_per_token(prepared, documents):
+    out, printed = prepared
+    store = bs.TokenStore.open(out / "corpus")
+    text_bytes = sum(len(document.encode()) for document in documents)
+    assert f"bytes per token  {text_bytes / len(store.tokens):.2f}\n" in printed
+
+
+def test_prepare_with_a_tokenizer_does_not_train(corpus, tokenizer_file, tokenizer, tmp_path, capsys):
+    assert main(["prepare", str(corpus), "--out", str(tmp_path / "x"), "--tokenizer", tokenizer_file]) == 0
+    assert "merging" not in capsys.readouterr().out
+    assert bs.Tokenizer.load(tmp_path / "x" / "tokenizer.json").fingerprint == tokenizer.fingerprint
+
+
+def test_existing_output_is_kept_unless_forced(corpus, tmp_path, capsys):
+    out = tmp_path / "data"
+    arguments = ["prepare", str(corpus), "--out", str(out), "--vocab-size", "300"]
+    assert main(arguments) == 0
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    assert main([*arguments, "--bos", END]) == 1
+    error = f"error: {out / 'tokenizer.json'}: exists already; --force overwrites it\n"
+    assert capsys.readouterr().err == error
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert main([*arguments, "--bos", END, "--force"]) == 0
+    assert (out / "corpus.bin").read_bytes() != before["corpus.bin"]
+
+
+def test_standard_input_cannot_be_both_trained_on_and_encoded(tmp_path, capsys):
+    assert main(["prepare", "-", "--out", str(tmp_path / "x")]) == 2
+    assert "standard input can be read only once" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+# -- train ---------------------------------------------------------------------------------------------------
+
+
+def test_train_writes_what_the_function_trains(corpus, tmp_path, capsys):
+    out = tmp_path / "t.json"
+    options = ["--vocab-size", "400", "--pattern", "gpt2", "--special", "<a>", "--special", "<b>"]
+    assert main(["train", str(corpus), "--out", str(out), *options]) == 0
+    trained = bs.train(corpus, 400, pattern="gpt2", special_tokens=["<a>", "<b>"])
+    assert bs.Tokenizer.load(out).fingerprint == trained.fingerprint
+    assert "400 tokens (142 merges, 2 special)" in capsys.readouterr().out
+
+
+def test_train_says_when_the_vocabulary_stays_smaller_than_asked(tmp_path, capsys):
+    (tmp_path / "text.txt").write_text("abab abab")
+    assert main(["train", str(tmp_path / "text.txt"), "--out", str(tmp_path / "t.json")]) == 0
+    assert "16,384 were asked" in capsys.readouterr().out
+
+
+# -- encode and decode ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["Hello, world!\n", "国破山河在 👩‍👩‍👧‍👦", "  \r\n\t x"])
+def test_encode_and_decode_through_pipes_give_the_text_back(tokenizer, tokenizer_file, text):
+    encoded = run("encode", "--tokenizer", tokenizer_file, stdin=text.encode())
+    assert [int(word) for word in encoded.stdout.split()] == tokenizer.encode(text).tolist()
+    decoded = run("decode", "--tokenizer", tokenizer_file, stdin=encoded.stdout)
+    assert decoded.stdout == text.encode()
+    assert encoded.stderr == decoded.stderr == b""
+
+
+def test_encode_prints_one_line_per_document(tokenizer, tokenizer_file):
+    done = run("encode", "-t", tokenizer_file, "--separator", "|", "--eos", END, stdin=b"one|two words")
+    lines = [[int(word) for word in line.split()] for line in done.stdout.decode().splitlines()]
+    end = tokenizer.special_tokens[END]
+    assert lines == [[*tokenizer.encode(text).tolist(), end] for text in ("one", "two words")]
+
+
+def test_encode_text_given_as_an_option(tokenizer, tokenizer_file, capsys):
+    assert main(["encode", "-t", tokenizer_file, "--text", "a b"]) == 0
+    assert capsys.readouterr().out == " ".join(map(str, tokenizer.encode("a b").tolist())) + "\n"
+
+
+def test_encode_writes_a_store_and_decode_reads_its_documents(
+    corpus, documents, tokenizer_file, tmp_path, capsysbinary
+):
+    prefix = str(tmp_path / "tokens")
+    assert main(["encode", str(corpus), "-t", tokenizer_file, "--out", prefix, "--dtype", "uint32"]) == 0
+    assert bs.TokenStore.open(prefix).tokens.dtype == np.uint32
+    capsysbinary.readouterr()
+    chosen = ["--document", "0", "--document", str(len(documents) - 1), "--separator", "||"]
+    assert main(["decode", "-t", tokenizer_file, "--store", prefix, *chosen]) == 0
+    assert capsysbinary.readouterr().out == f"{documents[0]}||{documents[-1]}".encode()
+
+
+@pytest.mark.parametrize("written", ["0 1 2", "0,1,2", "[0, 1, 2]"])
+def test_decode_takes_ids_as_arguments(tokenizer, tokenizer_file, written, capsysbinary):
+    assert main(["decode", "-t", tokenizer_file, written]) == 0
+    assert capsysbinary.readouterr().out == tokenizer.decode_bytes(np.array([0, 1, 2]))
+
+
+@pytest.mark.parametrize("word", ["x", "-1", "1.5", "4294967296"])
+def test_decode_refuses_what_is_no_id(tokenizer_file, word):
+    done = run("decode", "-t", tokenizer_file, stdin=word.encode())
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith(f"error: '{word}' is no token id")
+
+
+# -- count, inspect, windows ---------------------------------------------------------------------------------
+
+
+def test_count_counts_each_input_and_all(corpus, documents, tokenizer, tokenizer_file, capsys):
+    files = [str(corpus / "0000.txt"), str(corpus / "0001.txt")]
+    assert main(["count", "-t", tokenizer_file, *files, "--json"]) == 0
+    counted = json.loads(capsys.readouterr().out)
+    expected = [tokenizer.count(document) for document in documents[:2]]
+    assert [one["tokens"] for one in counted["files"]] == expected
+    assert counted["total"]["tokens"] == sum(expected)
+    assert counted["total"]["documents"] == 2
+    assert counted["total"]["bytes"] == sum(len(document.encode()) for document in documents[:2])
+
+    assert main(["count", "-t", tokenizer_file, *files]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert [row.split()[-1] for row in table] == ["input", *files, "total"]
+    assert table[-1].split()[0] == f"{sum(expected):,}"
+
+
+def test_inspect_shows_the_text_cut_into_tokens(tokenizer, tokenizer_file, capsys):
+    text = "import os, sys"
+    assert main(["inspect", "-t", tokenizer_file, text]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.rstrip("\n").split("│") == [
+        tokenizer.decode([token]) for token in tokenizer.encode(text)
+    ]
+    assert shown.err.startswith(f"{tokenizer.count(text)} tokens, 14 bytes")
+
+
+def test_inspect_lists_ids(tokenizer, tokenizer_file, capsys):
+    assert main(["inspect", "-t", tokenizer_file, "naïve", "--ids"]) == 0
+    rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    assert [int(row[0]) for row in rows] == tokenizer.encode("naïve").tolist()
+    assert b"".join(eval("b" + row[1]) for row in rows) == "naïve".encode()
+
+
+def test_inspect_tells_the_facts_of_a_tokenizer(tokenizer, tokenizer_file, capsys):
+    assert main(["inspect", "-t", tokenizer_file]) == 0
+    facts = capsys.readouterr().out
+    assert "1,000 tokens (743 merges, 1 special)" in facts
+    assert f"{END} = {tokenizer.special_tokens[END]}" in facts
+    assert tokenizer.fingerprint in facts
+
+
+def test_windows_tells_shapes_and_shows_the_first(prepared, tokenizer, capsys):
+    prefix = prepared[0] / "corpus"
+    assert main(["windows", str(prefix), "--max-length", "8", "--stride", "4", "--show", "1"]) == 0
+    facts = dict(re.split(r"  +", line, maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    windows = bs.windows(bs.TokenStore.open(prefix), 8, 4)
+    assert facts["windows"].startswith(f"{len(windows):,} of 8 tokens, 4 ")
+    assert facts["inputs"].startswith(f"uint16[{len(windows)}, 8], strides (8, 2)")
+    assert facts["targets[0]"] == repr(tokenizer.decode(windows.targets[0]))
+    assert "inputs[1]" not in facts
+
+
+# -- how commands end ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command, capsys):
+    assert main([command, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "Example" in shown
+    assert "Usage: bytestride" in shown
+
+
+def test_help_lists_every_command(capsys):
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(command in shown for command in COMMANDS)
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"bytestride {bs.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "missing.txt"], "error: missing.txt: No such file or directory"),
+        (["encode", "-t", "missing.json"], "error: missing.json: No such file or directory"),
+        (["windows", "missing"], "No such file or directory"),
+    ],
+)
+def test_an_error_is_one_line_and_exit_code_1(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_prepare_leaves_no_folder(tmp_path, capsys):
+    assert main(["prepare", str(tmp_path / "missing"), "--out", str(tmp_path / "a" / "b")]) == 1
+    assert capsys.readouterr().err.startswith("error: ")
+    assert not (tmp_path / "a" / "b").exists()
+
+
+@pytest.mark.parametrize("place", ["before", "after", "environment"])
+def test_debug_shows_where_an_error_arose(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["train", "missing.txt"]
+    if place == "environment":
+        monkeypatch.setenv("BYTESTRIDE_DEBUG", "1")
+    else:
+        arguments.insert(0 if place == "before" else 2, "--debug")
+    assert main(arguments) == 1
+    assert "Traceback (most recent call last)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["fly"], ["train"], ["train", "x", "--vocab", "lots"], []])
+def test_wrong_usage_is_exit_code_2(arguments, capsys):
+    assert main(arguments) == 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_output_that_nobody_reads_ends_the_command_silently(prepared, tokenizer_file):
+    command = [sys.executable, "-m", "bytestride", "decode", "-t", tokenizer_file]
+    command += ["--store", str(prepared[0] / "corpus")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=30) == 141
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+def test_ctrl_c_stops_within_a_second_and_leaves_nothing(tmp_path):
+    text, out = tmp_path / "words.txt", tmp_path / "out"
+    letters = "".join(random.Random(1).choices(string.ascii_lowercase + "     ", k=10_000_000))
+    text.write_text(letters)
+    command = [
+        sys.executable,
+        "-m",
+        "bytestride",
+        "prepare",
+        str(text),
+        "--out",
+        str(out),
+        "--vocab-size",
+        "500000",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not out.exists():
+            time.sleep(0.01)
+            assert process.poll() is None
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        sent = time.monotonic()
+        assert process.wait(timeout=30) == 130
+        assert time.monotonic() - sent < 1.5
+        assert process.stderr.read() == b"interrupted\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["words.txt"]
+
+
+def test_importing_the_package_imports_no_command_line():
+    code = (
+        "import sys, bytestride; print([name for name in ('typer', 'rich', 'click') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout == b"[]\n"
+
+
+# -- progress ------------------------------------------------------------------------------------------------
+
+
+def test_progress_shows_bars_on_a_terminal_only(capsys):
+    for visible in (True, False):
+        with Progress(visible=visible) as progress:
+            progress("counting", 1_000_000, 2_000_000)
+            progress("merging", 10, 20)
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert ("counting" in shown.err) == visible
+        assert ("10 / 20 merges" in shown.err) == visible
+
+
+def test_progress_times_each_phase_from_the_end_of_the_one_before():
+    with Progress(visible=False) as progress:
+        progress("counting", 1, None)
+        time.sleep(0.02)
+        progress("counting", 2, None)
+        progress("merging", 3, 4)
+    counting, merging = progress.phases
+    assert (counting.done, merging.done, merging.total) == (2, 3, 4)
+    assert counting.seconds >= 0.02
+    assert merging.began == counting.ended
+
+
+def test_every_function_that_reports_can_be_watched(corpus):
+    seen = []
+    bs.train(corpus, 300, progress=lambda phase, done, total: seen.append((phase, done, total)))
+    phase, done, total = seen[-1]
+    assert phase == "merging"
+    assert (done, total) == (44, 44)
