@@ -1,1 +1,34 @@
 //! Token ids in memory-mapped files.
+//!
+//! A store of the prefix `corpus` is three files: `corpus.bin`, the ids of all documents one after another as raw
+//! little-endian integers; `corpus.idx`, Megatron's index of where each document starts; and `corpus.json`, a
+//! manifest of what the others hold. [`encode_files`] makes one from text, [`StoreWriter`] from ids, and
+//! [`TokenStore`] opens it. nanoGPT reads the first file as it is and Megatron the first two.
+
+#[cfg(target_endian = "big")]
+compile_error!("token files are little-endian and mapped as they are: big-endian machines are not supported");
+
+mod checksum;
+mod dtype;
+mod encode_files;
+mod index;
+mod manifest;
+mod map;
+mod token_store;
+mod writer;
+
+pub use dtype::Dtype;
+pub use encode_files::{EncodeOptions, encode_files};
+pub use manifest::{Checksums, Manifest, Source};
+pub use token_store::{TokenStore, Tokens};
+pub use writer::{StoreFacts, StoreWriter};
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// `prefix` with `suffix` behind it; unlike `with_extension`, dots in the prefix are part of the name.
+fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(prefix);
+    name.push(suffix);
+    name.into()
+}

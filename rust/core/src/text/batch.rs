@@ -19,6 +19,8 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// Where the pieces end, in ascending order; the last one ends with `bytes`.
     pub pieces: Vec<Piece>,
+    /// For each input that ends in this batch, in order: how many of the pieces come before its end.
+    pub input_ends: Vec<usize>,
     /// How many bytes of the input as it lies on disk (compressed, with markup) the batch stands for.
     pub input_bytes: u64,
 }

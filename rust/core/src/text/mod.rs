@@ -1,5 +1,18 @@
-//! Text as it comes in: runs of documents, read at once.
+//! Text as it comes in: which files, how they hold documents, and runs of documents read at once.
+//!
+//! [`expand_inputs`] turns what a user names into files, [`read_batches`] reads those on a thread of its own and
+//! hands out [`Batch`]es, whose sizes bound the memory however long a file or a document is.
 
 mod batch;
+mod documents;
+mod format;
+mod gather;
+mod inputs;
+mod json;
+mod read;
+mod stream;
 
 pub use batch::{Batch, Piece};
+pub use format::Format;
+pub use inputs::{Input, TEXT_SUFFIXES, expand_inputs, total_bytes};
+pub use read::{Batches, ReadOptions, read_batches};

@@ -1,0 +1,105 @@
+//! The integers that ids are stored as.
+
+use std::fmt;
+
+use crate::{Error, Result};
+
+/// The integers that ids are stored as, always little-endian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum Dtype {
+    /// 16 bits: ids up to 65,535.
+    #[serde(rename = "uint16")]
+    U16,
+    /// 32 bits: ids below 2^31, because Megatron, which has no unsigned 32 bits, reads them as signed.
+    #[serde(rename = "uint32")]
+    U32,
+}
+
+impl Dtype {
+    /// The smallest type that holds ids up to `max_id`.
+    pub fn for_max_id(max_id: u32) -> Self {
+        if max_id <= Dtype::U16.max_id() { Dtype::U16 } else { Dtype::U32 }
+    }
+
+    /// The type that numpy calls `name`.
+    pub fn named(name: &str) -> Result<Self> {
+        match name {
+            "uint16" => Ok(Dtype::U16),
+            "uint32" => Ok(Dtype::U32),
+            _ => Err(Error::argument("dtype", format!("{name:?} is neither \"uint16\" nor \"uint32\""))),
+        }
+    }
+
+    /// The name in numpy.
+    pub fn name(self) -> &'static str {
+        match self {
+            Dtype::U16 => "uint16",
+            Dtype::U32 => "uint32",
+        }
+    }
+
+    /// Bytes per id.
+    pub fn width(self) -> usize {
+        match self {
+            Dtype::U16 => 2,
+            Dtype::U32 => 4,
+        }
+    }
+
+    /// The largest id that may be written.
+    pub fn max_id(self) -> u32 {
+        match self {
+            Dtype::U16 => u16::MAX.into(),
+            Dtype::U32 => i32::MAX as u32,
+        }
+    }
+
+    /// Appends `ids` to `bytes`; every one is checked to fit.
+    pub(super) fn write(self, ids: &[u32], bytes: &mut Vec<u8>) -> Result<()> {
+        let max_id = ids.iter().fold(0, |max, &id| max.max(id));
+        if max_id > self.max_id() {
+            return Err(Error::argument(
+                "dtype",
+                format!("id {max_id} does not fit in {self}; expected at most {}", self.max_id()),
+            ));
+        }
+        let start = bytes.len();
+        bytes.resize(start + ids.len() * self.width(), 0);
+        let places = bytes[start..].chunks_exact_mut(self.width()).zip(ids);
+        match self {
+            Dtype::U16 => places.for_each(|(place, &id)| place.copy_from_slice(&(id as u16).to_le_bytes())),
+            Dtype::U32 => places.for_each(|(place, &id)| place.copy_from_slice(&id.to_le_bytes())),
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_little_endian_and_checked() {
+        let mut bytes = vec![9];
+        Dtype::U16.write(&[1, 0xffff], &mut bytes).expect("they fit");
+        Dtype::U32.write(&[0x7fff_ffff], &mut bytes).expect("it fits");
+        assert_eq!(bytes, [9, 1, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]);
+        let error = Dtype::U16.write(&[1, 65_541], &mut bytes).expect_err("too large").to_string();
+        assert_eq!(error, "dtype: id 65541 does not fit in uint16; expected at most 65535");
+        assert!(Dtype::U32.write(&[1 << 31], &mut bytes).is_err());
+    }
+
+    #[test]
+    fn the_smallest_type_is_chosen() {
+        assert_eq!(Dtype::for_max_id(65_535), Dtype::U16);
+        assert_eq!(Dtype::for_max_id(65_536), Dtype::U32);
+        assert_eq!(Dtype::named("uint16").expect("a name"), Dtype::U16);
+        assert!(Dtype::named("int64").is_err());
+    }
+}

@@ -1,0 +1,138 @@
+//! What a store holds, as JSON beside it.
+//!
+//! The same inputs give the same bytes: no times, no machine, and paths only as the user wrote them.
+
+use std::fs;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Place, Result};
+
+use super::dtype::Dtype;
+
+/// The first field of every manifest, which tells it from other `.json` files.
+const FORMAT: &str = "bytestride token store";
+
+/// How every manifest starts, for it is written by [`Manifest::to_json`] alone.
+const HEAD: &[u8] = b"{\n  \"format\": \"bytestride token store\",\n";
+
+/// The version written, and the only one read.
+const VERSION: u32 = 1;
+
+/// What a store holds and how it came about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    format: String,
+    version: u32,
+    /// The program that wrote the store, with its version.
+    pub creator: String,
+    /// The tokenizer's fingerprint.
+    pub tokenizer: String,
+    /// How ids are stored.
+    pub dtype: Dtype,
+    /// How many ids there are.
+    pub tokens: u64,
+    /// How many documents.
+    pub documents: u64,
+    /// The id that stands before each document, if any.
+    pub bos: Option<u32>,
+    /// The id that stands after each document, if any.
+    pub eos: Option<u32>,
+    /// Where the documents come from, in order.
+    pub sources: Vec<Source>,
+    /// What the data files must hash to.
+    pub checksums: Checksums,
+}
+
+/// One input, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// The path as the user named it; `-` for standard input.
+    pub path: String,
+    /// The size on disk; `None` for standard input.
+    pub bytes: Option<u64>,
+    /// How many documents it gave.
+    pub documents: u64,
+    /// How many ids those have.
+    pub tokens: u64,
+}
+
+/// XXH3 (64 bits, hexadecimal) of the data files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checksums {
+    /// How many bytes of `.bin` each of the checksums in `bin` stands for.
+    pub block_bytes: u64,
+    /// One for each block of `.bin`; the last may be shorter.
+    pub bin: Vec<String>,
+    /// The one of the whole `.idx`.
+    pub idx: String,
+}
+
+impl Manifest {
+    /// A manifest of this version, by this program, of an empty store.
+    pub(super) fn new(tokenizer: &str, dtype: Dtype) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            creator: concat!("bytestride ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tokenizer: tokenizer.to_owned(),
+            dtype,
+            tokens: 0,
+            documents: 0,
+            bos: None,
+            eos: None,
+            sources: Vec::new(),
+            checksums: Checksums { block_bytes: 0, bin: Vec::new(), idx: String::new() },
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        let mut json = serde_json::to_vec_pretty(self).expect("strings and integers are JSON");
+        json.push(b'\n');
+        json
+    }
+
+    /// The manifest at `path`, or `None` if there is no such file.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
+        let json = match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            json => json.map_err(|error| Error::io(path, error))?,
+        };
+        let manifest: Self = serde_json::from_slice(&json).map_err(|error| {
+            let message = format!("not the manifest of a token store: {error}");
+            Error::malformed(path, Place::Line(error.line() as u64), message)
+        })?;
+        if manifest.format != FORMAT || manifest.version != VERSION {
+            let (format, version) = (&manifest.format, manifest.version);
+            let message = format!("{format:?} version {version}; expected {FORMAT:?} version {VERSION}");
+            return Err(Error::malformed(path, Place::Whole, message));
+        }
+        Ok(Some(manifest))
+    }
+
+    /// Whether the file at `path` starts as every manifest does; `None` if there is no such file.
+    pub(super) fn is_at(path: &Path) -> Result<Option<bool>> {
+        let mut head = Vec::new();
+        match fs::File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(path, error)),
+            Ok(file) => {
+                let read = file.take(HEAD.len() as u64).read_to_end(&mut head);
+                read.map_err(|error| Error::io(path, error))?;
+                Ok(Some(head == HEAD))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_manifest_starts_with_its_head() {
+        assert!(Manifest::new("0123", Dtype::U16).to_json().starts_with(HEAD));
+    }
+}

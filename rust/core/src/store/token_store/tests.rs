@@ -1,0 +1,133 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::super::{StoreFacts, StoreWriter};
+use super::*;
+
+/// A store of three documents, `[1, 2]`, `[]` and `[3]`, and its prefix.
+fn sample() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let prefix = folder.path().join("corpus");
+    let mut writer = StoreWriter::create(&prefix, Dtype::U16).expect("a writable folder");
+    for document in [&[1, 2][..], &[], &[3]] {
+        writer.push(document).expect("a writable folder");
+        writer.end_document().expect("a writable folder");
+    }
+    writer.finish(StoreFacts::default()).expect("a writable folder");
+    (folder, prefix)
+}
+
+/// Changes one file of a sample store and opens what is left.
+fn opened_after(suffix: &str, change: impl Fn(&Path)) -> Result<TokenStore> {
+    let (_folder, prefix) = sample();
+    change(&with_suffix(&prefix, suffix));
+    TokenStore::open(&prefix)
+}
+
+fn replaced(from: &'static str, to: &'static str) -> impl Fn(&Path) {
+    move |path| {
+        let text = fs::read_to_string(path).expect("it is there");
+        assert!(text.contains(from), "{text}");
+        fs::write(path, text.replace(from, to)).expect("a writable folder");
+    }
+}
+
+fn message(opened: Result<TokenStore>) -> String {
+    let error = opened.expect_err("the files disagree");
+    assert!(matches!(error, Error::Malformed { .. }), "{error:?}");
+    error.to_string()
+}
+
+#[test]
+fn documents_are_in_place_and_none_lies_beyond_the_last() {
+    let (_folder, prefix) = sample();
+    let store = TokenStore::open(&prefix).expect("a good store");
+    assert_eq!(store.offsets(), [0, 2, 2, 3]);
+    assert_eq!(store.tokens(), Tokens::U16(&[1, 2, 3]));
+    assert_eq!(store.document(0), Some(Tokens::U16(&[1, 2])));
+    assert_eq!(store.document(1), Some(Tokens::U16(&[])));
+    assert_eq!((store.document(3), store.document(usize::MAX)), (None, None));
+}
+
+#[test]
+fn any_of_the_three_paths_names_the_store() {
+    let (_folder, prefix) = sample();
+    for suffix in [".bin", ".idx", ".json"] {
+        let store = TokenStore::open(&with_suffix(&prefix, suffix)).expect("a good store");
+        assert_eq!(store.path(), prefix);
+    }
+}
+
+#[test]
+fn missing_files_are_named() {
+    let remove = |path: &Path| fs::remove_file(path).expect("it is there");
+    for suffix in [".bin", ".idx"] {
+        let missing = opened_after(suffix, remove).expect_err("a file is missing");
+        assert!(matches!(missing, Error::Io { path, .. } if path.ends_with(format!("corpus{suffix}"))));
+    }
+    let store = opened_after(".json", remove).expect("Megatron's files have no manifest");
+    assert_eq!((store.len(), store.fingerprint()), (3, None));
+    assert!(store.verify(&Monitor::default()).is_err(), "there is nothing to verify against");
+}
+
+#[test]
+fn a_data_file_without_an_index_needs_a_dtype() {
+    let (folder, _) = sample();
+    let path = folder.path().join("raw.bin");
+    fs::write(&path, [1, 0, 2, 0, 3]).expect("a writable folder");
+    let error = TokenStore::open(&path).expect_err("no index").to_string();
+    assert!(error.contains("has no index") && error.contains("or a dtype to read it as raw ids"), "{error}");
+    let error = TokenStore::open_raw(&path, Dtype::U16).expect_err("odd").to_string();
+    assert!(error.contains("5 bytes; expected a multiple of 2, for uint16"), "{error}");
+    fs::write(&path, b"").expect("a writable folder");
+    let empty = TokenStore::open_raw(&path, Dtype::U32).expect("an empty file is a good one");
+    assert_eq!((empty.tokens(), empty.offsets()), (Tokens::U32(&[]), &[0, 0][..]));
+    assert!(TokenStore::open_raw(folder.path(), Dtype::U16).is_err(), "a folder");
+}
+
+#[test]
+fn files_that_disagree_are_told_apart() {
+    let cut = |path: &Path| {
+        let bytes = fs::read(path).expect("it is there");
+        fs::write(path, &bytes[..bytes.len() - 2]).expect("a writable folder");
+    };
+    assert!(
+        message(opened_after(".bin", cut))
+            .contains("corpus.bin: 4 bytes; expected 6, for the 3 tokens of uint16")
+    );
+    assert!(message(opened_after(".idx", cut)).contains("3 sequences and 4 entries"));
+    assert!(message(opened_after(".json", cut)).contains("not the manifest of a token store: EOF"));
+    for (from, to, expected) in [
+        ("uint16", "uint32", "the manifest says dtype uint32; expected uint16, as in the index"),
+        ("\"tokens\": 3", "\"tokens\": 4", "the manifest says tokens 4; expected 3"),
+        ("\"documents\": 3", "\"documents\": 2", "the manifest says documents 2; expected 3"),
+        ("\"block_bytes\": 16777216", "\"block_bytes\": 0", "1 checksums of blocks of 0 bytes"),
+        ("\"block_bytes\": 16777216", "\"block_bytes\": 2", "1 checksums of blocks of 2 bytes"),
+        ("\"version\": 1", "\"version\": 2", "version 2; expected \"bytestride token store\" version 1"),
+        ("bytestride token store", "something else", "\"something else\" version 1; expected"),
+        ("\"tokens\": 3", "\"tokens\": \"3\"", "not the manifest of a token store: invalid type"),
+    ] {
+        let message = message(opened_after(".json", replaced(from, to)));
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn verifying_finds_every_changed_byte() {
+    for suffix in [".bin", ".idx"] {
+        let (_folder, prefix) = sample();
+        let path = with_suffix(&prefix, suffix);
+        let whole = fs::read(&path).expect("it is there");
+        for at in 0..whole.len() {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            fs::write(&path, changed).expect("a writable folder");
+            // What opening finds by itself need not be found again.
+            if let Ok(store) = TokenStore::open(&prefix) {
+                let error = store.verify(&Monitor::default()).expect_err("a byte is changed").to_string();
+                assert!(error.contains(&format!("corpus{suffix}")) && error.contains("checksum"), "{error}");
+            }
+        }
+    }
+}

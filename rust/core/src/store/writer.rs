@@ -1,0 +1,258 @@
+//! Writes a store so that it is there whole or not at all.
+//!
+//! Everything goes to siblings that end in `.partial`, is forced to disk, and is then renamed, the manifest last. A
+//! store of the same prefix stays as it is until then, and whoever has it open keeps its files. Between the first
+//! and the last rename there is a `.json.partial` and no `.json`: [`TokenStore::open`](super::TokenStore::open)
+//! takes that for the interrupted writing it is. A lock on `.bin.partial` keeps a second writer away; the system
+//! lifts it when the writer dies.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+use super::checksum::{BLOCK_BYTES, BlockChecksums, checksum};
+use super::dtype::Dtype;
+use super::index::IndexWriter;
+use super::manifest::{Checksums, Manifest, Source};
+use super::map::Map;
+use super::with_suffix;
+
+/// Ids are hashed and written in runs of about this size.
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// What the manifest says besides what the writer sees.
+#[derive(Debug, Clone, Default)]
+pub struct StoreFacts {
+    /// The tokenizer's fingerprint.
+    pub tokenizer: String,
+    /// The id that stands before each document, if any.
+    pub bos: Option<u32>,
+    /// The id that stands after each document, if any.
+    pub eos: Option<u32>,
+    /// Where the documents come from.
+    pub sources: Vec<Source>,
+}
+
+/// A store in the making; dropped before [`finish`](Self::finish), it leaves nothing.
+pub struct StoreWriter {
+    // Dropped before `bin`, which holds the lock: the partial files are gone before another writer may start.
+    partial: Partial,
+    bin: File,
+    dtype: Dtype,
+    buffer: Vec<u8>,
+    checksums: BlockChecksums,
+    index: IndexWriter,
+    tokens: u64,
+    /// Ids of the document that is not ended yet.
+    open_tokens: u64,
+}
+
+impl StoreWriter {
+    /// Starts the store `prefix`; an error if files stand there that are no store, or another writer is at work.
+    pub fn create(prefix: &Path, dtype: Dtype) -> Result<Self> {
+        check_prefix(prefix)?;
+        let path = with_suffix(prefix, ".bin.partial");
+        let bin = lock(&path)?;
+        let partial = Partial { prefix: prefix.to_path_buf(), keep: false };
+        bin.set_len(0).map_err(|error| Error::io(&path, error))?;
+        let index = IndexWriter::create(partial.path(".idx"), dtype)?;
+        Ok(Self {
+            partial,
+            bin,
+            dtype,
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            checksums: BlockChecksums::new(BLOCK_BYTES),
+            index,
+            tokens: 0,
+            open_tokens: 0,
+        })
+    }
+
+    /// Adds ids to the open document; every one must fit the dtype.
+    pub fn push(&mut self, ids: &[u32]) -> Result<()> {
+        for run in ids.chunks(BUFFER_BYTES / self.dtype.width()) {
+            self.dtype.write(run, &mut self.buffer)?;
+            if self.buffer.len() >= BUFFER_BYTES {
+                self.flush()?;
+            }
+        }
+        self.open_tokens += ids.len() as u64;
+        Ok(())
+    }
+
+    /// Ends the open document, which may be empty.
+    pub fn end_document(&mut self) -> Result<()> {
+        self.index.push(self.open_tokens)?;
+        self.tokens += self.open_tokens;
+        self.open_tokens = 0;
+        Ok(())
+    }
+
+    /// How many documents are ended.
+    pub fn documents(&self) -> u64 {
+        self.index.documents()
+    }
+
+    /// How many ids those have.
+    pub fn tokens(&self) -> u64 {
+        self.tokens
+    }
+
+    /// Makes the store appear under its name. A document still open is ended if it has ids.
+    pub fn finish(mut self, facts: StoreFacts) -> Result<()> {
+        if self.open_tokens > 0 {
+            self.end_document()?;
+        }
+        self.flush()?;
+        self.bin.sync_all().map_err(|error| Error::io(self.partial.path(".bin"), error))?;
+        let mut manifest = Manifest::new(&facts.tokenizer, self.dtype);
+        manifest.tokens = self.tokens;
+        manifest.documents = self.index.documents();
+        (manifest.bos, manifest.eos, manifest.sources) = (facts.bos, facts.eos, facts.sources);
+        self.index.finish()?;
+        let idx = checksum(Map::open(&self.partial.path(".idx"))?.bytes());
+        manifest.checksums = Checksums { block_bytes: BLOCK_BYTES as u64, bin: self.checksums.finish(), idx };
+        write_synced(&self.partial.path(".json"), &manifest.to_json())?;
+        self.partial.publish()
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.checksums.update(&self.buffer);
+        self.bin.write_all(&self.buffer).map_err(|error| Error::io(self.partial.path(".bin"), error))?;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+/// The files that are not yet a store; removed when dropped.
+struct Partial {
+    prefix: PathBuf,
+    keep: bool,
+}
+
+impl Partial {
+    fn path(&self, suffix: &str) -> PathBuf {
+        with_suffix(&self.prefix, &format!("{suffix}.partial"))
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        // From here on the old store is no more: should this fail, the `.json.partial` that stays says so.
+        self.keep = true;
+        remove_if_there(&with_suffix(&self.prefix, ".json"))?;
+        for suffix in [".bin", ".idx", ".json"] {
+            let path = with_suffix(&self.prefix, suffix);
+            fs::rename(self.path(suffix), &path).map_err(|error| Error::io(&path, error))?;
+        }
+        sync_folder(&self.prefix)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if !self.keep {
+            for suffix in [".json", ".idx", ".bin"] {
+                // Nothing better can be done here about a file that cannot be removed; the next writer takes it over.
+                let _ = fs::remove_file(self.path(suffix));
+            }
+        }
+    }
+}
+
+/// Makes sure that nothing but an earlier store, or what an interrupted writer left, will be replaced.
+fn check_prefix(prefix: &Path) -> Result<()> {
+    if prefix.as_os_str().as_encoded_bytes().last().is_none_or(|&last| std::path::is_separator(last.into())) {
+        let message = format!("{:?} names a folder; expected the start of a file name", prefix.display());
+        return Err(Error::argument("prefix", message));
+    }
+    let foreign = match Manifest::is_at(&with_suffix(prefix, ".json"))? {
+        Some(true) => return Ok(()),
+        Some(false) => Some(with_suffix(prefix, ".json")),
+        None if with_suffix(prefix, ".json.partial").exists() => None,
+        None => {
+            [".bin", ".idx"].map(|suffix| with_suffix(prefix, suffix)).into_iter().find(|path| path.exists())
+        }
+    };
+    foreign.map_or(Ok(()), |path| {
+        let message = format!(
+            "{} exists and is not part of a token store with a manifest; remove it or choose another prefix",
+            path.display()
+        );
+        Err(Error::argument("prefix", message))
+    })
+}
+
+/// Opens `path` for writing and locks it against other writers; what is in it stays.
+fn lock(path: &Path) -> Result<File> {
+    let io_error = |error| Error::io(path, error);
+    loop {
+        let mut options = File::options();
+        let file =
+            options.read(true).write(true).create(true).truncate(false).open(path).map_err(io_error)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let message = format!("{} is being written by another process", path.display());
+                return Err(Error::argument("prefix", message));
+            }
+            // Some network file systems have no locks; there the user keeps writers apart.
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(io_error(error)),
+        }
+        if is_at(&file, path).map_err(io_error)? {
+            return Ok(file);
+        }
+    }
+}
+
+/// Whether `path` still leads to `file`: its writer may have renamed or removed it before the lock was taken.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+    match fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        at_path => {
+            let (at_path, file) = (at_path?, file.metadata()?);
+            Ok((at_path.dev(), at_path.ino()) == (file.dev(), file.ino()))
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn is_at(_file: &File, path: &Path) -> std::io::Result<bool> {
+    path.try_exists()
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = || {
+        let mut file = File::create(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|error| Error::io(path, error))
+}
+
+fn remove_if_there(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io(path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until the disk has the new names.
+#[cfg(unix)]
+fn sync_folder(prefix: &Path) -> Result<()> {
+    let folder = prefix.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| Error::io(folder, error))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature everywhere")]
+fn sync_folder(_prefix: &Path) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! The bytes of one input → its documents.
+
+use memchr::memchr;
+use memchr::memmem::Finder;
+
+use crate::{Error, Place, Result};
+
+use super::gather::Gather;
+use super::json::string_in;
+use super::stream::Stream;
+
+/// What some programs put before UTF-8 text; JSON does not have it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Text, byte for byte: line ends, byte order marks and bytes that are not UTF-8 stay as they are.
+///
+/// Without a separator the whole input is one document. With one, each separator ends a document and belongs to
+/// none; a document between two separators may be empty. Nothing after the last one is no document, and so an
+/// empty input has none.
+pub(super) fn read_text(
+    stream: &mut Stream,
+    separator: Option<&Finder<'_>>,
+    gather: &mut Gather<'_>,
+) -> Result<()> {
+    let length = separator.map_or(0, |separator| separator.needle().len());
+    while stream.fill()? {
+        while let Some(end) = separator.and_then(|separator| separator.find(stream.pending())) {
+            gather.append(&stream.pending()[..end])?;
+            gather.close()?;
+            stream.take(end + length);
+        }
+        // The bytes held back may be the start of a separator whose rest is not read yet.
+        let certain = stream.pending().len().saturating_sub(length.saturating_sub(1));
+        gather.append(&stream.pending()[..certain])?;
+        stream.take(certain);
+    }
+    gather.append(stream.pending())?;
+    if gather.is_open() { gather.close() } else { Ok(()) }
+}
+
+/// JSON lines: the string in `field` of each line is a document. Lines of white space alone are passed over.
+pub(super) fn read_json_lines(stream: &mut Stream, field: &str, gather: &mut Gather<'_>) -> Result<()> {
+    let mut line = 1;
+    let mut searched = 0;
+    let mut more = true;
+    while more || !stream.pending().is_empty() {
+        let end = memchr(b'\n', &stream.pending()[searched..]).map(|at| searched + at);
+        searched = stream.pending().len();
+        if end.is_none() && more {
+            if searched > gather.max_document_bytes() {
+                return Err(line_too_long(stream, line, gather.max_document_bytes()));
+            }
+            more = stream.fill()?;
+            continue;
+        }
+        let end = end.unwrap_or(searched);
+        let mut text = &stream.pending()[..end];
+        if line == 1 {
+            text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+        }
+        if !text.trim_ascii().is_empty() {
+            let malformed = |message| Error::malformed(stream.path(), Place::Line(line), message);
+            let text = string_in(text, field).map_err(malformed)?;
+            gather.append(text.as_bytes())?;
+            gather.close()?;
+        }
+        stream.take((end + 1).min(stream.pending().len()));
+        searched = 0;
+        line += 1;
+    }
+    Ok(())
+}
+
+fn line_too_long(stream: &Stream, line: u64, limit: usize) -> Error {
+    let path = stream.path().display();
+    Error::argument(
+        "max_memory",
+        format!("{path}:{line}: the line has more than {limit} bytes; expected shorter lines or more memory"),
+    )
+}

@@ -1,0 +1,160 @@
+//! Documents → batches of a bounded size.
+//!
+//! A batch is handed on once it is full. A document still open then is cut where the split cuts for certain; where
+//! there is no such place the batch grows, doubling, so the search for one stays linear in the document's length.
+
+use std::cell::Cell;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use crate::split::Splitter;
+use crate::{Error, Result};
+
+use super::batch::{Batch, Piece};
+
+/// What a piece costs besides its text (its end here, its offset and bounds later): an empty document is not free.
+const PIECE_BYTES: usize = 32;
+
+/// Gathers documents into batches and passes each on to `send`.
+pub(super) struct Gather<'a> {
+    splitter: &'a Splitter,
+    batch_bytes: usize,
+    max_document_bytes: usize,
+    /// Bytes read from disk since the last batch.
+    raw: Rc<Cell<u64>>,
+    send: &'a mut dyn FnMut(Batch) -> Result<()>,
+    path: PathBuf,
+    batch: Batch,
+    /// Where the open document, or what is left of it, starts in the batch.
+    open_start: usize,
+    /// Whether the open document has any text, here or in an earlier batch.
+    is_open: bool,
+    /// The batch's length at which the open document must be cut; always more than the batch has.
+    cut_length: usize,
+}
+
+impl<'a> Gather<'a> {
+    /// Batches have about `batch_bytes`, and more only for a document that cannot be cut; `raw` counts the bytes
+    /// read from disk, and each batch takes what has come together there.
+    pub(super) fn new(
+        splitter: &'a Splitter,
+        batch_bytes: usize,
+        max_document_bytes: usize,
+        raw: Rc<Cell<u64>>,
+        send: &'a mut dyn FnMut(Batch) -> Result<()>,
+    ) -> Self {
+        let batch_bytes = batch_bytes.max(1);
+        Self {
+            splitter,
+            batch_bytes,
+            max_document_bytes: max_document_bytes.max(batch_bytes),
+            raw,
+            send,
+            path: PathBuf::new(),
+            batch: Batch::default(),
+            open_start: 0,
+            is_open: false,
+            cut_length: batch_bytes,
+        }
+    }
+
+    /// The longest document that may be held whole.
+    pub(super) fn max_document_bytes(&self) -> usize {
+        self.max_document_bytes
+    }
+
+    /// Says which input the following documents come from.
+    pub(super) fn start_input(&mut self, path: &Path) {
+        self.path = path.to_path_buf();
+    }
+
+    /// Adds to the open document.
+    pub(super) fn append(&mut self, mut text: &[u8]) -> Result<()> {
+        self.is_open |= !text.is_empty();
+        while !text.is_empty() {
+            let room = self.cut_length - self.batch.bytes.len();
+            let (part, rest) = text.split_at(room.min(text.len()));
+            self.batch.bytes.extend_from_slice(part);
+            text = rest;
+            if self.batch.bytes.len() == self.cut_length {
+                self.cut()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the open document has any text.
+    pub(super) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Ends the open document.
+    pub(super) fn close(&mut self) -> Result<()> {
+        self.is_open = false;
+        self.end_piece(self.batch.bytes.len(), true);
+        if self.batch.bytes.len() + PIECE_BYTES * self.batch.pieces.len() >= self.batch_bytes {
+            self.hand_on()?;
+        }
+        Ok(())
+    }
+
+    /// Ends the input.
+    pub(super) fn end_input(&mut self) {
+        self.batch.input_ends.push(self.batch.pieces.len());
+    }
+
+    /// Hands on what is left.
+    pub(super) fn finish(mut self) -> Result<()> {
+        if self.batch.pieces.is_empty() && self.batch.input_ends.is_empty() && self.raw.get() == 0 {
+            return Ok(());
+        }
+        self.hand_on()
+    }
+
+    /// Makes room for more of the open document.
+    fn cut(&mut self) -> Result<()> {
+        let cut = self.splitter.last_cut(&self.batch.bytes[self.open_start..]).unwrap_or(0);
+        if cut > 0 {
+            self.end_piece(self.open_start + cut, false);
+        }
+        if self.open_start > 0 {
+            return self.hand_on();
+        }
+        let length = self.batch.bytes.len();
+        if length >= self.max_document_bytes {
+            return Err(self.too_long());
+        }
+        self.cut_length = (2 * length).min(self.max_document_bytes);
+        Ok(())
+    }
+
+    fn end_piece(&mut self, end: usize, closes: bool) {
+        self.batch.pieces.push(Piece { end, closes });
+        self.open_start = end;
+    }
+
+    /// Passes the batch on up to the open document, which the next batch starts with.
+    fn hand_on(&mut self) -> Result<()> {
+        let bytes = self.batch.bytes.split_off(self.open_start);
+        let mut batch = mem::replace(&mut self.batch, Batch { bytes, ..Batch::default() });
+        batch.input_bytes = self.raw.take();
+        self.open_start = 0;
+        // What is left is shorter than a document may be: otherwise `cut` would have stopped before.
+        self.cut_length = (2 * self.batch.bytes.len()).clamp(self.batch_bytes, self.max_document_bytes);
+        (self.send)(batch)
+    }
+
+    /// The error about a document that neither fits nor can be cut.
+    fn too_long(&self) -> Error {
+        Error::argument(
+            "max_memory",
+            format!(
+                "{}: a document has more than {} bytes without a place where this pattern allows it to be cut; \
+                 expected more memory, a separator between documents, or a named pattern",
+                self.path.display(),
+                self.max_document_bytes,
+            ),
+        )
+    }
+}

@@ -1,0 +1,170 @@
+//! Inputs → batches of documents, read and decompressed ahead on a thread of their own.
+//!
+//! The thread is one batch ahead of its reader and another is in the making, so at most three batches exist at a
+//! time. A pipe may keep the thread waiting for ever; it then outlives the [`Batches`], holding one buffer, and ends
+//! with its next byte.
+
+use std::cell::Cell;
+use std::panic::resume_unwind;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use memchr::memmem::Finder;
+
+use crate::split::Splitter;
+use crate::{Error, Monitor, Result};
+
+use super::batch::Batch;
+use super::documents::{read_json_lines, read_text};
+use super::format::Format;
+use super::gather::Gather;
+use super::inputs::Input;
+use super::stream::Stream;
+
+/// How often a wish to stop is looked at while no batch comes.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How to read documents.
+#[derive(Debug, Clone)]
+pub struct ReadOptions {
+    /// How the files hold documents.
+    pub format: Format,
+    /// The field with the document, in JSON lines.
+    pub text_field: String,
+    /// What stands between the documents of a text; `None`: the whole file is one.
+    pub separator: Option<Vec<u8>>,
+    /// About how many bytes a batch has.
+    pub batch_bytes: usize,
+    /// The longest document, or line of JSON, that may be held whole where it cannot be cut.
+    pub max_document_bytes: usize,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            format: Format::Auto,
+            text_field: "text".to_owned(),
+            separator: None,
+            batch_bytes: 8 << 20,
+            max_document_bytes: 128 << 20,
+        }
+    }
+}
+
+/// Starts reading `inputs`, in order. Empty texts and blank lines give no document.
+///
+/// The iterator ends after the first error. It gives [`Error::Interrupted`] once `monitor` is cancelled, also while
+/// it waits for a pipe.
+pub fn read_batches<'m>(
+    inputs: Vec<Input>,
+    options: ReadOptions,
+    splitter: &Splitter,
+    monitor: &'m Monitor,
+) -> Result<Batches<'m>> {
+    if options.separator.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Error::argument("separator", "it is empty; expected at least one byte"));
+    }
+    // What cannot be read is known before the first byte is.
+    let formats: Vec<Format> =
+        inputs.iter().map(|input| options.format.of_input(input)).collect::<Result<_>>()?;
+    let may_wait = inputs.iter().any(|input| input.bytes().is_none());
+    let splitter = splitter.clone();
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let (sender, receiver) = sync_channel(1);
+    let reader = thread::spawn(move || {
+        // Nobody listens any more: the same as a wish to stop.
+        let mut send = |batch| sender.send(Ok(batch)).map_err(|_| Error::Interrupted);
+        if let Err(error) = read_all(&inputs, &formats, &options, &splitter, &stopped, &mut send) {
+            let _ = sender.send(Err(error));
+        }
+    });
+    Ok(Batches { monitor, receiver: Some(receiver), reader: Some(reader), stop, may_wait })
+}
+
+fn read_all(
+    inputs: &[Input],
+    formats: &[Format],
+    options: &ReadOptions,
+    splitter: &Splitter,
+    stop: &Arc<AtomicBool>,
+    send: &mut dyn FnMut(Batch) -> Result<()>,
+) -> Result<()> {
+    let raw = Rc::new(Cell::new(0));
+    let (batch_bytes, max_document_bytes) = (options.batch_bytes, options.max_document_bytes);
+    let mut gather = Gather::new(splitter, batch_bytes, max_document_bytes, Rc::clone(&raw), send);
+    let separator = options.separator.as_deref().map(Finder::new);
+    for (input, format) in inputs.iter().zip(formats) {
+        gather.start_input(input.path());
+        let mut stream = Stream::open(input, Rc::clone(&raw), Arc::clone(stop))?;
+        match format {
+            Format::JsonLines => read_json_lines(&mut stream, &options.text_field, &mut gather)?,
+            Format::Auto | Format::Text => read_text(&mut stream, separator.as_ref(), &mut gather)?,
+        }
+        gather.end_input();
+    }
+    gather.finish()
+}
+
+/// Batches as they are read; see [`read_batches`].
+#[derive(Debug)]
+pub struct Batches<'m> {
+    monitor: &'m Monitor,
+    /// `None` once all is said.
+    receiver: Option<Receiver<Result<Batch>>>,
+    reader: Option<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+    may_wait: bool,
+}
+
+impl Batches<'_> {
+    /// The next message; `None` when the thread is through. A panic there is one here.
+    fn receive(&mut self) -> Option<Result<Batch>> {
+        loop {
+            if let Err(interrupted) = self.monitor.check() {
+                return Some(Err(interrupted));
+            }
+            match self.receiver.as_ref()?.recv_timeout(TICK) {
+                Ok(message) => return Some(message),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    let panicked = self.reader.take().and_then(|reader| reader.join().err());
+                    return panicked.map(|panic| resume_unwind(panic));
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.receiver.as_ref()?;
+        let message = self.receive();
+        if !matches!(message, Some(Ok(_))) {
+            self.receiver = None;
+        }
+        message
+    }
+}
+
+impl Drop for Batches<'_> {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.receiver = None;
+        if let Some(reader) = self.reader.take()
+            && !self.may_wait
+        {
+            // Its panic, if any, is about text that nobody waits for.
+            let _ = reader.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

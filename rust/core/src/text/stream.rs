@@ -1,0 +1,147 @@
+//! The bytes of one input, decompressed, in a buffer that grows only when its reader leaves bytes untaken.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use flate2::bufread::MultiGzDecoder;
+
+use crate::{Error, Place, Result};
+
+use super::format::{Compression, lowercase_name};
+use super::inputs::Input;
+
+/// How much is read at once. Tests read so little that every document spans several reads.
+const CHUNK: usize = if cfg!(test) { 61 } else { 256 << 10 };
+
+/// An open input and the bytes of it that were read but not yet taken.
+pub(super) struct Stream {
+    path: PathBuf,
+    compression: Compression,
+    reader: Box<dyn Read>,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Decompressed bytes that were taken.
+    taken: u64,
+    stop: Arc<AtomicBool>,
+}
+
+impl Stream {
+    /// Opens `input`. Bytes read from disk are added to `raw`; once `stop` is set, reading ends in an error.
+    pub(super) fn open(input: &Input, raw: Rc<Cell<u64>>, stop: Arc<AtomicBool>) -> Result<Self> {
+        let path = input.path().to_path_buf();
+        let (compression, source): (_, Box<dyn Read>) = if input.is_standard_input() {
+            let mut head = Vec::new();
+            let mut stdin = Counted { reader: io::stdin().lock(), raw };
+            stdin.by_ref().take(4).read_to_end(&mut head).map_err(|error| Error::io(&path, error))?;
+            (Compression::of_bytes(&head), Box::new(Cursor::new(head).chain(stdin)))
+        } else {
+            let file = File::open(&path).map_err(|error| Error::io(&path, error))?;
+            let (compression, _) = Compression::of_name(&lowercase_name(&path));
+            (compression, Box::new(Counted { reader: file, raw }))
+        };
+        let mut stream = Self {
+            path,
+            compression,
+            reader: Box::new(io::empty()),
+            buffer: vec![0; CHUNK],
+            start: 0,
+            end: 0,
+            taken: 0,
+            stop,
+        };
+        stream.reader = stream.decompressed(source)?;
+        Ok(stream)
+    }
+
+    fn decompressed(&self, source: Box<dyn Read>) -> Result<Box<dyn Read>> {
+        if self.compression == Compression::None {
+            return Ok(source);
+        }
+        let mut source = BufReader::with_capacity(CHUNK, source);
+        // The gzip decoder calls an empty file truncated, the zstd decoder calls it empty text.
+        if source.fill_buf().map_err(|error| self.error(error))?.is_empty() {
+            let message = format!("the file is empty; expected {} data", self.compression.name());
+            return Err(Error::malformed(&self.path, Place::Byte(0), message));
+        }
+        match self.compression {
+            Compression::Gzip => Ok(Box::new(MultiGzDecoder::new(source))),
+            Compression::Zstd => {
+                let decoder = zstd::Decoder::with_buffer(source).map_err(|error| self.error(error))?;
+                Ok(Box::new(decoder))
+            }
+            Compression::None => Ok(Box::new(source)),
+        }
+    }
+
+    /// The input's path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The bytes that were read and not taken.
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Takes the first `count` of the pending bytes.
+    pub(super) fn take(&mut self, count: usize) {
+        self.start += count;
+        self.taken += count as u64;
+    }
+
+    /// Reads more bytes behind the pending ones; `false` at the end.
+    pub(super) fn fill(&mut self) -> Result<bool> {
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() - self.end < CHUNK / 2 {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        loop {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Ok(count) => {
+                    self.end += count;
+                    return Ok(count > 0);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.error(error)),
+            }
+        }
+    }
+
+    /// What the system says is an I/O error; what a decoder says is about the file.
+    fn error(&self, error: io::Error) -> Error {
+        if self.compression == Compression::None || error.raw_os_error().is_some() {
+            return Error::io(&self.path, error);
+        }
+        let place = Place::Byte(self.taken + (self.end - self.start) as u64);
+        let message = format!(
+            "the {} data is cut short or damaged after this many bytes of text: {error}",
+            self.compression.name()
+        );
+        Error::malformed(&self.path, place, message)
+    }
+}
+
+/// Counts the bytes that pass.
+struct Counted<R> {
+    reader: R,
+    raw: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(buffer)?;
+        self.raw.set(self.raw.get() + count as u64);
+        Ok(count)
+    }
+}
