@@ -49,12 +49,12 @@ PATTERNS = {
 @pytest.fixture(scope="module", params=PATTERNS)
 def trained(request, documents):
     """A tokenizer of each published pattern."""
-    return bs.train(documents, 1500, pattern=request.param, special_tokens=[END])
+    return bs.train(iter(documents), 1500, pattern=request.param, special_tokens=[END])
 
 
 @pytest.fixture(scope="module")
 def tok(documents):
-    return bs.train(documents, 1000, special_tokens=[END, "<|pad|>"])
+    return bs.train(iter(documents), 1000, special_tokens=[END, "<|pad|>"])
 
 
 @pytest.fixture(scope="module")
@@ -292,7 +292,7 @@ def test_copies_are_equal(tok, documents):
 
 def test_patterns_survive_a_file(documents, tmp_path):
     for pattern in ("gpt2", "o200k", None, r"\w+|\s"):
-        tok = bs.train(documents[:3], 300, pattern=pattern)
+        tok = bs.train(iter(documents[:3]), 300, pattern=pattern)
         tok.save(tmp_path / "tokenizer.json")
         again = bs.Tokenizer.load(tmp_path / "tokenizer.json")
         assert again.pattern == pattern
@@ -447,15 +447,15 @@ def test_a_file_appears_only_when_it_is_whole(tok, tmp_path):
 
 
 def test_a_regex_that_backtracks_without_end_is_an_error():
-    tok = bs.train(["aa"], 257, pattern=r"(?=(a+)+\1b)x|(a|aa)+$(?<=b)")
+    tok = bs.train([b"aa"], 257, pattern=r"(?=(a+)+\1b)x|(a|aa)+$(?<=b)")
     with pytest.raises(ValueError, match="pattern: .* gives up on the text"):
         tok.encode("a" * 64)
 
 
 def test_truncation_is_the_shorter_training(documents):
-    long = bs.train(documents, 900, pattern="gpt2", special_tokens=[END])
+    long = bs.train(iter(documents), 900, pattern="gpt2", special_tokens=[END])
     for size in (257, 300, 899, 900):
-        assert long.truncated(size) == bs.train(documents, size, pattern="gpt2", special_tokens=[END])
+        assert long.truncated(size) == bs.train(iter(documents), size, pattern="gpt2", special_tokens=[END])
     for size in (256, 901):
         with pytest.raises(ValueError, match="vocab_size: .* is not between 257 and 900"):
             long.truncated(size)

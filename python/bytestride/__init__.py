@@ -3,6 +3,7 @@
 from bytestride._core import (
     Batches,
     Ragged,
+    StreamDecoder,
     Tokenizer,
     Windows,
     WordCounts,
@@ -16,6 +17,7 @@ from bytestride._core import (
 __all__ = [
     "Batches",
     "Ragged",
+    "StreamDecoder",
     "Tokenizer",
     "Windows",
     "WordCounts",

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 __all__ = [
     "Batches",
     "Ragged",
+    "StreamDecoder",
     "Tokenizer",
     "Windows",
     "WordCounts",
@@ -138,10 +139,89 @@ _Path: TypeAlias = str | PathLike[str]
 _Source: TypeAlias = _Path | Iterable[_Path] | Iterable[str] | Iterable[bytes]
 _Progress: TypeAlias = Callable[[str, int, int | None], object]
 
+_Text: TypeAlias = str | bytes
+_Special: TypeAlias = Literal["text", "encode", "raise"] | Iterable[str]
+_Ids: TypeAlias = NDArray[np.integer[Any]] | Iterable[int]
+
 @final
 class Tokenizer:
+    @classmethod
+    def load(
+        cls,
+        path: _Path,
+        *,
+        pattern: str | None = None,
+        special_tokens: Mapping[str, int] | None = None,
+    ) -> Tokenizer: ...
+    @staticmethod
+    def _from_json(json: bytes) -> Tokenizer: ...
+    def save(self, path: _Path) -> None: ...
     @property
     def vocab_size(self) -> int: ...
+    @property
+    def special_tokens(self) -> dict[str, int]: ...
+    @property
+    def pattern(self) -> str | None: ...
+    @property
+    def merges(self) -> list[tuple[bytes, bytes]]: ...
+    @property
+    def fingerprint(self) -> str: ...
+    def id_of(self, token: _Text) -> int: ...
+    def bytes_of(self, id: int) -> bytes: ...
+    def truncated(self, vocab_size: int) -> Tokenizer: ...
+    @overload
+    def encode(
+        self,
+        text: _Text,
+        *,
+        special: _Special = "text",
+        bos: bool | str = False,
+        eos: bool | str = False,
+        max_tokens: int | None = None,
+        dtype: Literal["uint32"] = "uint32",
+    ) -> NDArray[np.uint32]: ...
+    @overload
+    def encode(
+        self,
+        text: _Text,
+        *,
+        special: _Special = "text",
+        bos: bool | str = False,
+        eos: bool | str = False,
+        max_tokens: int | None = None,
+        dtype: DTypeLike,
+    ) -> NDArray[np.uint16 | np.uint32]: ...
+    def encode_batch(
+        self,
+        texts: Iterable[_Text],
+        *,
+        threads: int | None = None,
+        special: _Special = "text",
+        bos: bool | str = False,
+        eos: bool | str = False,
+        max_tokens: int | None = None,
+    ) -> Ragged: ...
+    def count(self, text: _Text, *, special: _Special = "text") -> int: ...
+    def count_batch(
+        self, texts: Iterable[_Text], *, threads: int | None = None, special: _Special = "text"
+    ) -> NDArray[np.int64]: ...
+    def encode_with_offsets(
+        self, text: _Text, unit: Literal["char", "byte"] = "char", *, special: _Special = "text"
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
+    def decode(self, ids: _Ids, errors: str = "replace") -> str: ...
+    def decode_bytes(self, ids: _Ids) -> bytes: ...
+    def decode_batch(self, batch: Ragged | Iterable[_Ids], errors: str = "replace") -> list[str]: ...
+    def stream_decoder(self) -> StreamDecoder: ...
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object) -> bool: ...
+    def __hash__(self) -> int: ...
+    def __copy__(self) -> Tokenizer: ...
+    def __deepcopy__(self, memo: object) -> Tokenizer: ...
+
+@final
+class StreamDecoder:
+    def push(self, id: int) -> str: ...
+    def finish(self) -> str: ...
 
 @final
 class WordCounts:
@@ -174,8 +254,10 @@ def count_words(
     source: _Source,
     pattern: str | None = "cl100k",
     *,
+    format: Literal["auto", "text", "jsonl"] = "auto",
     separator: str | None = None,
     text_field: str = "text",
+    suffixes: Sequence[str] | None = None,
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> WordCounts: ...
@@ -187,8 +269,10 @@ def train(
     special_tokens: Sequence[str] = (),
     min_frequency: int = 2,
     max_token_bytes: int | None = None,
+    format: Literal["auto", "text", "jsonl"] = "auto",
     separator: str | None = None,
     text_field: str = "text",
+    suffixes: Sequence[str] | None = None,
     threads: int | None = None,
     progress: _Progress | None = None,
 ) -> Tokenizer: ...

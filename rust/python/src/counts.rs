@@ -1,10 +1,11 @@
 //! Word counts: [`WordCounts`], [`count_words`], and what both share with training.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use bytestride_core::count::{Counter, WordCounts as Counts};
+use bytestride_core::count::{Counter, WordCounts as Counts, count_batches};
 use bytestride_core::split::{Pattern, Splitter};
-use bytestride_core::{Error, Monitor};
+use bytestride_core::text::{Format, ReadOptions, TEXT_SUFFIXES, expand_inputs, read_batches, total_bytes};
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
@@ -15,6 +16,12 @@ use crate::watch::run_watched;
 
 /// About how many bytes of documents are pulled from an iterable before they are counted.
 const BATCH_BYTES: usize = 8 << 20;
+
+/// How many characters of a name that is none an error shows.
+const LONGEST_NAME: usize = 255;
+
+/// `errno.ENOENT`, the same everywhere.
+const NO_ENTRY: i32 = 2;
 
 /// Distinct pretokens and how often each occurs: all that training needs to know of a text.
 ///
@@ -208,11 +215,18 @@ fn pairs<'py, 'w>(
     PyList::new(py, words.map(|(word, count)| (PyBytes::new(py, word), count)))
 }
 
+/// How files hold documents, and which files a folder stands for.
+pub(crate) struct FileOptions<'a> {
+    pub(crate) format: &'a str,
+    pub(crate) separator: Option<&'a str>,
+    pub(crate) text_field: &'a str,
+    pub(crate) suffixes: Option<Vec<String>>,
+}
+
 /// How to count a source.
 pub(crate) struct CountOptions<'a, 'py> {
     pub(crate) pattern: Option<&'a str>,
-    pub(crate) separator: Option<&'a str>,
-    pub(crate) text_field: &'a str,
+    pub(crate) files: FileOptions<'a>,
     pub(crate) threads: usize,
     pub(crate) progress: Option<&'a Bound<'py, PyAny>>,
 }
@@ -227,8 +241,11 @@ pub(crate) struct CountOptions<'a, 'py> {
 ///         of `str` or `bytes` (a list of `str` is a list of paths). Lone surrogates become U+FFFD.
 ///     pattern: `"gpt2"`, `"cl100k"`, `"o200k"`, `"llama3"`, `"qwen2"`, any other regular expression, or `None` to
 ///         take each document as one word.
+///     format: how files hold documents: `"text"`, `"jsonl"`, or `"auto"`, by the suffix.
 ///     separator: what stands between the documents of a text file; `None`: the whole file is one.
 ///     text_field: the field that holds the document, in files of JSON lines.
+///     suffixes: which files of a folder are read, such as `[".py"]`; `None`: those of text (`.txt`, `.md`, `.rst`,
+///         `.jsonl`, …).
 ///     threads: how many threads count; `None`: as many as there are. The counts are the same for any number.
 ///     progress: called as `progress(phase, done, total)` while it runs, in bytes; `total` may be `None`.
 ///
@@ -243,20 +260,28 @@ pub(crate) struct CountOptions<'a, 'py> {
 ///     [(b' be', 2), (b' not', 1)]
 #[pyfunction]
 #[pyo3(
-    signature = (source, pattern=Some("cl100k"), *, separator=None, text_field="text", threads=None, progress=None),
-    text_signature = "(source, pattern='cl100k', *, separator=None, text_field='text', threads=None, progress=None)"
+    signature = (
+        source, pattern=Some("cl100k"), *, format="auto", separator=None, text_field="text", suffixes=None,
+        threads=None, progress=None
+    ),
+    text_signature = "(source, pattern='cl100k', *, format='auto', separator=None, text_field='text', \
+        suffixes=None, threads=None, progress=None)"
 )]
+#[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
 pub(crate) fn count_words(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
     pattern: Option<&str>,
+    format: &str,
     separator: Option<&str>,
     text_field: &str,
+    suffixes: Option<Vec<String>>,
     threads: Option<usize>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<WordCounts> {
     let threads = thread_count(threads)?;
-    let options = CountOptions { pattern, separator, text_field, threads, progress };
+    let files = FileOptions { format, separator, text_field, suffixes };
+    let options = CountOptions { pattern, files, threads, progress };
     Ok(count_source(py, source, &options)?.into())
 }
 
@@ -320,24 +345,39 @@ fn count_paths(
     options: &CountOptions<'_, '_>,
 ) -> PyResult<Counts> {
     if let Some(path) =
-        paths.iter().find(|path| !path.contains(['*', '?', '[']) && !std::path::Path::new(path).exists())
+        paths.iter().find(|path| *path != "-" && !path.contains(['*', '?', '[']) && !Path::new(path).exists())
     {
-        let hint = if paths.len() > 1 {
-            "; a list of str names files, pass iter(list) to take them as documents"
-        } else {
-            ""
-        };
-        return Err(PyFileNotFoundError::new_err((
-            2,
-            format!("No such file or directory{hint}"),
-            path.clone(),
-        )));
+        return Err(no_such_file(path, paths.len()));
     }
-    // The one place where files come in: `count_batches` over what the reader in `bytestride_core::text` gives.
-    let _ = (splitter, options.separator, options.text_field);
-    run_watched(py, options.progress, |_: &Monitor| {
-        Err(Error::argument("source", "files cannot be read yet"))
+    let read = ReadOptions {
+        format: Format::named(options.files.format).into_python()?,
+        text_field: options.files.text_field.to_owned(),
+        separator: options.files.separator.map(|separator| separator.as_bytes().to_vec()),
+        ..ReadOptions::default()
+    };
+    let usual = || TEXT_SUFFIXES.iter().map(|&suffix| suffix.to_owned()).collect();
+    let suffixes: Vec<String> = options.files.suffixes.clone().unwrap_or_else(usual);
+    let threads = options.threads;
+    run_watched(py, options.progress, |monitor| {
+        let inputs = expand_inputs(paths, &suffixes)?;
+        let total = total_bytes(&inputs);
+        let batches = read_batches(inputs, read, &splitter, monitor)?;
+        count_batches(batches, total, &splitter, threads, monitor)
     })
+}
+
+/// The error for a `str` that names no file. It may have been meant as a document, and then be long.
+fn no_such_file(path: &str, sources: usize) -> PyErr {
+    let hint = if sources > 1 {
+        "; a list of str names files, pass iter(list) to take them as documents"
+    } else {
+        ""
+    };
+    let shown = match path.char_indices().nth(LONGEST_NAME) {
+        Some((end, _)) => format!("{}…", &path[..end]),
+        None => path.to_owned(),
+    };
+    PyFileNotFoundError::new_err((NO_ENTRY, format!("No such file or directory{hint}"), shown))
 }
 
 /// The counts of documents pulled from an iterable, some megabytes at a time.

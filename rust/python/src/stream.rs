@@ -14,7 +14,7 @@ use crate::errors::IntoPython;
 ///
 /// Example:
 ///     >>> import bytestride as bs
-///     >>> tok = bs.train(["café"], 256)
+///     >>> tok = bs.train([b"low"], 256)
 ///     >>> stream = tok.stream_decoder()
 ///     >>> [stream.push(id) for id in tok.encode("ét")]
 ///     ['', 'é', 't']
@@ -41,7 +41,7 @@ impl StreamDecoder {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> tok = bs.train(["low"], 256)
+    ///     >>> tok = bs.train([b"low"], 256)
     ///     >>> tok.stream_decoder().push(tok.id_of("l"))
     ///     'l'
     fn push(&self, id: i64) -> PyResult<String> {
@@ -55,7 +55,7 @@ impl StreamDecoder {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> tok = bs.train(["low"], 256)
+    ///     >>> tok = bs.train([b"low"], 256)
     ///     >>> stream = tok.stream_decoder()
     ///     >>> stream.push(tok.id_of(b"\xc3")), stream.finish()
     ///     ('', '�')

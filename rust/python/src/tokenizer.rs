@@ -31,7 +31,7 @@ type IdsAndSpans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
 ///
 /// Example:
 ///     >>> import bytestride as bs
-///     >>> tok = bs.train(["low lower lowest"] * 2, 260, pattern="gpt2")
+///     >>> tok = bs.train([b"low lower lowest"] * 2, 260, pattern="gpt2")
 ///     >>> tok
 ///     <bytestride.Tokenizer: 260 tokens, pattern gpt2>
 ///     >>> tok.decode(tok.encode("lower"))
@@ -68,7 +68,7 @@ impl Tokenizer {
     /// Example:
     ///     >>> import bytestride as bs, tempfile, pathlib
     ///     >>> path = pathlib.Path(tempfile.mkdtemp()) / "tokenizer.json"
-    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260)
+    ///     >>> tok = bs.train([b"low lower lowest"] * 2, 260)
     ///     >>> tok.save(path)
     ///     >>> bs.Tokenizer.load(path) == tok
     ///     True
@@ -110,7 +110,7 @@ impl Tokenizer {
     /// Example:
     ///     >>> import bytestride as bs, tempfile, pathlib
     ///     >>> path = pathlib.Path(tempfile.mkdtemp()) / "small.tiktoken"
-    ///     >>> bs.train(["low lower lowest"] * 2, 260).save(path)
+    ///     >>> bs.train([b"low lower lowest"] * 2, 260).save(path)
     ///     >>> len(path.read_text().splitlines())
     ///     260
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
@@ -160,7 +160,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> bs.train(["aaaa"], 257, pattern=None).id_of(b"aa")
+    ///     >>> bs.train([b"aaaa"], 257, pattern=None).id_of(b"aa")
     ///     256
     fn id_of(&self, token: &Bound<'_, PyAny>) -> PyResult<u32> {
         let bytes = text_bytes(token)?;
@@ -176,7 +176,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> bs.train(["aaaa"], 257, pattern=None).bytes_of(256)
+    ///     >>> bs.train([b"aaaa"], 257, pattern=None).bytes_of(256)
     ///     b'aa'
     fn bytes_of<'py>(&self, py: Python<'py>, id: i64) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = u32::try_from(id).ok().and_then(|id| self.inner.bytes_of(id));
@@ -197,7 +197,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> bs.train(["low lower lowest"] * 2, 262).truncated(258).vocab_size
+    ///     >>> bs.train([b"low lower lowest"] * 2, 262).truncated(258).vocab_size
     ///     258
     fn truncated(&self, py: Python<'_>, vocab_size: usize) -> PyResult<Self> {
         Ok(py.detach(|| self.inner.truncated(vocab_size)).into_python()?.into())
@@ -225,7 +225,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260, pattern="gpt2", special_tokens=["<|end|>"])
+    ///     >>> tok = bs.train([b"low lower lowest"] * 2, 260, pattern="gpt2", special_tokens=["<|end|>"])
     ///     >>> tok.encode("lower", eos="<|end|>")
     ///     array([257,  68,  81, 259], dtype=uint32)
     #[pyo3(signature = (text, *, special=None, bos=None, eos=None, max_tokens=None, dtype=None))]
@@ -272,7 +272,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> tok = bs.train(["low lower lowest"] * 2, 259, pattern="gpt2")
+    ///     >>> tok = bs.train([b"low lower lowest"] * 2, 259, pattern="gpt2")
     ///     >>> batch = tok.encode_batch(["low", "lowest"])
     ///     >>> batch.ids, batch.offsets
     ///     (array([257, 257,  68,  82,  83], dtype=uint32), array([0, 1, 5]))
@@ -312,7 +312,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> bs.train(["low lower lowest"] * 2, 260).count("lowest")
+    ///     >>> bs.train([b"low lower lowest"] * 2, 260).count("lowest")
     ///     4
     #[pyo3(signature = (text, *, special=None))]
     #[pyo3(text_signature = "(self, text, *, special='text')")]
@@ -342,7 +342,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> bs.train(["low lower lowest"] * 2, 260).count_batch(["low", "lowest"])
+    ///     >>> bs.train([b"low lower lowest"] * 2, 260).count_batch(["low", "lowest"])
     ///     array([1, 4])
     #[pyo3(signature = (texts, *, threads=None, special=None))]
     #[pyo3(text_signature = "(self, texts, *, threads=None, special='text')")]
@@ -379,7 +379,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> ids, spans = bs.train(["low lower lowest"] * 2, 260).encode_with_offsets("lowest")
+    ///     >>> ids, spans = bs.train([b"low lower lowest"] * 2, 260).encode_with_offsets("lowest")
     ///     >>> spans.tolist()
     ///     [[0, 3], [3, 4], [4, 5], [5, 6]]
     #[pyo3(signature = (text, unit="char", *, special=None))]
@@ -429,7 +429,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260)
+    ///     >>> tok = bs.train([b"low lower lowest"] * 2, 260)
     ///     >>> tok.decode(tok.encode("slow"))
     ///     'slow'
     #[pyo3(signature = (ids, errors="replace"))]
@@ -452,7 +452,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260)
+    ///     >>> tok = bs.train([b"low lower lowest"] * 2, 260)
     ///     >>> tok.decode_bytes(tok.encode(b"low\xff"))
     ///     b'low\xff'
     fn decode_bytes<'py>(&self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
@@ -471,7 +471,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> tok = bs.train(["low lower lowest"] * 2, 260)
+    ///     >>> tok = bs.train([b"low lower lowest"] * 2, 260)
     ///     >>> tok.decode_batch(tok.encode_batch(["low", "lowest"]))
     ///     ['low', 'lowest']
     #[pyo3(signature = (batch, errors="replace"))]
@@ -488,7 +488,7 @@ impl Tokenizer {
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> stream = bs.train(["low lower lowest"] * 2, 260).stream_decoder()
+    ///     >>> stream = bs.train([b"low lower lowest"] * 2, 260).stream_decoder()
     ///     >>> [stream.push(id) for id in [257, 68]], stream.finish()
     ///     (['low', 'e'], '')
     fn stream_decoder(&self) -> StreamDecoder {

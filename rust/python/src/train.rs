@@ -9,7 +9,7 @@ use bytestride_core::split::Pattern;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
-use crate::counts::{CountOptions, WordCounts, count_source};
+use crate::counts::{CountOptions, FileOptions, WordCounts, count_source};
 use crate::errors::IntoPython;
 use crate::text::thread_count;
 use crate::tokenizer::Tokenizer;
@@ -32,8 +32,11 @@ const DEFAULT_PATTERN: &str = "cl100k";
 ///     special_tokens: texts that get ids of their own, the last ones.
 ///     min_frequency: how often a pair must occur to be merged.
 ///     max_token_bytes: the longest token that may be made; `None`: any length.
+///     format: how files hold documents: `"text"`, `"jsonl"`, or `"auto"`, by the suffix.
 ///     separator: what stands between the documents of a text file; `None`: the whole file is one.
 ///     text_field: the field that holds the document, in files of JSON lines.
+///     suffixes: which files of a folder are read, such as `[".py"]`; `None`: those of text (`.txt`, `.md`, `.rst`,
+///         `.jsonl`, …).
 ///     threads: how many threads work; `None`: as many as there are.
 ///     progress: called as `progress(phase, done, total)` while it runs; `"counting"` is in bytes, `"merging"` in
 ///         merges, and `total` may be `None`.
@@ -52,9 +55,10 @@ const DEFAULT_PATTERN: &str = "cl100k";
 #[pyfunction]
 #[pyo3(signature = (
     source, vocab_size=None, *, pattern=Some("cl100k"), special_tokens=vec![], min_frequency=2, max_token_bytes=None,
-    separator=None, text_field="text", threads=None, progress=None
+    format="auto", separator=None, text_field="text", suffixes=None, threads=None, progress=None
 ), text_signature = "(source, vocab_size=None, *, pattern='cl100k', special_tokens=(), min_frequency=2, \
-    max_token_bytes=None, separator=None, text_field='text', threads=None, progress=None)")]
+    max_token_bytes=None, format='auto', separator=None, text_field='text', suffixes=None, threads=None, \
+    progress=None)")]
 #[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
 pub(crate) fn train(
     py: Python<'_>,
@@ -64,15 +68,18 @@ pub(crate) fn train(
     special_tokens: Vec<String>,
     min_frequency: u64,
     max_token_bytes: Option<usize>,
+    format: &str,
     separator: Option<&str>,
     text_field: &str,
+    suffixes: Option<Vec<String>>,
     threads: Option<usize>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Tokenizer> {
     // What is wrong with the arguments is said before hours of counting.
     let merges = room_for_merges(vocab_size, special_tokens.len())?;
     let threads = thread_count(threads)?;
-    let options = CountOptions { pattern, separator, text_field, threads, progress };
+    let files = FileOptions { format, separator, text_field, suffixes };
+    let options = CountOptions { pattern, files, threads, progress };
     let counts = counts_of(py, source, &options)?;
     let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
     let merges = run_watched(py, progress, |monitor| learn(&counts, &options, monitor))?;
