@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use bytestride_core::count::{Counter, WordCounts as Counts};
+use bytestride_core::count::{Counter, WordCounts as Counts, count_batches};
 use bytestride_core::split::{Pattern, Splitter};
-use bytestride_core::{Error, Monitor};
+use bytestride_core::text::{ReadOptions, TEXT_SUFFIXES, expand_inputs, read_batches, total_bytes};
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
@@ -273,7 +273,7 @@ pub(crate) fn count_source(
         ));
     }
     match paths(source)? {
-        Some(paths) => count_paths(py, &paths, splitter, options),
+        Some(paths) => count_paths(py, &paths, &splitter, options),
         None => count_documents(py, source, splitter, options),
     }
 }
@@ -316,28 +316,30 @@ fn path(item: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 fn count_paths(
     py: Python<'_>,
     paths: &[String],
-    splitter: Splitter,
+    splitter: &Splitter,
     options: &CountOptions<'_, '_>,
 ) -> PyResult<Counts> {
-    if let Some(path) =
-        paths.iter().find(|path| !path.contains(['*', '?', '[']) && !std::path::Path::new(path).exists())
-    {
-        let hint = if paths.len() > 1 {
-            "; a list of str names files, pass iter(list) to take them as documents"
-        } else {
-            ""
-        };
-        return Err(PyFileNotFoundError::new_err((
-            2,
-            format!("No such file or directory{hint}"),
-            path.clone(),
-        )));
-    }
-    // The one place where files come in: `count_batches` over what the reader in `bytestride_core::text` gives.
-    let _ = (splitter, options.separator, options.text_field);
-    run_watched(py, options.progress, |_: &Monitor| {
-        Err(Error::argument("source", "files cannot be read yet"))
+    let inputs = expand_inputs(paths, TEXT_SUFFIXES).into_python().inspect_err(|error| explain(py, error))?;
+    let read_options = ReadOptions {
+        text_field: options.text_field.to_owned(),
+        separator: options.separator.map(|separator| separator.as_bytes().to_vec()),
+        ..ReadOptions::default()
+    };
+    let (total, threads) = (total_bytes(&inputs), options.threads);
+    run_watched(py, options.progress, |monitor| {
+        let batches = read_batches(inputs, read_options, splitter, monitor)?;
+        count_batches(batches, total, splitter, threads, monitor)
     })
+}
+
+/// Adds to a missing file how it may have been taken for one.
+fn explain(py: Python<'_>, error: &PyErr) {
+    // The value, since OSError picks its subclass only when it is made.
+    if error.value(py).is_instance_of::<PyFileNotFoundError>() {
+        let note = "source: a str, and each in a list of them, names a file; iter(list) gives documents";
+        // Without the note the error is still the right one.
+        let _ = error.value(py).call_method1("add_note", (note,));
+    }
 }
 
 /// The counts of documents pulled from an iterable, some megabytes at a time.

@@ -111,14 +111,16 @@ impl Counter {
     }
 }
 
-/// The counts of all batches. One thread reads the next batch while the others count.
+/// The counts of all batches, which stand for `total_bytes` of input (0: unknown). One thread fetches the next batch
+/// while the others count.
 pub fn count_batches(
     batches: impl Iterator<Item = Result<Batch>> + Send,
+    total_bytes: u64,
     splitter: &Splitter,
     threads: usize,
     monitor: &Monitor,
 ) -> Result<WordCounts> {
-    monitor.start(Phase::Count, 0);
+    monitor.start(Phase::Count, total_bytes);
     let mut counter = Counter::new(splitter.clone(), threads);
     let mut batches = batches.fuse();
     let mut current = batches.next().transpose()?;
@@ -222,20 +224,20 @@ mod tests {
         };
         let monitor = Monitor::default();
         let batches = [batch(b"one two"), batch(b"two three")].into_iter();
-        let counts = count_batches(batches, &splitter("gpt2"), 2, &monitor).expect("small counts");
+        let counts = count_batches(batches, 30, &splitter("gpt2"), 2, &monitor).expect("small counts");
         assert_same(&counts, &count_naively(&[b"one two", b" end", b"two three", b" end"]));
-        assert_eq!(monitor.state(), (Phase::Count, 20, 0));
+        assert_eq!(monitor.state(), (Phase::Count, 20, 30));
     }
 
     #[test]
     fn failing_batches_and_cancelling_end_the_count() {
         let good = || Ok(Batch::default());
         let bad = Err(Error::argument("source", "broken"));
-        let result = count_batches([good(), bad].into_iter(), &splitter("gpt2"), 2, &Monitor::default());
+        let result = count_batches([good(), bad].into_iter(), 0, &splitter("gpt2"), 2, &Monitor::default());
         assert!(matches!(result, Err(Error::Argument { name: "source", .. })));
         let monitor = Monitor::default();
         monitor.cancel();
-        let result = count_batches([good()].into_iter(), &splitter("gpt2"), 2, &monitor);
+        let result = count_batches([good()].into_iter(), 0, &splitter("gpt2"), 2, &monitor);
         assert!(matches!(result, Err(Error::Interrupted)));
     }
 }
