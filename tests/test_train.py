@@ -30,6 +30,7 @@ def tokens(merges):
 # -- counts --------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(TEXTS, st.integers(1, 5))
 def test_counts_are_those_of_a_plain_counter(texts, threads):
     plain = reference.Counter(word for text in texts for word in reference.split(text, PATTERN))
@@ -41,6 +42,7 @@ def test_counts_are_those_of_a_plain_counter(texts, threads):
     assert [counts.most_common(n) for n in (0, 2, None)] == [[], by_frequency[:2], by_frequency]
 
 
+@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_counts_of_parts_add_up_to_those_of_the_whole(some, others):
     whole = bs.count_words(iter(some + others), PATTERN)
@@ -124,10 +126,28 @@ def test_no_documents_give_no_words():
     assert bs.train([b""]).vocab_size == 256
 
 
+def test_files_globs_and_folders_are_counted_as_their_documents(documents, corpus, tmp_path):
+    expected = bs.count_words(iter(documents), "gpt2")
+    told = []
+    assert bs.count_words(corpus, "gpt2", progress=lambda *state: told.append(state)) == expected
+    size = sum(path.stat().st_size for path in corpus.iterdir())
+    assert told[-1] == ("counting", size, size)
+    assert bs.count_words(str(corpus / "*.txt"), "gpt2", threads=1) == expected
+    assert bs.count_words(sorted(corpus.iterdir()), "gpt2", threads=5) == expected
+    joined = tmp_path / "joined.txt"
+    joined.write_bytes("<|end|>".join(documents).encode())
+    assert bs.count_words(joined, "gpt2", separator="<|end|>") == expected
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text("".join(json.dumps({"body": document}) + "\n" for document in documents))
+    assert bs.count_words(str(lines), "gpt2", text_field="body") == expected
+    assert bs.train(str(lines), 300, text_field="body", pattern="gpt2").vocab_size == 300
+
+
 @pytest.mark.parametrize("source", ["nowhere.txt", ["to be", "or not"]])
 def test_a_str_is_a_path_and_a_missing_one_an_error(source):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError) as caught:
         bs.count_words(source)
+    assert "iter(list) gives documents" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("source", [b"text", bytearray(b"text"), 5, None, [1], [b"a", "b"]])
@@ -161,7 +181,7 @@ def test_progress_is_told_and_may_stop_the_count():
 # -- merges --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(TEXTS, st.none() | st.integers(0, 30), st.integers(1, 3), st.none() | st.integers(1, 6))
 def test_merges_are_those_of_the_reference(texts, merges, min_frequency, max_token_bytes):
     expected = reference.train(texts, merges, min_frequency, max_token_bytes, PATTERN)
@@ -169,7 +189,7 @@ def test_merges_are_those_of_the_reference(texts, merges, min_frequency, max_tok
     assert learned == expected
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(TEXTS, st.text(alphabet="abc é\n,", max_size=40))
 def test_a_trained_tokenizer_encodes_as_the_reference(texts, text):
     tokenizer = bs.train(iter(texts), pattern=PATTERN)

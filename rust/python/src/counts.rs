@@ -1,6 +1,5 @@
 //! Word counts: [`WordCounts`], [`count_words`], and what both share with training.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use bytestride_core::count::{Counter, WordCounts as Counts, count_batches};
@@ -16,12 +15,6 @@ use crate::watch::run_watched;
 
 /// About how many bytes of documents are pulled from an iterable before they are counted.
 const BATCH_BYTES: usize = 8 << 20;
-
-/// How many characters of a name that is none an error shows.
-const LONGEST_NAME: usize = 255;
-
-/// `errno.ENOENT`, the same everywhere.
-const NO_ENTRY: i32 = 2;
 
 /// Distinct pretokens and how often each occurs: all that training needs to know of a text.
 ///
@@ -298,7 +291,7 @@ pub(crate) fn count_source(
         ));
     }
     match paths(source)? {
-        Some(paths) => count_paths(py, &paths, splitter, options),
+        Some(paths) => count_paths(py, &paths, &splitter, options),
         None => count_documents(py, source, splitter, options),
     }
 }
@@ -341,43 +334,33 @@ fn path(item: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
 fn count_paths(
     py: Python<'_>,
     paths: &[String],
-    splitter: Splitter,
+    splitter: &Splitter,
     options: &CountOptions<'_, '_>,
 ) -> PyResult<Counts> {
-    if let Some(path) =
-        paths.iter().find(|path| *path != "-" && !path.contains(['*', '?', '[']) && !Path::new(path).exists())
-    {
-        return Err(no_such_file(path, paths.len()));
-    }
-    let read = ReadOptions {
+    let usual = || TEXT_SUFFIXES.iter().map(|&suffix| suffix.to_owned()).collect();
+    let suffixes: Vec<String> = options.files.suffixes.clone().unwrap_or_else(usual);
+    let inputs = expand_inputs(paths, &suffixes).into_python().inspect_err(|error| explain(py, error))?;
+    let read_options = ReadOptions {
         format: Format::named(options.files.format).into_python()?,
         text_field: options.files.text_field.to_owned(),
         separator: options.files.separator.map(|separator| separator.as_bytes().to_vec()),
         ..ReadOptions::default()
     };
-    let usual = || TEXT_SUFFIXES.iter().map(|&suffix| suffix.to_owned()).collect();
-    let suffixes: Vec<String> = options.files.suffixes.clone().unwrap_or_else(usual);
-    let threads = options.threads;
+    let (total, threads) = (total_bytes(&inputs), options.threads);
     run_watched(py, options.progress, |monitor| {
-        let inputs = expand_inputs(paths, &suffixes)?;
-        let total = total_bytes(&inputs);
-        let batches = read_batches(inputs, read, &splitter, monitor)?;
-        count_batches(batches, total, &splitter, threads, monitor)
+        let batches = read_batches(inputs, read_options, splitter, monitor)?;
+        count_batches(batches, total, splitter, threads, monitor)
     })
 }
 
-/// The error for a `str` that names no file. It may have been meant as a document, and then be long.
-fn no_such_file(path: &str, sources: usize) -> PyErr {
-    let hint = if sources > 1 {
-        "; a list of str names files, pass iter(list) to take them as documents"
-    } else {
-        ""
-    };
-    let shown = match path.char_indices().nth(LONGEST_NAME) {
-        Some((end, _)) => format!("{}…", &path[..end]),
-        None => path.to_owned(),
-    };
-    PyFileNotFoundError::new_err((NO_ENTRY, format!("No such file or directory{hint}"), shown))
+/// Adds to a missing file how it may have been taken for one.
+fn explain(py: Python<'_>, error: &PyErr) {
+    // The value, since OSError picks its subclass only when it is made.
+    if error.value(py).is_instance_of::<PyFileNotFoundError>() {
+        let note = "source: a str, and each in a list of them, names a file; iter(list) gives documents";
+        // Without the note the error is still the right one.
+        let _ = error.value(py).call_method1("add_note", (note,));
+    }
 }
 
 /// The counts of documents pulled from an iterable, some megabytes at a time.

@@ -111,16 +111,16 @@ impl Counter {
     }
 }
 
-/// The counts of all batches, which stand for `total` bytes of input (0: unknown). One thread reads the next batch
+/// The counts of all batches, which stand for `total_bytes` of input (0: unknown). One thread fetches the next batch
 /// while the others count.
 pub fn count_batches(
     batches: impl Iterator<Item = Result<Batch>> + Send,
-    total: u64,
+    total_bytes: u64,
     splitter: &Splitter,
     threads: usize,
     monitor: &Monitor,
 ) -> Result<WordCounts> {
-    monitor.start(Phase::Count, total);
+    monitor.start(Phase::Count, total_bytes);
     let mut counter = Counter::new(splitter.clone(), threads);
     let mut batches = batches.fuse();
     let mut current = batches.next().transpose()?;
@@ -224,9 +224,9 @@ mod tests {
         };
         let monitor = Monitor::default();
         let batches = [batch(b"one two"), batch(b"two three")].into_iter();
-        let counts = count_batches(batches, 0, &splitter("gpt2"), 2, &monitor).expect("small counts");
+        let counts = count_batches(batches, 30, &splitter("gpt2"), 2, &monitor).expect("small counts");
         assert_same(&counts, &count_naively(&[b"one two", b" end", b"two three", b" end"]));
-        assert_eq!(monitor.state(), (Phase::Count, 20, 0));
+        assert_eq!(monitor.state(), (Phase::Count, 20, 30));
     }
 
     #[test]
