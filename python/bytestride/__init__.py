@@ -1,5 +1,5 @@
 """From raw text to training-ready token windows."""
 
-from bytestride._core import Batches, Ragged, Windows, WordTokenizer, __version__, windows
+from bytestride._core import Batches, Ragged, TokenStore, Windows, WordTokenizer, __version__, windows
 
-__all__ = ["Batches", "Ragged", "Windows", "WordTokenizer", "__version__", "windows"]
+__all__ = ["Batches", "Ragged", "TokenStore", "Windows", "WordTokenizer", "__version__", "windows"]

@@ -1,11 +1,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal, Protocol, SupportsIndex, TypeAlias, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["Batches", "Ragged", "Windows", "WordTokenizer", "__version__", "windows"]
+__all__ = ["Batches", "Ragged", "TokenStore", "Windows", "WordTokenizer", "__version__", "windows"]
 
 __version__: str
 
@@ -68,6 +69,26 @@ class Batches(Iterator[_Pair]):
     def __len__(self) -> int: ...
     def state_dict(self) -> dict[str, int]: ...
     def load_state_dict(self, state: dict[str, int]) -> None: ...
+
+@final
+class TokenStore:
+    @classmethod
+    def open(
+        cls, path: str | PathLike[str], dtype: Literal["uint16", "uint32"] | DTypeLike | None = None
+    ) -> TokenStore: ...
+    @property
+    def tokens(self) -> NDArray[np.unsignedinteger]: ...
+    @property
+    def offsets(self) -> NDArray[np.int64]: ...
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]: ...
+    @property
+    def fingerprint(self) -> str | None: ...
+    @property
+    def path(self) -> Path: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: SupportsIndex, /) -> NDArray[np.unsignedinteger]: ...
+    def verify(self) -> None: ...
 
 @final
 class Ragged:

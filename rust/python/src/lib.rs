@@ -15,6 +15,7 @@ mod batches;
 mod blocks;
 mod errors;
 mod ragged;
+mod store;
 mod stream;
 mod text;
 mod tokenizer;
@@ -33,6 +34,8 @@ mod _core {
     use crate::batches::Batches;
     #[pymodule_export]
     use crate::ragged::Ragged;
+    #[pymodule_export]
+    use crate::store::TokenStore;
     #[pymodule_export]
     use crate::stream::StreamDecoder;
     #[pymodule_export]
