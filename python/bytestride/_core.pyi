@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
+from pathlib import Path
 from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
 
 import numpy as np
@@ -9,6 +10,7 @@ __all__ = [
     "Batches",
     "Ragged",
     "StreamDecoder",
+    "TokenStore",
     "Tokenizer",
     "Windows",
     "WordCounts",
@@ -81,6 +83,28 @@ class Batches(Iterator[_Pair]):
     def __len__(self) -> int: ...
     def state_dict(self) -> dict[str, int]: ...
     def load_state_dict(self, state: dict[str, int]) -> None: ...
+
+@final
+class TokenStore:
+    @classmethod
+    def open(
+        cls, path: str | PathLike[str], dtype: Literal["uint16", "uint32"] | DTypeLike | None = None
+    ) -> TokenStore: ...
+    @property
+    def tokens(self) -> NDArray[np.unsignedinteger]: ...
+    @property
+    def offsets(self) -> NDArray[np.int64]: ...
+    @property
+    def dtype(self) -> np.dtype[np.unsignedinteger]: ...
+    @property
+    def fingerprint(self) -> str | None: ...
+    @property
+    def path(self) -> Path: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: SupportsIndex, /) -> NDArray[np.unsignedinteger]: ...
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+    def verify(self) -> None: ...
 
 @final
 class Ragged:
@@ -205,6 +229,22 @@ class Tokenizer:
     def count_batch(
         self, texts: Iterable[_Text], *, threads: int | None = None, special: _Special = "text"
     ) -> NDArray[np.int64]: ...
+    def encode_files(
+        self,
+        inputs: _Path | Iterable[_Path],
+        prefix: _Path,
+        *,
+        format: Literal["auto", "text", "jsonl"] = "auto",
+        text_field: str = "text",
+        separator: _Text | None = None,
+        suffixes: Sequence[str] | None = None,
+        bos: bool | str = False,
+        eos: bool | str = False,
+        dtype: DTypeLike | Literal["auto"] = "auto",
+        threads: int | None = None,
+        max_memory: int | str | None = None,
+        progress: _Progress | None = None,
+    ) -> TokenStore: ...
     def encode_with_offsets(
         self, text: _Text, unit: Literal["char", "byte"] = "char", *, special: _Special = "text"
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...

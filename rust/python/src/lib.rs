@@ -16,6 +16,7 @@ mod blocks;
 mod counts;
 mod errors;
 mod ragged;
+mod store;
 mod stream;
 mod text;
 mod tokenizer;
@@ -37,6 +38,8 @@ mod _core {
     use crate::counts::{WordCounts, count_words};
     #[pymodule_export]
     use crate::ragged::Ragged;
+    #[pymodule_export]
+    use crate::store::TokenStore;
     #[pymodule_export]
     use crate::stream::StreamDecoder;
     #[pymodule_export]

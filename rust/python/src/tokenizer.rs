@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 
 use crate::errors::IntoPython;
 use crate::ragged::Ragged;
+use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
 use crate::text::{id_numbers, text_bytes, text_objects, thread_count};
 
@@ -360,6 +361,90 @@ impl Tokenizer {
         let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
         let counts = py.detach(|| self.inner.count_batch(&texts, &options, threads)).into_python()?;
         Ok(counts.into_iter().map(|count| count as i64).collect::<Vec<_>>().into_pyarray(py))
+    }
+
+    /// Encodes files into a token store on disk and opens it.
+    ///
+    /// Writes `prefix.bin` (raw little-endian ids, document after document), `prefix.idx` (Megatron's index) and
+    /// `prefix.json` (what they hold, with checksums); beside them the tokenizer, as `prefix.tokenizer.json`. The files appear when all is written, in place of an older store
+    /// of that prefix; until then, and after an error or Ctrl-C, nothing changes. They are the same for any `threads`
+    /// and `max_memory`.
+    ///
+    /// Text is taken byte for byte. A text file is one document, or with a separator several; an empty one has none. In
+    /// JSON lines each line is one. The names of special tokens in the text are text.
+    ///
+    /// Args:
+    ///     inputs: A path, a glob, a folder (all its files of text, see `suffixes`), `"-"` for standard input, or an
+    ///         iterable of these. Files that end in `.gz` or `.zst` are decompressed.
+    ///     prefix: What the names of the files begin with.
+    ///     format: `"text"`, `"jsonl"`, or `"auto"`: `.jsonl` and `.ndjson` are JSON lines, others text; what is clearly
+    ///         neither, as `.json` and `.parquet`, is an error.
+    ///     text_field: The field that holds the document, in JSON lines.
+    ///     separator: What stands between the documents of a text file, as `str` or `bytes`.
+    ///     suffixes: The ends of the names of the files that a folder stands for, with `.gz` and `.zst` besides; `None`
+    ///         for `.txt`, `.text`, `.md`, `.rst`, `.jsonl`, `.ndjson`.
+    ///     bos: Whether to put the tokenizer's own BOS id before each document, or the name of a special token to put
+    ///         there.
+    ///     eos: The same for the end.
+    ///     dtype: `"uint16"`, `"uint32"`, or `"auto"`: the smaller one if it holds all ids of the tokenizer.
+    ///     threads: How many threads encode; `None` for all that the process may use.
+    ///     max_memory: How much memory text and ids may take while they pass, in bytes or as `"512MB"`; `None` for 2 GB.
+    ///         A document that cannot be cut must fit in a 24th of it.
+    ///     progress: Called as `progress(phase, done, total)` some twenty times a second with `"encoding"`, and bytes of
+    ///         input; `total` is `None` for a pipe.
+    ///
+    /// Raises:
+    ///     OSError: A file cannot be read or written, or is missing (`FileNotFoundError`).
+    ///     ValueError: A file is malformed, with its line or byte; there is no text; an argument is out of range; a
+    ///         document does not fit in `max_memory`; or files stand at `prefix` that are no store.
+    ///     KeyError: A name is no special token.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, pathlib, tempfile
+    ///     >>> folder = pathlib.Path(tempfile.mkdtemp())
+    ///     >>> _ = (folder / "text.txt").write_text("low;lower;lowest")
+    ///     >>> tok = bs.train([b"low lower lowest"] * 2, 260, pattern="gpt2", special_tokens=["<|end|>"])
+    ///     >>> store = tok.encode_files(folder / "text.txt", folder / "corpus", separator=";", eos="<|end|>")
+    ///     >>> len(store), tok.decode(store[2])
+    ///     (3, 'lowest<|end|>')
+    #[pyo3(signature = (
+        inputs, prefix, *, format="auto", text_field="text".to_owned(), separator=None, suffixes=None, bos=None,
+        eos=None, dtype=None, threads=None, max_memory=None, progress=None
+    ), text_signature = "(self, inputs, prefix, *, format='auto', text_field='text', separator=None, suffixes=None, \
+        bos=False, eos=False, dtype='auto', threads=None, max_memory=None, progress=None)")]
+    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
+    fn encode_files(
+        &self,
+        py: Python<'_>,
+        inputs: &Bound<'_, PyAny>,
+        prefix: PathBuf,
+        format: &str,
+        text_field: String,
+        separator: Option<&Bound<'_, PyAny>>,
+        suffixes: Option<Vec<String>>,
+        bos: Option<&Bound<'_, PyAny>>,
+        eos: Option<&Bound<'_, PyAny>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+        threads: Option<usize>,
+        max_memory: Option<&Bound<'_, PyAny>>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<TokenStore> {
+        let bos = self.end_id("bos", bos, self.inner.bos())?;
+        let eos = self.end_id("eos", eos, self.inner.eos())?;
+        let arguments = FileArguments {
+            inputs,
+            prefix,
+            format,
+            text_field,
+            separator,
+            suffixes,
+            bos,
+            eos,
+            dtype,
+            threads,
+            max_memory,
+        };
+        store::encode_files(py, &self.inner, arguments, progress)
     }
 
     /// The token ids of a text and where each stands in it: new arrays `uint32[n]` and `int64[n, 2]`.

@@ -20,6 +20,7 @@ use super::dtype::Dtype;
 use super::manifest::Source;
 use super::token_store::TokenStore;
 use super::writer::{StoreFacts, StoreWriter};
+use super::{TOKENIZER_SUFFIX, with_suffix};
 
 /// The memory that a byte of a batch may need at worst: three batches of text (in the making, read ahead, being
 /// encoded) and four of ids (being encoded in parts and put together, waiting, being written), 4 bytes an id and
@@ -82,7 +83,9 @@ pub fn encode_files(
     options: &EncodeOptions,
     monitor: &Monitor,
 ) -> Result<TokenStore> {
-    encode_with(tokenizer, inputs, prefix, options, monitor)
+    let store = encode_with(tokenizer, inputs, prefix, options, monitor)?;
+    tokenizer.save(&with_suffix(prefix, TOKENIZER_SUFFIX))?;
+    Ok(store)
 }
 
 /// What making a store asks of a tokenizer; the tests have a simpler one.

@@ -2,7 +2,7 @@
 //!
 //! A store of the prefix `corpus` is three files: `corpus.bin`, the ids of all documents one after another as raw
 //! little-endian integers; `corpus.idx`, Megatron's index of where each document starts; and `corpus.json`, a
-//! manifest of what the others hold. [`encode_files`] makes one from text, [`StoreWriter`] from ids, and
+//! manifest of what the others hold; `corpus.tokenizer.json` beside them is the tokenizer. [`encode_files`] makes one from text, [`StoreWriter`] from ids, and
 //! [`TokenStore`] opens it. nanoGPT reads the first file as it is and Megatron the first two.
 
 #[cfg(target_endian = "big")]
@@ -25,6 +25,9 @@ pub use writer::{StoreFacts, StoreWriter};
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+/// What the name of the tokenizer's file ends with.
+const TOKENIZER_SUFFIX: &str = ".tokenizer.json";
 
 /// `prefix` with `suffix` behind it; unlike `with_extension`, dots in the prefix are part of the name.
 fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {

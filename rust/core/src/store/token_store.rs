@@ -10,7 +10,9 @@ use super::dtype::Dtype;
 use super::index::Index;
 use super::manifest::Manifest;
 use super::map::Map;
-use super::with_suffix;
+use super::{TOKENIZER_SUFFIX, with_suffix};
+use crate::encode::Tokenizer;
+use crate::encode::files::LoadOptions;
 
 /// Token ids mapped from disk, and where each document starts. A clone shares the map, which lives as long as any.
 #[derive(Debug, Clone)]
@@ -164,6 +166,17 @@ impl TokenStore {
     /// The fingerprint of the tokenizer that made the ids; `None` for files from elsewhere.
     pub fn fingerprint(&self) -> Option<&str> {
         self.manifest().map(|manifest| manifest.tokenizer.as_str())
+    }
+
+    /// The tokenizer that made the ids, from the file beside them.
+    pub fn tokenizer(&self) -> Result<Tokenizer> {
+        let path = with_suffix(&self.path, TOKENIZER_SUFFIX);
+        let tokenizer = Tokenizer::load(&path, &LoadOptions::default())?;
+        if self.fingerprint() != Some(tokenizer.fingerprint()) {
+            let message = "is another tokenizer than the one that made the tokens";
+            return Err(Error::malformed(path, Place::Whole, message));
+        }
+        Ok(tokenizer)
     }
 
     /// Reads everything and compares it with the checksums; an error says where the first damage is, or that there

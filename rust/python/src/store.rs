@@ -1,0 +1,301 @@
+//! The class `TokenStore`, and the arguments of `Tokenizer.encode_files`.
+#![expect(unsafe_code, reason = "arrays over memory that a store maps")]
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use bytestride_core::encode;
+use bytestride_core::store::{self, Dtype, EncodeOptions, Tokens};
+use bytestride_core::text::{Format, TEXT_SUFFIXES};
+use numpy::{Element, PyArrayDescr, PyUntypedArray};
+use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyType};
+
+use crate::arguments::{Integer, type_name, unsigned};
+use crate::errors::IntoPython;
+use crate::text::{text_bytes, thread_count};
+use crate::tokenizer::Tokenizer;
+use crate::view::strided_view;
+use crate::watch::run_watched;
+
+/// Token ids on disk, seen in place: flat, in documents, without a copy.
+///
+/// Made by `Tokenizer.encode_files` or `TokenStore.open`. The files are mapped into memory, so opening reads only the
+/// index, and tokens come from disk when they are looked at. Arrays keep the map alive, also when the store is gone.
+/// `store[i]` is document `i` and `len(store)` their number; with `for` one walks over them. Immutable, safe from any
+/// thread and after a fork; pickling carries the path.
+///
+/// Example:
+///     >>> import bytestride as bs, numpy as np, pathlib, tempfile
+///     >>> path = pathlib.Path(tempfile.mkdtemp(), "raw.bin")
+///     >>> np.arange(1000, dtype="<u2").tofile(path)
+///     >>> store = bs.TokenStore.open(path, dtype="uint16")
+///     >>> store.tokens[-3:]
+///     array([997, 998, 999], dtype=uint16)
+#[pyclass(frozen, sequence, module = "bytestride")]
+pub(crate) struct TokenStore {
+    inner: store::TokenStore,
+    /// Whether the file is raw, opened by its dtype alone.
+    is_raw: bool,
+    /// The path wherever the process goes, for pickle.
+    absolute: PathBuf,
+}
+
+impl TokenStore {
+    fn new(inner: store::TokenStore, is_raw: bool) -> Self {
+        let absolute = std::path::absolute(inner.path()).unwrap_or_else(|_| inner.path().to_path_buf());
+        Self { inner, is_raw, absolute }
+    }
+}
+
+#[pymethods]
+impl TokenStore {
+    /// The store at a path.
+    ///
+    /// Sizes, counts and types of `.bin`, `.idx` and `.json` are checked against each other; Megatron's own files,
+    /// which have no `.json`, open as well. The cost is that of reading the index, 20 bytes a document.
+    ///
+    /// Args:
+    ///     path: What the names of the files have in common, or the path of one of them.
+    ///     dtype: `"uint16"` or `"uint32"`: `path` is a file of raw little-endian ids, one document in all, whatever
+    ///         stands beside it.
+    ///
+    /// Raises:
+    ///     OSError: A file cannot be read, or is missing (`FileNotFoundError`).
+    ///     ValueError: The files are malformed or disagree, with file and place; or there is no index and no `dtype`.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, pathlib, tempfile
+    ///     >>> path = pathlib.Path(tempfile.mkdtemp(), "raw.bin")
+    ///     >>> _ = path.write_bytes(bytes([1, 0, 2, 0]))
+    ///     >>> bs.TokenStore.open(path, dtype="uint16")[0]
+    ///     array([1, 2], dtype=uint16)
+    #[classmethod]
+    #[pyo3(signature = (path, dtype=None))]
+    fn open(
+        _class: &Bound<'_, PyType>,
+        py: Python<'_>,
+        path: PathBuf,
+        dtype: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let dtype = dtype.map(stored_type).transpose()?;
+        let opened = py.detach(|| match dtype {
+            None => store::TokenStore::open(&path),
+            Some(dtype) => store::TokenStore::open_raw(&path, dtype),
+        });
+        Ok(Self::new(opened.into_python()?, dtype.is_some()))
+    }
+
+    /// All tokens, document after document: a read-only view `uint16[n]` or `uint32[n]` of the mapped file. O(1).
+    #[getter]
+    fn tokens<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyUntypedArray>> {
+        token_view(slf, slf.get().inner.tokens())
+    }
+
+    /// Where each document starts in `tokens`, and the end of the last: a read-only view `int64[len(store) + 1]`. O(1).
+    #[getter]
+    fn offsets<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyUntypedArray>> {
+        view(slf, slf.get().inner.offsets())
+    }
+
+    fn __len__(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn __getitem__<'py>(
+        slf: &Bound<'py, Self>,
+        index: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyUntypedArray>> {
+        let store = &slf.get().inner;
+        let index = match index.extract::<i64>() {
+            Err(error) if !error.is_instance_of::<PyOverflowError>(slf.py()) => {
+                let message = format!("store[i]: expected an integer, not {}", type_name(index));
+                return Err(PyTypeError::new_err(message));
+            }
+            index => index.ok(),
+        };
+        let from_start = |index: i64| if index < 0 { index + store.len() as i64 } else { index };
+        let document = index.and_then(|index| store.document(usize::try_from(from_start(index)).ok()?));
+        match document {
+            Some(tokens) => token_view(slf, tokens),
+            None => Err(PyIndexError::new_err(format!("the store has {} documents", store.len()))),
+        }
+    }
+
+    /// The numpy type of the tokens, `dtype("uint16")` or `dtype("uint32")`.
+    #[getter]
+    fn dtype<'py>(&self, py: Python<'py>) -> Bound<'py, PyArrayDescr> {
+        match self.inner.dtype() {
+            Dtype::U16 => u16::get_dtype(py),
+            Dtype::U32 => u32::get_dtype(py),
+        }
+    }
+
+    /// The `fingerprint` of the tokenizer that made the tokens; `None` for files from elsewhere.
+    #[getter]
+    fn fingerprint(&self) -> Option<&str> {
+        self.inner.fingerprint()
+    }
+
+    /// The tokenizer that made the tokens, from `prefix.tokenizer.json`; reads the file each time.
+    ///
+    /// Raises:
+    ///     OSError: The file is missing or cannot be read; files from elsewhere have none.
+    ///     ValueError: It is malformed, or another tokenizer's.
+    #[getter]
+    fn tokenizer(&self, py: Python<'_>) -> PyResult<Tokenizer> {
+        Ok(py.detach(|| self.inner.tokenizer()).into_python()?.into())
+    }
+
+    /// What the names of the files have in common (a `pathlib.Path`), or the path of a raw file.
+    #[getter]
+    fn path(&self) -> PathBuf {
+        self.inner.path().to_path_buf()
+    }
+
+    /// Reads everything and compares it with the manifest's checksums, on all threads; `None` if all is well.
+    ///
+    /// Raises:
+    ///     ValueError: The first block that differs, with file and byte; or the store has no manifest, and with it no
+    ///         checksums.
+    fn verify(&self, py: Python<'_>) -> PyResult<()> {
+        run_watched(py, None, |monitor| self.inner.verify(monitor))
+    }
+
+    fn __repr__(&self) -> String {
+        let (tokens, dtype, documents) = (self.inner.tokens().len(), self.inner.dtype(), self.inner.len());
+        let path = self.inner.path().display();
+        format!("<bytestride.TokenStore {path}: {tokens} tokens, {dtype}, in {documents} documents>")
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, OpenArguments)> {
+        let store = slf.get();
+        let dtype = store.is_raw.then(|| store.inner.dtype().name());
+        Ok((slf.get_type().getattr("open")?, (store.absolute.clone(), dtype)))
+    }
+}
+
+/// What `TokenStore.open` takes.
+type OpenArguments = (PathBuf, Option<&'static str>);
+
+/// A read-only array over `elements`, which must be the store's own.
+fn view<'py, T: Element>(
+    store: &Bound<'py, TokenStore>,
+    elements: &[T],
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    let dtype = T::get_dtype(store.py());
+    // SAFETY: both callers hand over a slice of what `store.inner` owns: the class is frozen, so map and offsets stay
+    // where they are until the object dies, and the array keeps it alive.
+    unsafe {
+        let pointer = elements.as_ptr().cast();
+        strided_view(store.as_any(), pointer, dtype, &[elements.len()], &[size_of::<T>().cast_signed()])
+    }
+}
+
+/// A read-only array over `tokens`, which must be the store's own.
+fn token_view<'py>(
+    store: &Bound<'py, TokenStore>,
+    tokens: Tokens<'_>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    match tokens {
+        Tokens::U16(tokens) => view(store, tokens),
+        Tokens::U32(tokens) => view(store, tokens),
+    }
+}
+
+/// The arguments of `Tokenizer.encode_files` that need more than PyO3's conversion.
+pub(crate) struct FileArguments<'a, 'py> {
+    pub(crate) inputs: &'a Bound<'py, PyAny>,
+    pub(crate) prefix: PathBuf,
+    pub(crate) format: &'a str,
+    pub(crate) text_field: String,
+    pub(crate) separator: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) suffixes: Option<Vec<String>>,
+    pub(crate) bos: Option<u32>,
+    pub(crate) eos: Option<u32>,
+    pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) threads: Option<usize>,
+    pub(crate) max_memory: Option<&'a Bound<'py, PyAny>>,
+}
+
+/// Encodes files into a store; Ctrl-C and an error in `progress` stop it.
+pub(crate) fn encode_files(
+    py: Python<'_>,
+    tokenizer: &encode::Tokenizer,
+    arguments: FileArguments<'_, '_>,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<TokenStore> {
+    let inputs = input_names(arguments.inputs)?;
+    let separator = arguments.separator.map(|text| text_bytes(text).map(Cow::into_owned));
+    let options = EncodeOptions {
+        format: Format::named(arguments.format).into_python()?,
+        text_field: arguments.text_field,
+        separator: separator.transpose()?,
+        suffixes: file_suffixes(arguments.suffixes),
+        bos: arguments.bos,
+        eos: arguments.eos,
+        dtype: arguments.dtype.map_or(Ok(None), chosen_type)?,
+        threads: thread_count(arguments.threads)?,
+        max_memory: arguments.max_memory.map_or(Ok(EncodeOptions::default().max_memory), memory_size)?,
+    };
+    let prefix = &arguments.prefix;
+    let store = run_watched(py, progress, |monitor| {
+        store::encode_files(tokenizer, &inputs, prefix, &options, monitor)
+    })?;
+    Ok(TokenStore::new(store, false))
+}
+
+/// Names of inputs: one path, or an iterable of paths.
+pub(crate) fn input_names(inputs: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    let name = |path: PathBuf| {
+        let message = format!("inputs: the name {} is not Unicode", path.display());
+        path.into_os_string().into_string().map_err(|_| PyValueError::new_err(message))
+    };
+    if let Ok(path) = inputs.extract() {
+        return Ok(vec![name(path)?]);
+    }
+    let kind = || format!("inputs: expected paths, not {}", type_name(inputs));
+    let paths = inputs.try_iter().map_err(|_| PyTypeError::new_err(kind()))?;
+    paths.map(|path| name(path?.extract()?)).collect()
+}
+
+/// The suffixes of the files that a folder stands for; `None` for those of text.
+pub(crate) fn file_suffixes(suffixes: Option<Vec<String>>) -> Vec<String> {
+    suffixes.unwrap_or_else(|| TEXT_SUFFIXES.iter().map(ToString::to_string).collect())
+}
+
+fn chosen_type(dtype: &Bound<'_, PyAny>) -> PyResult<Option<Dtype>> {
+    let is_auto = dtype.cast::<PyString>().is_ok_and(|name| name == "auto");
+    if is_auto { Ok(None) } else { stored_type(dtype).map(Some) }
+}
+
+fn stored_type(dtype: &Bound<'_, PyAny>) -> PyResult<Dtype> {
+    match Integer::new(dtype) {
+        Ok(Integer::U16) => Ok(Dtype::U16),
+        Ok(Integer::U32) => Ok(Dtype::U32),
+        _ => Err(PyValueError::new_err(format!("dtype: expected \"uint16\" or \"uint32\", not {dtype}"))),
+    }
+}
+
+/// Bytes from a number, or from text like `"512MB"`: K, M, G and T are powers of 1024, with or without `B` or `iB`.
+fn memory_size(size: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let Ok(text) = size.extract::<String>() else {
+        return Ok(usize::try_from(unsigned("max_memory", size)?).unwrap_or(usize::MAX));
+    };
+    let upper = text.trim().to_ascii_uppercase();
+    let number = upper.strip_suffix("IB").or(upper.strip_suffix('B')).unwrap_or(&upper);
+    let unit = number.chars().next_back().and_then(|unit| "KMGT".find(unit));
+    let (number, power) = match unit {
+        Some(power) => (&number[..number.len() - 1], power as u32 + 1),
+        None => (number, 0),
+    };
+    let unit = 1024_usize.checked_pow(power);
+    let bytes =
+        number.trim().parse().ok().zip(unit).and_then(|(number, unit): (usize, _)| number.checked_mul(unit));
+    bytes.ok_or_else(|| {
+        PyValueError::new_err(format!(
+            "max_memory: {text:?} is no size, expected bytes or text like \"512MB\""
+        ))
+    })
+}
