@@ -37,7 +37,7 @@ def prepared(corpus, tmp_path_factory):
 
 @pytest.fixture
 def tokenizer_file(prepared):
-    return str(prepared[0] / "tokenizer.json")
+    return str(prepared[0] / "corpus.tokenizer.json")
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_prepare_writes_tokenizer_store_and_windows(prepared, documents, tokeniz
         "corpus.bin",
         "corpus.idx",
         "corpus.json",
-        "tokenizer.json",
+        "corpus.tokenizer.json",
     ]
     store = bs.TokenStore.open(out / "corpus")
     assert len(store) == len(documents)
@@ -89,7 +89,7 @@ def test_prepare_measures_bytes_per_token(prepared, documents):
 def test_prepare_with_a_tokenizer_does_not_train(corpus, tokenizer_file, tokenizer, tmp_path, capsys):
     assert main(["prepare", str(corpus), "--out", str(tmp_path / "x"), "--tokenizer", tokenizer_file]) == 0
     assert "merging" not in capsys.readouterr().out
-    assert bs.Tokenizer.load(tmp_path / "x" / "tokenizer.json").fingerprint == tokenizer.fingerprint
+    assert bs.Tokenizer.load(tmp_path / "x" / "corpus.tokenizer.json").fingerprint == tokenizer.fingerprint
 
 
 def test_existing_output_is_kept_unless_forced(corpus, tmp_path, capsys):
@@ -98,7 +98,7 @@ def test_existing_output_is_kept_unless_forced(corpus, tmp_path, capsys):
     assert main(arguments) == 0
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     assert main([*arguments, "--bos", END]) == 1
-    error = f"error: {out / 'tokenizer.json'}: exists already; --force overwrites it\n"
+    error = f"error: {out / 'corpus.bin'}: exists already; --force overwrites it\n"
     assert capsys.readouterr().err == error
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
     assert main([*arguments, "--bos", END, "--force"]) == 0

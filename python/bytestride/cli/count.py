@@ -40,8 +40,10 @@ def count(
     Example: bytestride count --tokenizer tokenizer.json src/*.py
     """
     loaded = bs.Tokenizer.load(tokenizer)
-    reading = options.Reading(text_field=text_field, separator=separator, suffixes=suffix, threads=threads)
-    counts = [_count(loaded, source, format, reading) for source in corpus or ["-"]]
+    reading = options.Reading(
+        format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+    )
+    counts = [_count(loaded, source, reading) for source in corpus or ["-"]]
     if as_json:
         print(
             json.dumps({"files": [asdict(one) for one in counts], "total": asdict(_total(counts))}, indent=2)
@@ -51,12 +53,12 @@ def count(
         print(row)
 
 
-def _count(tokenizer: bs.Tokenizer, source: str, format: str, reading: options.Reading) -> Count:
+def _count(tokenizer: bs.Tokenizer, source: str, reading: options.Reading) -> Count:
     """Counts one input by way of a token store that is thrown away: every format, in bounded memory."""
     with tempfile.TemporaryDirectory(prefix="bytestride-") as folder, Progress() as progress:
         prefix = Path(folder, "counted")
         inputs = readable([source], Path(folder))
-        store = tokenizer.encode_files(inputs, prefix, format=format, progress=progress, **reading)
+        store = tokenizer.encode_files(inputs, prefix, progress=progress, **reading)
         size = sum(phase.done for phase in progress.phases)
         return Count(source, len(store), len(store.tokens), size)
 

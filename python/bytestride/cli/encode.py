@@ -61,14 +61,17 @@ def encode(
             store = loaded.encode_files(
                 readable(corpus or ["-"], Path(folder)),
                 out or Path(folder, "printed"),
-                format=format,
                 bos=bos or False,
                 eos=eos or False,
                 dtype=dtype,
                 max_memory=max_memory,
                 progress=progress,
                 **options.Reading(
-                    text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+                    format=format,
+                    text_field=text_field,
+                    separator=separator,
+                    suffixes=suffix,
+                    threads=threads,
                 ),
             )
         if out is not None:

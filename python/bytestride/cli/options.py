@@ -19,6 +19,7 @@ SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 class Reading(TypedDict):
     """How inputs are read: arguments that `train` and `encode_files` share."""
 
+    format: Literal["auto", "text", "jsonl"]
     text_field: str
     separator: str | None
     suffixes: list[str] | None

@@ -58,9 +58,12 @@ def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
         raise FileExistsError(message)
 
 
+STORE_ENDINGS = (".bin", ".idx", ".json", ".tokenizer.json")
+
+
 def store_files(prefix: Path) -> list[Path]:
     """The files of the token store `prefix`."""
-    return [prefix.with_name(prefix.name + ending) for ending in (".bin", ".idx", ".json")]
+    return [prefix.with_name(prefix.name + ending) for ending in STORE_ENDINGS]
 
 
 @contextmanager

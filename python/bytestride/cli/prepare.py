@@ -45,7 +45,7 @@ def prepare(
 ) -> None:
     """Make training data from text: train a tokenizer, encode the text, and show how to read the windows.
 
-    The folder --out gets tokenizer.json and the token store corpus.bin, corpus.idx, corpus.json.
+    The folder --out gets the token store corpus.bin, corpus.idx, corpus.json, and corpus.tokenizer.json.
     When interrupted it gets nothing.
 
     Example: bytestride prepare books/ --out data --eos "<|endoftext|>"
@@ -53,9 +53,11 @@ def prepare(
     if tokenizer is None and "-" in corpus:
         message = "standard input can be read only once: give --tokenizer, or the text as a file"
         raise typer.BadParameter(message, param_hint="CORPUS")
-    written = [out / "tokenizer.json", *store_files(out / "corpus")]
+    written = store_files(out / "corpus")
     refuse_existing(written, force=force)
-    reading = options.Reading(text_field=text_field, separator=separator, suffixes=suffix, threads=threads)
+    reading = options.Reading(
+        format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+    )
     learning = options.Learning(
         vocab_size=vocab_size or None,
         pattern=options.pattern_of(pattern),
@@ -72,7 +74,6 @@ def prepare(
             store = made.encode_files(
                 corpus,
                 out / "corpus",
-                format=format,
                 bos=bos or False,
                 eos=eos or False,
                 dtype=dtype,
@@ -80,8 +81,6 @@ def prepare(
                 progress=encoding,
                 **reading,
             )
-        # Last, so that a run that is interrupted leaves no tokenizer beside the token files of another.
-        made.save(written[0])
     vocabulary = vocabulary_fact(made, asked=vocab_size if tokenizer is None else 0)
     stride = stride or max_length
     print_facts(

@@ -20,6 +20,7 @@ def train(
     min_frequency: options.MinFrequency = 2,
     separator: options.Separator = None,
     text_field: options.TextField = "text",
+    format: options.Format = "auto",
     suffix: options.Suffix = None,
     threads: options.Threads = None,
     force: options.Force = False,
@@ -29,7 +30,9 @@ def train(
     Example: bytestride train books/*.txt --vocab-size 32768 --special "<|endoftext|>"
     """
     refuse_existing([out], force=force)
-    reading = options.Reading(text_field=text_field, separator=separator, suffixes=suffix, threads=threads)
+    reading = options.Reading(
+        format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+    )
     learning = options.Learning(
         vocab_size=vocab_size or None,
         pattern=options.pattern_of(pattern),

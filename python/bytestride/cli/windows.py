@@ -21,7 +21,7 @@ def windows(
         typer.Option(
             "--tokenizer",
             "-t",
-            help="Show text instead of ids. (default: tokenizer.json beside the store, if there)",
+            help="Show text instead of ids. (default: the one beside the store, if there)",
         ),
     ] = None,
     show: Annotated[int, typer.Option(help="Windows to show.", min=0)] = 2,
@@ -32,10 +32,7 @@ def windows(
     """
     opened = bs.TokenStore.open(store)
     made = bs.windows(opened, max_length, stride or max_length)
-    beside = store.with_name("tokenizer.json")
-    if tokenizer is None and beside.exists():
-        tokenizer = str(beside)
-    loaded = None if tokenizer is None else bs.Tokenizer.load(tokenizer)
+    loaded = _beside(opened) if tokenizer is None else bs.Tokenizer.load(tokenizer)
     facts = [*store_facts(opened), window_fact(made)]
     for name, view in (("inputs", made.inputs), ("targets", made.targets)):
         facts.append((name, f"{view.dtype}{list(view.shape)}, strides {view.strides}, a view of the store"))
@@ -44,6 +41,14 @@ def windows(
         facts.append((f"inputs[{index}]", _shown(inputs, loaded)))
         facts.append((f"targets[{index}]", _shown(targets, loaded)))
     print_facts(facts)
+
+
+def _beside(store: bs.TokenStore) -> bs.Tokenizer | None:
+    """The tokenizer beside the store; files from elsewhere have none."""
+    try:
+        return store.tokenizer
+    except FileNotFoundError:
+        return None
 
 
 def _shown(ids: options.Ids, tokenizer: bs.Tokenizer | None) -> str:

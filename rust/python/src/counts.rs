@@ -112,8 +112,9 @@ impl WordCounts {
         pairs(py, self.0.iter())
     }
 
-    /// The `n` most frequent words with their counts (all words for `None`), most frequent first: a new list of
-    /// `(bytes, int)`. Words that occur equally often stand in the order of their bytes.
+    /// The `n` most frequent words with their counts, most frequent first.
+    ///
+    /// A new list of `(bytes, int)`, of all words for `None`. Words that occur equally often stand in the order of their bytes.
     ///
     /// Example:
     ///     >>> from bytestride import WordCounts

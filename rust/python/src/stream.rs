@@ -50,8 +50,9 @@ impl StreamDecoder {
         Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).push(token))
     }
 
-    /// What is left at the end: nothing, or U+FFFD for a character that never became complete. The decoder is then as
-    /// new.
+    /// What is left at the end: nothing, or U+FFFD for a character that never became complete.
+    ///
+    /// The decoder is then as new.
     ///
     /// Example:
     ///     >>> import bytestride as bs

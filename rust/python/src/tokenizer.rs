@@ -147,8 +147,9 @@ impl Tokenizer {
         self.inner.merges().iter().map(|merge| (bytes(merge.left), bytes(merge.right))).collect()
     }
 
-    /// A hash of all that decides about ids, in 32 hexadecimal digits (XXH3-128: tells versions apart, no proof
-    /// against forgery).
+    /// A hash of all that decides about ids, in 32 hexadecimal digits.
+    ///
+    /// It is XXH3-128, which tells versions apart and is no proof against forgery.
     #[getter]
     fn fingerprint(&self, py: Python<'_>) -> &str {
         py.detach(|| self.inner.fingerprint())

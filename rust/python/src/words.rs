@@ -198,10 +198,9 @@ impl WordTokenizer {
         Ok(Ragged::from_core(py, ragged, self.0.special_id("[PAD]")))
     }
 
-    /// The words of `ids` as a text: a space between any two, but none before `. , ; : ! ? ) ] } % …` and none after
-    /// `( [ {`. Special tokens are written out.
+    /// The words of `ids` as a text, with spaces between them.
     ///
-    /// How words were spaced, their ids do not tell: `decode(encode(text))` is `text` only up to white space.
+    /// There is none before `. , ; : ! ? ) ] } % …` and none after `( [ {`. Special tokens are written out. How words were spaced, their ids do not tell: `decode(encode(text))` is `text` only up to white space.
     ///
     /// Args:
     ///     ids: Integers, an array `[n]` or any sequence.
