@@ -53,7 +53,7 @@ lint: build $(VENV)/.peers ## Check formatting, lints, types and stubs
 	ruff check
 	ruff format --check
 	mypy
-	python -m mypy.stubtest bytestride
+	python -m mypy.stubtest bytestride._core
 
 format: $(VENV)/.synced ## Format all sources
 	cargo fmt --all

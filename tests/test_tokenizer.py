@@ -81,7 +81,9 @@ def test_ids_are_those_of_tiktoken(trained, documents, tmp_path):
         assert peer.decode(expected) == trained.decode(expected)
     again = bs.Tokenizer.load(path, pattern=trained.pattern, special_tokens=trained.special_tokens)
     assert again.merges == trained.merges
-    assert [again.encode(text).tolist() for text in documents] == [trained.encode(text).tolist() for text in documents]
+    assert [again.encode(text).tolist() for text in documents] == [
+        trained.encode(text).tolist() for text in documents
+    ]
 
 
 def test_ids_and_offsets_are_those_of_hugging_face(trained, documents, tmp_path):
@@ -115,7 +117,9 @@ def test_a_file_of_hugging_face_gives_its_ids(documents, tmp_path):
     peer.save(str(path))
     ours = bs.Tokenizer.load(path)
     for document in documents:
-        assert ours.encode(document, bos=True, eos=True, special="encode").tolist() == peer.encode(document).ids
+        assert (
+            ours.encode(document, bos=True, eos=True, special="encode").tolist() == peer.encode(document).ids
+        )
     # What we write, both read alike, template and all.
     ours.save(path)
     peer = tokenizers.Tokenizer.from_file(str(path))
@@ -154,7 +158,9 @@ def test_a_batch_is_its_texts_on_any_number_of_threads(tok, documents):
         assert all(np.array_equal(got, want) for got, want in zip(batch, expected, strict=True))
         assert tok.count_batch(texts, threads=threads).tolist() == [len(ids) for ids in expected]
     assert tok.decode_batch(batch) == texts
-    assert [ids.tolist() for ids in tok.encode_batch(texts, max_tokens=3)] == [ids[:3].tolist() for ids in expected]
+    assert [ids.tolist() for ids in tok.encode_batch(texts, max_tokens=3)] == [
+        ids[:3].tolist() for ids in expected
+    ]
 
 
 def test_bytes_and_generators_are_texts_too(tok):
@@ -304,7 +310,9 @@ def test_threads_share_a_tokenizer(tok, documents):
     wrong = []
 
     def work():
-        wrong.extend(text for text, ids in zip(documents, expected, strict=True) if tok.encode(text).tolist() != ids)
+        wrong.extend(
+            text for text, ids in zip(documents, expected, strict=True) if tok.encode(text).tolist() != ids
+        )
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
@@ -364,7 +372,10 @@ BAD_FILES = {
     "huge id": (set_in("model", "vocab", "!", value=4_000_000_000), "id 4000000000 is too large"),
     "id beyond 32 bits": (set_in("model", "vocab", "!", value=2**32), "invalid value: integer `4294967296`"),
     "duplicate id": (set_in("model", "vocab", "!", value=1), "two tokens have id 1"),
-    "missing byte": (lambda file: file["model"]["vocab"].pop("!"), 'no token for the byte 0x21|"!" is not in'),
+    "missing byte": (
+        lambda file: file["model"]["vocab"].pop("!"),
+        'no token for the byte 0x21|"!" is not in',
+    ),
     "unknown merge": (add_merge(["xyzzy", "!"]), '"xyzzy" is not in the vocabulary'),
     "merge of unknown result": (add_merge(["!", "xyzzy"]), '"xyzzy" is not in the vocabulary'),
     "merge without space": (add_merge("abc"), "expected a merge as"),
@@ -373,7 +384,10 @@ BAD_FILES = {
     "byte fallback": (set_in("model", "byte_fallback", value=True), "byte_fallback is not supported"),
     "normalizer": (set_in("normalizer", value={"type": "NFC"}), "normalizer: .* is not supported"),
     "no pretokenizer": (set_in("pre_tokenizer", value=None), "pre_tokenizer: null is not supported"),
-    "other pretokenizer": (set_in("pre_tokenizer", value={"type": "Whitespace"}), "pre_tokenizer: .*Whitespace"),
+    "other pretokenizer": (
+        set_in("pre_tokenizer", value={"type": "Whitespace"}),
+        "pre_tokenizer: .*Whitespace",
+    ),
     "other decoder": (set_in("decoder", value={"type": "WordPiece"}), "decoder: .* is not supported"),
     "no byte": (set_in("model", "vocab", "漢", value=5000), "stands for no byte"),
     "stripping token": (set_in("added_tokens", 0, "lstrip", value=True), "lstrip is not supported"),
@@ -382,7 +396,10 @@ BAD_FILES = {
             "post_processor",
             value={
                 "type": "TemplateProcessing",
-                "single": [{"SpecialToken": {"id": "<none>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}],
+                "single": [
+                    {"SpecialToken": {"id": "<none>", "type_id": 0}},
+                    {"Sequence": {"id": "A", "type_id": 0}},
+                ],
             },
         ),
         '"<none>" is not among the added tokens',

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-Ids = npt.NDArray[np.unsignedinteger]
+Ids = npt.NDArray[np.integer]
 
 SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
