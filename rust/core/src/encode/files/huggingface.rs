@@ -102,7 +102,8 @@ fn definition(file: &File<'_>) -> Checked<Definition> {
     for (part, value) in
         [("normalizer", &file.normalizer), ("truncation", &file.truncation), ("padding", &file.padding)]
     {
-        if !value.is_null() {
+        let is_empty = value["type"] == "Sequence" && value["normalizers"].as_array().is_some_and(Vec::is_empty);
+        if !value.is_null() && !is_empty {
             return Err(format!("{part}: {} is not supported", brief(value)));
         }
     }
@@ -330,9 +331,13 @@ fn byte_level() -> Value {
     json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false})
 }
 
+/// The split. Hugging Face has GPT-2's built in, and some readers know it only so.
 fn pre_tokenizer(pattern: &Pattern) -> Value {
     match pattern.portable_regex() {
         None => byte_level(),
+        Some(_) if pattern.text() == Some("gpt2") => {
+            json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true})
+        }
         Some(expression) => json!({
             "type": "Sequence",
             "pretokenizers": [
