@@ -1,11 +1,10 @@
 //! Text → ids, for text without special tokens: split, cut what is long, look each piece up, merge where that fails.
 
-use std::ops::Range;
 use std::sync::{Mutex, TryLockError};
 
 use super::bpe::Merger;
 use super::cache::{
-    Cache, Extent, KEY_BYTES, Key, LANES, Lanes, Place, extent_of, has_bytes, key_of, no_key,
+    Cache, Extent, KEY_BYTES, Key, LANES, Lanes, Place, View, extent_of, has_bytes, key_of, no_key,
 };
 use super::cuts::Cuts;
 use super::merges::{Merge, MergeTable};
@@ -16,8 +15,8 @@ use crate::{Error, Result};
 /// How many workspaces wait for the next call; more than this many threads at once make some anew.
 const KEPT_WORKSPACES: usize = 16;
 
-/// How many pieces of long pretokens may be ahead.
-const MOST_AHEAD: usize = 512;
+/// How many pieces of a long pretoken are found at once: it may be as long as the text.
+const MOST_PIECES: usize = 512;
 
 /// What happens to a pretoken that is a token as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,21 +51,19 @@ struct Workspace {
 struct BlockSpace {
     cache: Cache,
     merger: Merger,
-    /// What is to be encoded next; its slots are on their way from the cache into near memory.
+    /// Of each pretoken in the block.
     ahead: Vec<Ahead>,
-    /// Where in the text that begins.
-    begun: usize,
-    /// The ids of what was ahead.
+    /// Where the pieces of a long pretoken end.
+    pieces: Vec<usize>,
+    /// The ids of the block so far.
     ids: Vec<u32>,
 }
 
-/// A pretoken, or a piece of a long one, whose slot in the cache has been fetched.
+/// A pretoken whose slot in the cache is on its way into near memory.
 #[derive(Debug, Clone, Copy)]
 struct Ahead {
     key: Key,
     place: Place,
-    /// Where it ends in the text; it begins where the one before it ends.
-    end: usize,
 }
 
 impl Encoder {
@@ -103,8 +100,6 @@ impl Encoder {
     ) -> Result<bool> {
         let mut outcome = Ok(true);
         self.splitter.for_each_block(text, &mut workspace.ends, |text, ends| {
-            workspace.block.ahead.clear();
-            workspace.block.begun = 0;
             outcome = self.encode_block(&mut workspace.block, text, ends, emit);
             matches!(outcome, Ok(true))
         })?;
@@ -120,69 +115,23 @@ impl Encoder {
         ends: &[usize],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> Result<bool> {
-        let mut start = 0;
-        for &end in ends {
-            let length = end - start;
-            if length <= KEY_BYTES {
-                let key = key_of(&text[start..], length, Extent::Pretoken);
-                space.ahead.push(Ahead { key, place: space.cache.fetch(key), end });
-            } else if !self.look_into(space, text, start..end, emit)? {
-                return Ok(false);
-            }
-            start = end;
-        }
-        self.encode_ahead(space, text, emit)
-    }
-
-    /// Appends the pieces of a long pretoken to what lies ahead, and encodes that where it becomes too much.
-    fn look_into(
-        &self,
-        space: &mut BlockSpace,
-        text: &[u8],
-        range: Range<usize>,
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
-        let pretoken = &text[range.clone()];
-        // Without a split, a pretoken may be anything.
-        let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
-        let mut start = 0;
-        while start < pretoken.len() {
-            let end = if is_text { self.cuts.piece_end(pretoken, start) } else { pretoken.len() };
-            let length = end - start;
-            let extent = if length == pretoken.len() { Extent::Pretoken } else { Extent::Piece };
-            let key =
-                if length <= KEY_BYTES { key_of(&pretoken[start..], length, extent) } else { no_key(extent) };
-            space.ahead.push(Ahead { key, place: space.cache.fetch(key), end: range.start + end });
-            start = end;
-            if space.ahead.len() >= MOST_AHEAD && !self.encode_ahead(space, text, emit)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Encodes what lies ahead, and leaves nothing there.
-    #[inline]
-    fn encode_ahead(
-        &self,
-        space: &mut BlockSpace,
-        text: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
-        let BlockSpace { cache, merger, ahead, begun, ids } = space;
-        // Four lanes are stored for every piece, whatever it has, and the next ones begin where its ids end.
-        ids.resize((ahead.len() + 1) * LANES, 0);
+        let BlockSpace { cache, merger, ahead, pieces, ids } = space;
+        look_ahead(cache.view(), ahead, text, ends);
+        // Four lanes are stored for every pretoken, whatever it has, and the next ones begin where its ids end.
+        ids.resize((ends.len() + 1) * LANES, 0);
         let mut filled = 0;
-        let mut start = *begun;
-        for &Ahead { key, place, end } in &*ahead {
-            let lanes = match cache.find(key, place) {
+        let mut start = 0;
+        for (&Ahead { key, place }, &end) in ahead.iter().zip(ends) {
+            let lanes = match cache.view().find(key, place) {
                 Some(lanes) => lanes,
                 None if has_bytes(key) => self.encode_short(cache, merger, key, &text[start..end]),
                 None => Lanes::MANY,
             };
-            if lanes == Lanes::MANY {
-                let many = self.encode_long(cache, merger, key, &text[start..end])?;
-                if !emit(&ids[..filled]) || !emit(many) {
+            if lanes.len() > LANES {
+                let pretoken = &text[start..end];
+                if !emit(&ids[..filled])
+                    || !self.encode_long_pretoken(cache, merger, pieces, pretoken, emit)?
+                {
                     return Ok(false);
                 }
                 filled = 0;
@@ -192,9 +141,64 @@ impl Encoder {
             }
             start = end;
         }
-        *begun = start;
-        ahead.clear();
         Ok(emit(&ids[..filled]))
+    }
+
+    /// Encodes a pretoken that is long, or has many ids, piece by piece.
+    #[cold]
+    fn encode_long_pretoken(
+        &self,
+        cache: &mut Cache,
+        merger: &mut Merger,
+        ends: &mut Vec<usize>,
+        pretoken: &[u8],
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> Result<bool> {
+        // Without a split, a pretoken may be anything.
+        let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
+        let mut start = 0;
+        while start < pretoken.len() {
+            ends.clear();
+            let mut end = start;
+            while end < pretoken.len() && ends.len() < MOST_PIECES {
+                end = if is_text { self.cuts.piece_end(pretoken, end) } else { pretoken.len() };
+                ends.push(end);
+            }
+            for &end in &*ends {
+                let piece = &pretoken[start..end];
+                let extent = if piece.len() == pretoken.len() { Extent::Pretoken } else { Extent::Piece };
+                if !self.encode_piece(cache, merger, piece, extent, emit)? {
+                    return Ok(false);
+                }
+                start = end;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Encodes a piece of a long pretoken, which may be all of it.
+    fn encode_piece(
+        &self,
+        cache: &mut Cache,
+        merger: &mut Merger,
+        piece: &[u8],
+        extent: Extent,
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> Result<bool> {
+        let mut lanes = Lanes::MANY;
+        let mut key = no_key(extent);
+        if piece.len() <= KEY_BYTES {
+            key = key_of(piece, 0, piece.len(), extent);
+            let view = cache.view();
+            lanes = match view.find(key, view.fetch(key)) {
+                Some(lanes) => lanes,
+                None => self.encode_short(cache, merger, key, piece),
+            };
+        }
+        if lanes.len() <= LANES {
+            return Ok(emit(&lanes.ids()[..lanes.len()]));
+        }
+        Ok(emit(self.encode_long(cache, merger, key, piece)?))
     }
 
     /// The ids of a piece that the cache does not know yet, if they are few.
@@ -244,7 +248,7 @@ impl Encoder {
         };
         kept.unwrap_or_else(|| {
             let (cache, merger) = (Cache::new(), Merger::default());
-            let block = BlockSpace { cache, merger, ahead: Vec::new(), begun: 0, ids: Vec::new() };
+            let block = BlockSpace { cache, merger, ahead: Vec::new(), pieces: Vec::new(), ids: Vec::new() };
             Workspace { ends: Vec::new(), block }
         })
     }
@@ -256,4 +260,22 @@ impl Encoder {
             kept.push(workspace);
         }
     }
+}
+
+/// The keys of the pretokens of `text` that end at `ends`, and their places in the cache, which are on their way into
+/// near memory when this returns.
+#[inline(always)]
+fn look_ahead(cache: View<'_>, ahead: &mut Vec<Ahead>, text: &[u8], ends: &[usize]) {
+    ahead.clear();
+    let mut start = 0;
+    ahead.extend(ends.iter().map(|&end| {
+        let length = end - start;
+        let key = if length <= KEY_BYTES {
+            key_of(text, start, length, Extent::Pretoken)
+        } else {
+            no_key(Extent::Pretoken)
+        };
+        start = end;
+        Ahead { key, place: cache.fetch(key) }
+    }));
 }

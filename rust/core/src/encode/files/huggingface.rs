@@ -102,7 +102,8 @@ fn definition(file: &File<'_>) -> Checked<Definition> {
     for (part, value) in
         [("normalizer", &file.normalizer), ("truncation", &file.truncation), ("padding", &file.padding)]
     {
-        let is_empty = value["type"] == "Sequence" && value["normalizers"].as_array().is_some_and(Vec::is_empty);
+        let is_empty =
+            value["type"] == "Sequence" && value["normalizers"].as_array().is_some_and(Vec::is_empty);
         if !value.is_null() && !is_empty {
             return Err(format!("{part}: {} is not supported", brief(value)));
         }
