@@ -2,7 +2,7 @@
 //!
 //! Text repeats itself: of 21 million pretokens in 100 MB of English books 180 thousand are distinct. A piece of at
 //! most [`KEY_BYTES`] bytes with at most [`LANES`] ids has one 32-byte slot; the two slots that a hash may choose from
-//! share a cache line. Longer pieces stand in a small table of their own. Neither probes further, and both stop growing
+//! share a cache line. Longer pretokens stand in a small table of their own. Neither probes further, and both stop growing
 //! at a fixed size, so neither a large nor a hostile text can slow them or fill the memory. A stored key is always
 //! compared whole: a hash decides about speed only.
 //!
@@ -25,9 +25,9 @@ pub(super) const LANES: usize = 4;
 const FEWEST_BUCKETS: usize = 1 << 10;
 const MOST_BUCKETS: usize = 1 << 18;
 
-/// Slots for long pieces, and the most bytes of a piece that enters one.
-const LONG_SLOTS: usize = 1 << 14;
-const LONG_BYTES: usize = 256;
+/// Pairs of slots for long pretokens, and the most bytes of a pretoken that enters one.
+const LONG_BUCKETS: usize = 1 << 13;
+pub(super) const LONG_BYTES: usize = 256;
 
 /// Ids of a short piece: four lanes, the number of those used in the upper byte of the last one. Ids have 24 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, bytemuck::Pod, bytemuck::Zeroable)]
@@ -35,7 +35,7 @@ const LONG_BYTES: usize = 256;
 pub(super) struct Lanes([u32; LANES]);
 
 impl Lanes {
-    /// What stands for more ids than there are lanes: the table of long pieces may have them.
+    /// What stands for more ids than there are lanes: the table of long pretokens may have them.
     pub(super) const MANY: Self = Self([0, 0, 0, 0xFF << 24]);
 
     /// The ids, or [`MANY`](Self::MANY).
@@ -65,27 +65,19 @@ impl Lanes {
 pub(super) type Key = u128;
 
 /// Whether a key's bytes are a pretoken or only a piece of one, which a vocabulary may treat differently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
-    #[default]
     Pretoken = 0,
     Piece = 0x80,
 }
 
 /// A key that no slot holds, for what is too long to have one: its length is 0.
-pub(super) const fn no_key(extent: Extent) -> Key {
-    (extent as u128) << 120 | 1
-}
+pub(super) const NO_KEY: Key = 1;
 
 /// Whether the key is that of some bytes.
 #[inline(always)]
 pub(super) fn has_bytes(key: Key) -> bool {
-    (key >> 120) & 0x7F != 0
-}
-
-/// Whether the key is that of a pretoken or of a piece of one.
-pub(super) fn extent_of(key: Key) -> Extent {
-    if key >> 127 == 0 { Extent::Pretoken } else { Extent::Piece }
+    key != NO_KEY
 }
 
 /// The bits of so many bytes.
@@ -165,8 +157,7 @@ impl Buckets {
 
 #[derive(Debug, Clone, Default)]
 struct LongSlot {
-    piece: Box<[u8]>,
-    extent: Extent,
+    pretoken: Box<[u8]>,
     ids: Box<[u32]>,
 }
 
@@ -175,7 +166,7 @@ struct LongSlot {
 pub(super) struct Cache {
     /// `None` if there is no memory for any.
     buckets: Option<Buckets>,
-    long: Vec<LongSlot>,
+    long: Vec<[LongSlot; 2]>,
 }
 
 impl Cache {
@@ -205,22 +196,19 @@ impl Cache {
         true
     }
 
-    /// The slot that holds the ids of a long piece.
-    pub(super) fn find_long(&self, piece: &[u8], extent: Extent) -> Option<usize> {
-        let slot = long_slot_of(piece)?;
-        self.long.get(slot).filter(|long| *long.piece == *piece && long.extent == extent).map(|_| slot)
+    /// The ids of a long pretoken.
+    pub(super) fn find_long(&self, pretoken: &[u8]) -> Option<&[u32]> {
+        let bucket = self.long.get(long_bucket_of(pretoken)?)?;
+        bucket.iter().find(|slot| *slot.pretoken == *pretoken).map(|slot| &*slot.ids)
     }
 
-    /// The ids in a slot that [`find_long`](Self::find_long) gave.
-    pub(super) fn long_ids(&self, slot: usize) -> &[u32] {
-        &self.long[slot].ids
-    }
-
-    /// Keeps the ids of a long piece, if it is not too long.
-    pub(super) fn insert_long(&mut self, piece: &[u8], extent: Extent, ids: &[u32]) {
-        if let Some(slot) = long_slot_of(piece) {
-            self.long.resize_with(LONG_SLOTS, LongSlot::default);
-            self.long[slot] = LongSlot { piece: piece.into(), extent, ids: ids.into() };
+    /// Keeps the ids of a long pretoken that is not in here, if it is not too long.
+    pub(super) fn insert_long(&mut self, pretoken: &[u8], ids: &[u32]) {
+        if let Some(place) = long_bucket_of(pretoken) {
+            self.long.resize_with(LONG_BUCKETS, Default::default);
+            let [first, second] = &mut self.long[place];
+            let slot = if first.pretoken.is_empty() { first } else { second };
+            *slot = LongSlot { pretoken: pretoken.into(), ids: ids.into() };
         }
     }
 }
@@ -262,8 +250,8 @@ fn hash_of(key: Key) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-fn long_slot_of(piece: &[u8]) -> Option<usize> {
-    (piece.len() <= LONG_BYTES).then(|| xxh3_64(piece) as usize % LONG_SLOTS)
+fn long_bucket_of(pretoken: &[u8]) -> Option<usize> {
+    (pretoken.len() <= LONG_BYTES).then(|| xxh3_64(pretoken) as usize % LONG_BUCKETS)
 }
 
 /// Asks for a cache line ahead of its use.
@@ -303,11 +291,7 @@ mod tests {
             assert_ne!(key_of(piece, 0, piece.len(), Extent::Piece), key(piece));
             assert!(pieces[..at].iter().all(|other| key(other) != key(piece)));
         }
-        assert!(has_bytes(key(b"a")) && !has_bytes(no_key(Extent::Piece)));
-        assert_eq!(
-            (extent_of(no_key(Extent::Piece)), extent_of(key(b"a"))),
-            (Extent::Piece, Extent::Pretoken)
-        );
+        assert!(has_bytes(key(b"\x01")) && !has_bytes(NO_KEY));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::{Mutex, TryLockError};
 
 use super::bpe::Merger;
 use super::cache::{
-    Cache, Extent, KEY_BYTES, Key, LANES, Lanes, Place, View, extent_of, has_bytes, key_of, no_key,
+    Cache, Extent, KEY_BYTES, Key, LANES, LONG_BYTES, Lanes, NO_KEY, Place, View, has_bytes, key_of,
 };
 use super::cuts::Cuts;
 use super::merges::{Merge, MergeTable};
@@ -50,20 +50,36 @@ struct Workspace {
 #[derive(Debug)]
 struct BlockSpace {
     cache: Cache,
-    merger: Merger,
     /// Of each pretoken in the block.
     ahead: Vec<Ahead>,
-    /// Where the pieces of a long pretoken end.
-    pieces: Vec<usize>,
     /// The ids of the block so far.
+    ids: Vec<u32>,
+    long: LongSpace,
+}
+
+/// What it takes to encode a long pretoken.
+#[derive(Debug, Default)]
+struct LongSpace {
+    merger: Merger,
+    /// Where its pieces end, and their places in the cache.
+    pieces: Vec<(usize, Ahead)>,
+    /// Its ids.
     ids: Vec<u32>,
 }
 
-/// A pretoken whose slot in the cache is on its way into near memory.
+/// A pretoken, or a piece of one, whose slot in the cache is on its way into near memory.
 #[derive(Debug, Clone, Copy)]
 struct Ahead {
     key: Key,
     place: Place,
+}
+
+impl Ahead {
+    #[inline(always)]
+    fn new(cache: View<'_>, text: &[u8], start: usize, length: usize, extent: Extent) -> Self {
+        let key = if length <= KEY_BYTES { key_of(text, start, length, extent) } else { NO_KEY };
+        Self { key, place: cache.fetch(key) }
+    }
 }
 
 impl Encoder {
@@ -115,7 +131,7 @@ impl Encoder {
         ends: &[usize],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> Result<bool> {
-        let BlockSpace { cache, merger, ahead, pieces, ids } = space;
+        let BlockSpace { cache, ahead, ids, long } = space;
         look_ahead(cache.view(), ahead, text, ends);
         // Four lanes are stored for every pretoken, whatever it has, and the next ones begin where its ids end.
         ids.resize((ends.len() + 1) * LANES, 0);
@@ -124,14 +140,11 @@ impl Encoder {
         for (&Ahead { key, place }, &end) in ahead.iter().zip(ends) {
             let lanes = match cache.view().find(key, place) {
                 Some(lanes) => lanes,
-                None if has_bytes(key) => self.encode_short(cache, merger, key, &text[start..end]),
+                None if has_bytes(key) => self.encode_short(cache, &mut long.merger, key, &text[start..end]),
                 None => Lanes::MANY,
             };
             if lanes.len() > LANES {
-                let pretoken = &text[start..end];
-                if !emit(&ids[..filled])
-                    || !self.encode_long_pretoken(cache, merger, pieces, pretoken, emit)?
-                {
+                if !emit(&ids[..filled]) || !self.encode_long(long, cache, &text[start..end], emit)? {
                     return Ok(false);
                 }
                 filled = 0;
@@ -144,30 +157,68 @@ impl Encoder {
         Ok(emit(&ids[..filled]))
     }
 
-    /// Encodes a pretoken that is long, or has many ids, piece by piece.
+    /// Encodes a pretoken that is long, or has many ids.
     #[cold]
-    fn encode_long_pretoken(
+    fn encode_long(
         &self,
+        space: &mut LongSpace,
         cache: &mut Cache,
-        merger: &mut Merger,
-        ends: &mut Vec<usize>,
         pretoken: &[u8],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> Result<bool> {
+        if let Some(ids) = cache.find_long(pretoken) {
+            return Ok(emit(ids));
+        }
+        if let Some(id) = self.whole_token(pretoken) {
+            cache.insert_long(pretoken, &[id]);
+            return Ok(emit(&[id]));
+        }
+        if pretoken.len() > LONG_BYTES {
+            return self.encode_pieces(space, cache, pretoken, emit);
+        }
+        let mut ids = std::mem::take(&mut space.ids);
+        ids.clear();
+        self.encode_pieces(space, cache, pretoken, &mut |more| {
+            ids.extend_from_slice(more);
+            true
+        })?;
+        cache.insert_long(pretoken, &ids);
+        space.ids = ids;
+        Ok(emit(&space.ids))
+    }
+
+    /// Encodes a pretoken that is no token, piece by piece; short pieces are looked up like short pretokens.
+    fn encode_pieces(
+        &self,
+        space: &mut LongSpace,
+        cache: &mut Cache,
+        pretoken: &[u8],
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> Result<bool> {
+        let LongSpace { merger, pieces, .. } = space;
         // Without a split, a pretoken may be anything.
         let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
-        let mut start = 0;
-        while start < pretoken.len() {
-            ends.clear();
-            let mut end = start;
-            while end < pretoken.len() && ends.len() < MOST_PIECES {
-                end = if is_text { self.cuts.piece_end(pretoken, end) } else { pretoken.len() };
-                ends.push(end);
+        let mut found = 0;
+        while found < pretoken.len() {
+            let mut start = found;
+            pieces.clear();
+            while found < pretoken.len() && pieces.len() < MOST_PIECES {
+                let end = if is_text { self.cuts.piece_end(pretoken, found) } else { pretoken.len() };
+                let ahead = Ahead::new(cache.view(), pretoken, found, end - found, Extent::Piece);
+                pieces.push((end, ahead));
+                found = end;
             }
-            for &end in &*ends {
+            for &(end, Ahead { key, place }) in &*pieces {
                 let piece = &pretoken[start..end];
-                let extent = if piece.len() == pretoken.len() { Extent::Pretoken } else { Extent::Piece };
-                if !self.encode_piece(cache, merger, piece, extent, emit)? {
+                let mut lanes = cache.view().find(key, place);
+                if lanes.is_none() && has_bytes(key) {
+                    lanes = Some(self.merge_short(cache, merger, key, piece));
+                }
+                let wants_more = match lanes {
+                    Some(lanes) if lanes.len() <= LANES => emit(&lanes.ids()[..lanes.len()]),
+                    _ => emit(self.merge(merger, piece)?),
+                };
+                if !wants_more {
                     return Ok(false);
                 }
                 start = end;
@@ -176,67 +227,40 @@ impl Encoder {
         Ok(true)
     }
 
-    /// Encodes a piece of a long pretoken, which may be all of it.
-    fn encode_piece(
-        &self,
-        cache: &mut Cache,
-        merger: &mut Merger,
-        piece: &[u8],
-        extent: Extent,
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
-        let mut lanes = Lanes::MANY;
-        let mut key = no_key(extent);
-        if piece.len() <= KEY_BYTES {
-            key = key_of(piece, 0, piece.len(), extent);
-            let view = cache.view();
-            lanes = match view.find(key, view.fetch(key)) {
-                Some(lanes) => lanes,
-                None => self.encode_short(cache, merger, key, piece),
-            };
+    /// The ids of a short pretoken that the cache does not know yet, if they are few.
+    #[cold]
+    fn encode_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, pretoken: &[u8]) -> Lanes {
+        match self.whole_token(pretoken) {
+            Some(id) => {
+                let lanes = Lanes::new(&[id]);
+                cache.insert(key, lanes);
+                lanes
+            }
+            None => self.merge_short(cache, merger, key, pretoken),
         }
-        if lanes.len() <= LANES {
-            return Ok(emit(&lanes.ids()[..lanes.len()]));
-        }
-        Ok(emit(self.encode_long(cache, merger, key, piece)?))
     }
 
-    /// The ids of a piece that the cache does not know yet, if they are few.
-    #[cold]
-    fn encode_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, piece: &[u8]) -> Lanes {
-        let lanes = Lanes::new(self.merge(merger, key, piece));
+    /// The same for a piece of a pretoken, or a pretoken that is no token.
+    fn merge_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, piece: &[u8]) -> Lanes {
+        let lanes = Lanes::new(merger.merge(piece, &self.byte_ids, &self.merges));
         cache.insert(key, lanes);
         lanes
     }
 
-    /// The ids of a piece that is long, or has many.
-    #[cold]
-    fn encode_long<'w>(
-        &self,
-        cache: &'w mut Cache,
-        merger: &'w mut Merger,
-        key: Key,
-        piece: &[u8],
-    ) -> Result<&'w [u32]> {
-        let extent = extent_of(key);
-        if let Some(slot) = cache.find_long(piece, extent) {
-            return Ok(cache.long_ids(slot));
-        }
+    /// The ids that the bytes of a piece merge to.
+    fn merge<'m>(&self, merger: &'m mut Merger, piece: &[u8]) -> Result<&'m [u32]> {
         if u32::try_from(piece.len()).is_err() {
             let message = format!("{} bytes that nothing cuts, and 4 GiB is the most", piece.len());
             return Err(Error::argument("text", message));
         }
-        let ids = self.merge(merger, key, piece);
-        cache.insert_long(piece, extent, ids);
-        Ok(ids)
+        Ok(merger.merge(piece, &self.byte_ids, &self.merges))
     }
 
-    /// The ids of a pretoken or a piece of one, worked out.
-    fn merge<'m>(&self, merger: &'m mut Merger, key: Key, piece: &[u8]) -> &'m [u32] {
-        let takes_whole = self.whole_pretokens == WholePretokens::Take && extent_of(key) == Extent::Pretoken;
-        match takes_whole.then(|| self.vocabulary.id_of(piece)).flatten() {
-            Some(id) => merger.take(id),
-            None => merger.merge(piece, &self.byte_ids, &self.merges),
+    /// The token that the whole pretoken is, where such a token counts.
+    fn whole_token(&self, pretoken: &[u8]) -> Option<u32> {
+        match self.whole_pretokens {
+            WholePretokens::Take => self.vocabulary.id_of(pretoken),
+            WholePretokens::Merge => None,
         }
     }
 
@@ -247,9 +271,11 @@ impl Encoder {
             Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => None,
         };
         kept.unwrap_or_else(|| {
-            let (cache, merger) = (Cache::new(), Merger::default());
-            let block = BlockSpace { cache, merger, ahead: Vec::new(), pieces: Vec::new(), ids: Vec::new() };
-            Workspace { ends: Vec::new(), block }
+            let (cache, long) = (Cache::new(), LongSpace::default());
+            Workspace {
+                ends: Vec::new(),
+                block: BlockSpace { cache, ahead: Vec::new(), ids: Vec::new(), long },
+            }
         })
     }
 
@@ -270,12 +296,8 @@ fn look_ahead(cache: View<'_>, ahead: &mut Vec<Ahead>, text: &[u8], ends: &[usiz
     let mut start = 0;
     ahead.extend(ends.iter().map(|&end| {
         let length = end - start;
-        let key = if length <= KEY_BYTES {
-            key_of(text, start, length, Extent::Pretoken)
-        } else {
-            no_key(Extent::Pretoken)
-        };
+        let begun = start;
         start = end;
-        Ahead { key, place: cache.fetch(key) }
+        Ahead::new(cache, text, begun, length, Extent::Pretoken)
     }));
 }
