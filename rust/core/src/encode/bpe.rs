@@ -1,23 +1,27 @@
 //! Byte-pair encoding of one pretoken: its bytes, merged pair by pair, always the pair of the lowest rank, the
 //! leftmost one among equals, until no pair has a rank.
 //!
-//! Two ways to find that pair, with the same result. Up to [`SHORT`] bytes all ranks are looked through for each
-//! merge: quadratic, but on data that fits into a few cache lines. Beyond, a heap of `(rank, position)` over a linked
-//! list gives n log n; its entries are left in place when a neighbour merges away and recognised as stale when they
-//! come up, because the rank at their position is then another.
+//! Two ways to find that pair, with the same result. Up to [`SHORT`] bytes tokens stay where their first byte is, a bit
+//! each tells where tokens begin, and the lowest of all ranks, each with its place in the lower bits, is looked for
+//! anew for every merge: quadratic, but nothing moves and all fits into a few cache lines. Beyond, a heap of `(rank,
+//! position)` over a linked list gives n log n; its entries are left in place when a neighbour merges away and
+//! recognised as stale when they come up, because the rank at their position is then another.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::merges::{MergeTable, NEVER};
 
-/// The longest pretoken that is merged by looking through all ranks. Measured with o200k on random letters: the
-/// heap overtakes between 48 and 96 bytes.
+/// The longest pretoken that is merged by looking through all ranks: as many bytes as a word has bits.
 const SHORT: usize = 64;
+
+/// How many bits of a ranked place are the place.
+const PLACE_BITS: u32 = SHORT.trailing_zeros();
 
 /// Merges pretokens; holds the memory that this takes.
 #[derive(Debug, Default)]
 pub(super) struct Merger {
+    /// The ids at last; while a long pretoken merges, the names of its tokens.
     ids: Vec<u32>,
     ranks: Vec<u32>,
     links: Vec<Link>,
@@ -33,45 +37,64 @@ struct Link {
 
 impl Merger {
     /// The ids of `pretoken`, whose length fits into 32 bits.
-    pub(super) fn merge(&mut self, pretoken: &[u8], byte_ids: &[u32; 256], merges: &MergeTable) -> &[u32] {
+    pub(super) fn merge(&mut self, pretoken: &[u8], merges: &MergeTable) -> &[u32] {
         self.ids.clear();
-        self.ids.extend(pretoken.iter().map(|&byte| byte_ids[byte as usize]));
+        if pretoken.len() <= SHORT {
+            self.merge_short(pretoken, merges);
+        } else {
+            self.merge_long(pretoken, merges);
+        }
+        &self.ids
+    }
+
+    /// Merges a pretoken of at most [`SHORT`] bytes.
+    fn merge_short(&mut self, pretoken: &[u8], merges: &MergeTable) {
+        let mut names = [0; SHORT];
+        let mut ranked = [NEVER; SHORT];
+        let at_place =
+            |rank: u32, at: usize| if rank == NEVER { NEVER } else { rank << PLACE_BITS | at as u32 };
+        for (at, &byte) in pretoken.iter().enumerate() {
+            names[at] = u32::from(byte);
+        }
+        for (at, pair) in pretoken.windows(2).enumerate() {
+            ranked[at] = at_place(merges.byte_rank(pair[0], pair[1]), at);
+        }
+        let mut begins = u64::MAX >> (SHORT - pretoken.len());
+        // A multiple of sixteen, so that the search compiles to vector instructions.
+        let searched = pretoken.len().next_multiple_of(16);
+        loop {
+            let lowest = lowest_of(&ranked[..searched]);
+            if lowest == NEVER {
+                break;
+            }
+            let at = lowest as usize % SHORT;
+            names[at] = merges.made(lowest >> PLACE_BITS);
+            let behind = begins & (u64::MAX - 1) << at;
+            let before = begins & !(u64::MAX << at);
+            let gone = behind.trailing_zeros();
+            let behind = behind & (behind - 1);
+            begins &= !(1 << gone);
+            ranked[gone as usize] = NEVER;
+            ranked[at] = NEVER;
+            if behind != 0 {
+                ranked[at] = at_place(merges.rank(names[at], names[behind.trailing_zeros() as usize]), at);
+            }
+            if before != 0 {
+                let previous = before.ilog2() as usize;
+                ranked[previous] = at_place(merges.rank(names[previous], names[at]), previous);
+            }
+        }
+        while begins != 0 {
+            self.ids.push(merges.id(names[begins.trailing_zeros() as usize]));
+            begins &= begins - 1;
+        }
+    }
+
+    /// Merges a pretoken of any length that fits into 32 bits.
+    fn merge_long(&mut self, pretoken: &[u8], merges: &MergeTable) {
+        self.ids.extend(pretoken.iter().map(|&byte| u32::from(byte)));
         self.ranks.clear();
         self.ranks.extend(pretoken.windows(2).map(|pair| merges.byte_rank(pair[0], pair[1])));
-        if pretoken.len() <= SHORT {
-            self.merge_short(merges);
-        } else {
-            self.merge_long(merges);
-        }
-        &self.ids
-    }
-
-    /// Leaves it at one id.
-    pub(super) fn take(&mut self, id: u32) -> &[u32] {
-        self.ids.clear();
-        self.ids.push(id);
-        &self.ids
-    }
-
-    fn merge_short(&mut self, merges: &MergeTable) {
-        let Self { ids, ranks, .. } = self;
-        while let Some(&lowest) = ranks.iter().min()
-            && lowest != NEVER
-        {
-            let at = ranks.iter().position(|&rank| rank == lowest).expect("the minimum is in there");
-            ids[at] = merges.made(lowest);
-            ids.remove(at + 1);
-            ranks.remove(at);
-            if at > 0 {
-                ranks[at - 1] = merges.rank(ids[at - 1], ids[at]);
-            }
-            if at < ranks.len() {
-                ranks[at] = merges.rank(ids[at], ids[at + 1]);
-            }
-        }
-    }
-
-    fn merge_long(&mut self, merges: &MergeTable) {
         let length = self.ids.len() as u32;
         self.links.clear();
         self.links.extend((0..length).map(|at| Link { previous: at.wrapping_sub(1), next: at + 1 }));
@@ -87,7 +110,7 @@ impl Merger {
         let mut kept = 0;
         let mut at = 0;
         while at < length {
-            self.ids[kept] = self.ids[at as usize];
+            self.ids[kept] = merges.id(self.ids[at as usize]);
             kept += 1;
             at = self.links[at as usize].next;
         }
@@ -125,4 +148,13 @@ impl Merger {
 /// A queue entry: entries come in the order of ranks, then of positions.
 fn entry(rank: u32, at: u32) -> Reverse<u64> {
     Reverse(u64::from(rank) << 32 | u64::from(at))
+}
+
+/// The lowest of ranked places; their number is a multiple of sixteen.
+#[inline(always)]
+fn lowest_of(ranked: &[u32]) -> u32 {
+    let (groups, _) = ranked.as_chunks::<16>();
+    let lowest =
+        groups.iter().fold([NEVER; 16], |lowest, group| std::array::from_fn(|at| lowest[at].min(group[at])));
+    lowest.into_iter().fold(NEVER, u32::min)
 }

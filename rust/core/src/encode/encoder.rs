@@ -35,7 +35,6 @@ pub(super) struct Encoder {
     pub(super) whole_pretokens: WholePretokens,
     merges: MergeTable,
     cuts: Cuts,
-    byte_ids: Box<[u32; 256]>,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
@@ -87,12 +86,12 @@ impl Encoder {
         splitter: Splitter,
         vocabulary: Vocabulary,
         merges: Vec<Merge>,
-        byte_ids: Box<[u32; 256]>,
+        byte_ids: &[u32; 256],
         whole_pretokens: WholePretokens,
     ) -> Self {
-        let merges = MergeTable::new(merges, &byte_ids);
+        let merges = MergeTable::new(merges, byte_ids, vocabulary.id_bound());
         let cuts = Cuts::new(vocabulary.iter().map(|(_, token)| token));
-        Self { splitter, vocabulary, whole_pretokens, merges, cuts, byte_ids, workspaces: Mutex::default() }
+        Self { splitter, vocabulary, whole_pretokens, merges, cuts, workspaces: Mutex::default() }
     }
 
     pub(super) fn merges(&self) -> &[Merge] {
@@ -242,7 +241,7 @@ impl Encoder {
 
     /// The same for a piece of a pretoken, or a pretoken that is no token.
     fn merge_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, piece: &[u8]) -> Lanes {
-        let lanes = Lanes::new(merger.merge(piece, &self.byte_ids, &self.merges));
+        let lanes = Lanes::new(merger.merge(piece, &self.merges));
         cache.insert(key, lanes);
         lanes
     }
@@ -253,7 +252,7 @@ impl Encoder {
             let message = format!("{} bytes that nothing cuts, and 4 GiB is the most", piece.len());
             return Err(Error::argument("text", message));
         }
-        Ok(merger.merge(piece, &self.byte_ids, &self.merges))
+        Ok(merger.merge(piece, &self.merges))
     }
 
     /// The token that the whole pretoken is, where such a token counts.

@@ -14,6 +14,7 @@ pub mod files;
 mod merges;
 mod ragged;
 mod special;
+mod table;
 #[cfg(test)]
 mod tests;
 mod tokenizer;

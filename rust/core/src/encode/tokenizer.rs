@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::bytes::BYTE_OF_ID;
 use super::encoder::{Encoder, WholePretokens};
-use super::merges::Merge;
+use super::merges::{MOST_MERGES, Merge};
 use super::special::{SpecialPolicy, Specials};
 use super::vocabulary::Vocabulary;
 use crate::split::{Pattern, Splitter};
@@ -74,7 +74,7 @@ impl Tokenizer {
         check_merges(&merges, &vocabulary)?;
         let byte_ids = byte_ids(&vocabulary)?;
         let specials = Specials::new(special_tokens).map_err(|error| error.to_string())?;
-        let encoder = Encoder::new(splitter, vocabulary, merges, byte_ids, whole_pretokens);
+        let encoder = Encoder::new(splitter, vocabulary, merges, &byte_ids, whole_pretokens);
         Ok(Self { encoder, specials, bos, eos, token_count, fingerprint: OnceLock::new() })
     }
 
@@ -284,6 +284,9 @@ fn check_merges(merges: &[Merge], vocabulary: &Vocabulary) -> std::result::Resul
     let bytes_of = |rank: usize, id: u32| {
         vocabulary.bytes_of(id).ok_or_else(|| format!("merge {rank} uses id {id}, which no token has"))
     };
+    if merges.len() > MOST_MERGES {
+        return Err(format!("{} merges, and {MOST_MERGES} are the most", merges.len()));
+    }
     for (rank, merge) in merges.iter().enumerate() {
         let (left, right) = (bytes_of(rank, merge.left)?, bytes_of(rank, merge.right)?);
         let made = bytes_of(rank, merge.id)?;

@@ -1,0 +1,64 @@
+//! Memory for tables that are looked up at random: zero at first, and in large pages where the system has them, since
+//! with pages of 4 KiB nearly every look-up would miss the translation buffer, too.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use bytemuck::Pod;
+use memmap2::MmapMut;
+
+/// A table of a fixed number of entries, all zero at first; memory is taken when it is touched.
+pub(super) struct Table<T> {
+    memory: Memory,
+    entries: PhantomData<T>,
+}
+
+enum Memory {
+    Mapped(MmapMut),
+    /// For tables that need no large pages, and where the system refuses to map memory.
+    Allocated(Vec<u128>),
+}
+
+/// Smaller tables fit into near memory, page table and all.
+const LEAST_MAPPED: usize = 1 << 20;
+
+impl<T: Pod> Table<T> {
+    /// `count` entries of zero bits. `T` is aligned to 16 bytes at most.
+    pub(super) fn new(count: usize) -> Self {
+        assert!(align_of::<T>() <= align_of::<u128>(), "memory is aligned to 16 bytes");
+        let bytes = count * size_of::<T>();
+        let map = if bytes >= LEAST_MAPPED { MmapMut::map_anon(bytes).ok() } else { None };
+        let memory = match map {
+            Some(map) => {
+                // A hint that must come before the first touch; what comes of it is up to the system.
+                #[cfg(target_os = "linux")]
+                let _ = map.advise(memmap2::Advice::HugePage);
+                Memory::Mapped(map)
+            }
+            None => Memory::Allocated(vec![0; bytes.div_ceil(size_of::<u128>())]),
+        };
+        Self { memory, entries: PhantomData }
+    }
+
+    /// All entries; in small tables there may be more than were asked for.
+    #[inline(always)]
+    pub(super) fn entries(&self) -> &[T] {
+        match &self.memory {
+            Memory::Mapped(map) => bytemuck::cast_slice(map),
+            Memory::Allocated(words) => bytemuck::cast_slice(words),
+        }
+    }
+
+    pub(super) fn entries_mut(&mut self) -> &mut [T] {
+        match &mut self.memory {
+            Memory::Mapped(map) => bytemuck::cast_slice_mut(map),
+            Memory::Allocated(words) => bytemuck::cast_slice_mut(words),
+        }
+    }
+}
+
+impl<T: Pod> fmt::Debug for Table<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table of {} entries", self.entries().len())
+    }
+}
