@@ -457,3 +457,18 @@ def test_the_tokenizer_is_at_hand(tokenizer, tmp_path):
     tokenizer_file.unlink()
     with pytest.raises(FileNotFoundError, match="corpus.tokenizer.json"):
         _ = store.tokenizer
+
+
+def test_what_is_not_ours_is_not_overwritten(tokenizer, tmp_path):
+    (tmp_path / "text.txt").write_text("some text")
+    precious = tmp_path / "c.tokenizer.json"
+    precious.write_text("precious")
+    with pytest.raises(
+        ValueError, match="prefix: .*c.tokenizer.json exists and is not part of a token store"
+    ):
+        tokenizer.encode_files(tmp_path / "text.txt", tmp_path / "c")
+    assert precious.read_text() == "precious"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="prefix: .*folder.* names a folder"):
+        tokenizer.encode_files(tmp_path / "text.txt", tmp_path / "folder")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.tokenizer.json", "folder", "text.txt"]

@@ -77,7 +77,9 @@ impl Batches {
             let position = std::mem::replace(&mut epoch.position, step.next);
             (epoch.order.clone(), position, step)
         };
-        Some((step.batch.map(|position| order.at(position)).collect(), position, step.next))
+        // A rank that gets nothing of the last step has used it up all the same: all ranks end in the same state.
+        (!step.batch.is_empty())
+            .then(|| (step.batch.map(|position| order.at(position)).collect(), position, step.next))
     }
 
     fn batch(&self, py: Python<'_>, indices: &[u64]) -> PyResult<Blocks> {

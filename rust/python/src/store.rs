@@ -12,9 +12,10 @@ use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError}
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
+use crate::arguments::thread_count;
 use crate::arguments::{Integer, type_name, unsigned};
 use crate::errors::IntoPython;
-use crate::text::{text_bytes, thread_count};
+use crate::text::text_bytes;
 use crate::tokenizer::Tokenizer;
 use crate::view::strided_view;
 use crate::watch::run_watched;
@@ -215,7 +216,7 @@ pub(crate) struct FileArguments<'a, 'py> {
     pub(crate) bos: Option<u32>,
     pub(crate) eos: Option<u32>,
     pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) threads: Option<usize>,
+    pub(crate) threads: Option<&'a Bound<'py, PyAny>>,
     pub(crate) max_memory: Option<&'a Bound<'py, PyAny>>,
 }
 
