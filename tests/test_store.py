@@ -439,10 +439,16 @@ def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path):
         "tok = bs.Tokenizer.load('bytes.tiktoken', pattern='gpt2', special_tokens={})\n"
         "try: tok.encode_files('a.txt', 'x')\n"
         "except OSError as error: print(error.errno, error.filename)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 10, 1 << 20))\n"
+        "words = bs.WordTokenizer.train('some words ' + ' '.join(map(str, range(999))))\n"
+        "counts = bs.count_words([b'%d' % number for number in range(999)])\n"
+        "for kept in (tok, words, counts):\n"
+        "    try: kept.save('kept.file')\n"
+        "    except OSError as error: print(error.errno, error.filename)\n"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=60, text=True)
-    assert done.stdout == "27 x.bin.partial\n"
+    assert done.stdout == "27 x.bin.partial\n" + 3 * "27 kept.file\n"
     assert names(tmp_path) == ["a.txt", "bytes.tiktoken"]
 
 
