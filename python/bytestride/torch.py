@@ -152,7 +152,7 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
 
         Args:
             batches: How many batches of this iteration training has used. `None` is as many as this process
-                has made: right without workers, or where each worker keeps a state of its own, as in torchdata's
+                has made: right without workers, or where each worker keeps its own state, as in torchdata's
                 `StatefulDataLoader`. A `DataLoader` with workers makes batches ahead, so count there.
         """
         position = self._position(self._done if batches is None else batches)
