@@ -439,10 +439,16 @@ def test_a_full_disk_is_an_os_error_and_leaves_nothing(tmp_path):
         "tok = bs.Tokenizer.load('bytes.tiktoken', pattern='gpt2', special_tokens={})\n"
         "try: tok.encode_files('a.txt', 'x')\n"
         "except OSError as error: print(error.errno, error.filename)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 10, 1 << 20))\n"
+        "words = bs.WordTokenizer.train('some words ' + ' '.join(map(str, range(999))))\n"
+        "counts = bs.count_words([b'%d' % number for number in range(999)])\n"
+        "for kept in (tok, words, counts):\n"
+        "    try: kept.save('kept.file')\n"
+        "    except OSError as error: print(error.errno, error.filename)\n"
     )
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=60, text=True)
-    assert done.stdout == "27 x.bin.partial\n"
+    assert done.stdout == "27 x.bin.partial\n" + 3 * "27 kept.file\n"
     assert names(tmp_path) == ["a.txt", "bytes.tiktoken"]
 
 
@@ -457,3 +463,18 @@ def test_the_tokenizer_is_at_hand(tokenizer, tmp_path):
     tokenizer_file.unlink()
     with pytest.raises(FileNotFoundError, match="corpus.tokenizer.json"):
         _ = store.tokenizer
+
+
+def test_what_is_not_ours_is_not_overwritten(tokenizer, tmp_path):
+    (tmp_path / "text.txt").write_text("some text")
+    precious = tmp_path / "c.tokenizer.json"
+    precious.write_text("precious")
+    with pytest.raises(
+        ValueError, match="prefix: .*c.tokenizer.json exists and is not part of a token store"
+    ):
+        tokenizer.encode_files(tmp_path / "text.txt", tmp_path / "c")
+    assert precious.read_text() == "precious"
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="prefix: .*folder.* names a folder"):
+        tokenizer.encode_files(tmp_path / "text.txt", tmp_path / "folder")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.tokenizer.json", "folder", "text.txt"]

@@ -282,3 +282,18 @@ def test_bad_arguments_are_named():
         (name,) = options
         with pytest.raises(ValueError, match=name):
             bs.train([b"a"], **options)
+
+
+def test_counts_keep_their_pattern():
+    counts = bs.count_words([b"low lower"], pattern="gpt2")
+    assert bs.train(counts, 300).pattern == "gpt2"
+    assert bs.train(counts, 300, pattern="gpt2").pattern == "gpt2"
+    for other in ("cl100k", None):
+        with pytest.raises(ValueError, match="pattern: is .*, but the words were counted with gpt2"):
+            bs.train(counts, 300, pattern=other)
+
+
+def test_an_empty_corpus_gives_the_bytes_alone(tmp_path):
+    (tmp_path / "empty.txt").write_bytes(b"")
+    assert bs.train(str(tmp_path / "empty.txt"), 300).vocab_size == 256
+    assert bs.train([], 300).merges == []

@@ -582,3 +582,20 @@ def test_benchmark_batches(benchmark, out):
         return sum(len(inputs) for inputs, _ in w.batches(32, out=buffers))
 
     assert benchmark(epoch) == len(w) // 32 * 32
+
+
+@pytest.mark.parametrize("windows_count", range(1, 12))
+def test_all_ranks_end_an_epoch_in_the_same_state(windows_count):
+    windows = bs.windows(np.arange(windows_count + 1, dtype=np.uint16), 1)
+    for world_size in range(1, 6):
+        ranks = [
+            windows.batches(1, seed=3, drop_last=False, rank=rank, world_size=world_size)
+            for rank in range(world_size)
+        ]
+        seen = [int(inputs[0, 0]) for rank in ranks for inputs, _ in rank]
+        assert sorted(seen) == list(range(windows_count))
+        states = [rank.state_dict() for rank in ranks]
+        assert states == states[:1] * world_size
+        again = windows.batches(1, seed=3, drop_last=False)
+        again.load_state_dict(states[0])
+        assert list(again) == []

@@ -4,7 +4,7 @@ use bytestride_core::windows::Token;
 use numpy::{
     PyArray1, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
 };
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 /// The integer `value` of the argument `name`; a `ValueError` that names it if it is negative or beyond 64 bits.
@@ -18,26 +18,58 @@ pub(crate) fn unsigned(name: &str, value: &Bound<'_, PyAny>) -> PyResult<u64> {
     })
 }
 
-/// The integers that `value`, an array `[n]` or a sequence, holds. Those beyond `i64` come out as its largest: no index and
-/// no id is that large.
+/// The same as a size, with `None` for `None`.
+pub(crate) fn optional_size(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<usize>> {
+    let size = |value| Ok(usize::try_from(unsigned(name, value)?).unwrap_or(usize::MAX));
+    value.map(size).transpose()
+}
+
+/// How many threads a call may use: `None` for all that the process may. Results do not depend on it, so numbers that no
+/// machine has use are taken for a large one.
+pub(crate) fn thread_count(threads: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+    let available = bytestride_core::available_threads();
+    match optional_size("threads", threads)? {
+        Some(0) => Err(PyValueError::new_err("threads: expected at least 1, or None for all there are")),
+        Some(threads) => Ok(threads.min(available.max(4) * 4)),
+        None => Ok(available),
+    }
+}
+
+/// The integers that `value`, an array `[n]` or any iterable, holds; a new copy. Those beyond `i64` come out as its ends:
+/// no index and no id is that large.
 pub(crate) fn integers(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
-    let array = match value.cast::<PyUntypedArray>() {
-        Ok(array) => array.as_any().clone(),
-        Err(_) => value.py().import("numpy")?.call_method1("asarray", (value,))?,
+    let Ok(array) = value.cast::<PyUntypedArray>() else {
+        let refuse = |object: &Bound<'_, PyAny>| {
+            PyTypeError::new_err(format!("{name}: expected [n] integers, not {}", type_name(object)))
+        };
+        let items = value.try_iter().map_err(|_| refuse(value))?;
+        let number = |item: Bound<'_, PyAny>| clamped(name, &item).map_err(|_| refuse(&item));
+        return items.map(|item| number(item?)).collect();
     };
-    let untyped = array.cast::<PyUntypedArray>()?;
-    let kind: char = untyped.dtype().getattr("kind")?.extract()?;
-    if untyped.ndim() != 1 || !(matches!(kind, 'i' | 'u') || untyped.is_empty()) {
-        let dtype = untyped.dtype();
-        let message = format!("{name}: expected [n] integers, not {dtype} in {} dimensions", untyped.ndim());
+    let kind: char = array.dtype().getattr("kind")?.extract()?;
+    if array.ndim() != 1 || !(matches!(kind, 'i' | 'u') || array.is_empty()) {
+        let message =
+            format!("{name}: expected [n] integers, not {} in {} dimensions", array.dtype(), array.ndim());
         return Err(PyTypeError::new_err(message));
     }
-    if let Ok(large) = array.cast::<PyArray1<u64>>() {
-        return Ok(large.to_vec()?.into_iter().map(|id| i64::try_from(id).unwrap_or(i64::MAX)).collect());
-    }
     // A copy in native byte order and without strides, whatever they were.
-    let array = array.call_method1("astype", ("int64", "C"))?;
-    Ok(array.cast::<PyArray1<i64>>()?.to_vec()?)
+    if array.dtype().is_equiv_to(&PyArrayDescr::of::<u64>(value.py())) {
+        let large = array.call_method1("astype", ("uint64", "C"))?;
+        let large = large.cast::<PyArray1<u64>>()?.to_vec()?;
+        return Ok(large.into_iter().map(|number| i64::try_from(number).unwrap_or(i64::MAX)).collect());
+    }
+    let numbers = array.call_method1("astype", ("int64", "C"))?;
+    Ok(numbers.cast::<PyArray1<i64>>()?.to_vec()?)
+}
+
+/// An integer, or the end of `i64` that it is beyond.
+pub(crate) fn clamped(name: &str, item: &Bound<'_, PyAny>) -> PyResult<i64> {
+    item.extract().or_else(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(item.py()) {
+            return Ok(if item.lt(0)? { i64::MIN } else { i64::MAX });
+        }
+        Err(PyTypeError::new_err(format!("{name}: expected an integer, not {}", type_name(item))))
+    })
 }
 
 /// The name of the type of `value`, for messages.

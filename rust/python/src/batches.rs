@@ -165,7 +165,8 @@ impl Batches {
         let step = self.plan.step(epoch.position)?;
         let before = epoch.clone();
         epoch.position = step.next;
-        Some((before, step.batch, step.next))
+        // A rank that gets nothing of the last step has used it up all the same: all ranks end in the same state.
+        (!step.batch.is_empty()).then_some((before, step.batch, step.next))
     }
 
     fn batch<'py>(

@@ -9,8 +9,9 @@ use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueErro
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
 
+use crate::arguments::thread_count;
 use crate::errors::IntoPython;
-use crate::text::{text_bytes, thread_count};
+use crate::text::text_bytes;
 use crate::watch::run_watched;
 
 /// About how many bytes of documents are pulled from an iterable before they are counted.
@@ -270,7 +271,7 @@ pub(crate) fn count_words(
     separator: Option<&str>,
     text_field: &str,
     suffixes: Option<Vec<String>>,
-    threads: Option<usize>,
+    threads: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<WordCounts> {
     let threads = thread_count(threads)?;

@@ -20,7 +20,7 @@ fn python_error(error: Error) -> PyErr {
     match error {
         // OSError(errno, text, file) picks its own subclass: FileNotFoundError, PermissionError, …
         Error::Io { path, source } => match source.raw_os_error() {
-            Some(errno) => PyOSError::new_err((errno, system_text(&source), path)),
+            Some(errno) => PyOSError::new_err((errno, system_text(&source), path.into_os_string())),
             None => PyOSError::new_err(format!("{}: {source}", path.display())),
         },
         Error::Unknown(message) => PyKeyError::new_err(message),

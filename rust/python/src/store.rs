@@ -12,9 +12,10 @@ use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError}
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
+use crate::arguments::thread_count;
 use crate::arguments::{Integer, type_name, unsigned};
 use crate::errors::IntoPython;
-use crate::text::{text_bytes, thread_count};
+use crate::text::text_bytes;
 use crate::tokenizer::Tokenizer;
 use crate::view::strided_view;
 use crate::watch::run_watched;
@@ -54,7 +55,9 @@ impl TokenStore {
     /// The store at a path.
     ///
     /// Sizes, counts and types of `.bin`, `.idx` and `.json` are checked against each other; Megatron's own files,
-    /// which have no `.json`, open as well. The cost is that of reading the index, 20 bytes a document.
+    /// which have no `.json`, open as well. The cost is that of reading the index, 20 bytes a document. Files of other
+    /// programs open by their path: numpy's `.npy` of uint16 or uint32, the `.bin` of llm.c and modded-nanogpt (both
+    /// one document in all), and datatrove's `.ds` with its `.ds.index`.
     ///
     /// Args:
     ///     path: What the names of the files have in common, or the path of one of them.
@@ -215,7 +218,7 @@ pub(crate) struct FileArguments<'a, 'py> {
     pub(crate) bos: Option<u32>,
     pub(crate) eos: Option<u32>,
     pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) threads: Option<usize>,
+    pub(crate) threads: Option<&'a Bound<'py, PyAny>>,
     pub(crate) max_memory: Option<&'a Bound<'py, PyAny>>,
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytestride_core::encode::{self, Tokenizer};
 use pyo3::prelude::*;
 
+use crate::arguments::clamped;
 use crate::errors::IntoPython;
 
 /// Text of token ids that come one at a time, never half a character.
@@ -44,7 +45,8 @@ impl StreamDecoder {
     ///     >>> tok = bs.train([b"low"], 256)
     ///     >>> tok.stream_decoder().push(tok.id_of("l"))
     ///     'l'
-    fn push(&self, id: i64) -> PyResult<String> {
+    fn push(&self, id: &Bound<'_, PyAny>) -> PyResult<String> {
+        let id = clamped("id", id)?;
         let token = u32::try_from(id).ok().and_then(|id| self.tokenizer.bytes_of(id));
         let token = token.ok_or_else(|| self.tokenizer.unknown_id(id, 0)).into_python()?;
         Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).push(token))

@@ -1,9 +1,8 @@
-//! Text and ids as Python hands them over.
+//! Text as Python hands it over.
 
 use std::borrow::Cow;
 
-use numpy::{Element, PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
@@ -42,32 +41,24 @@ pub(crate) fn text_objects<'py>(texts: &Bound<'py, PyAny>) -> PyResult<Vec<Bound
     texts.try_iter()?.collect()
 }
 
-/// Ids from an integer array of one dimension or any iterable of integers. Numbers that no id can be stay as they
-/// are, so that the error for an unknown id names them.
-pub(crate) fn id_numbers(ids: &Bound<'_, PyAny>) -> PyResult<Vec<i64>> {
-    if let Ok(array) = ids.cast::<PyUntypedArray>() {
-        if array.ndim() != 1 {
-            return Err(PyValueError::new_err(format!("ids: expected one dimension, not {}", array.ndim())));
-        }
-        let wide = copied::<u32>(ids).or_else(|| copied::<u16>(ids)).or_else(|| copied::<i64>(ids));
-        if let Some(wide) = wide.or_else(|| copied::<i32>(ids)) {
-            return Ok(wide);
-        }
+/// Where each character of [`text_bytes`] starts in the `str` itself, and its end; `None` where they are the same.
+///
+/// They differ behind a surrogate pair, which is two characters of the `str` and becomes one.
+pub(crate) fn character_positions(object: &Bound<'_, PyAny>) -> PyResult<Option<Vec<i64>>> {
+    let Ok(text) = object.cast::<PyString>() else { return Ok(None) };
+    if text.to_str().is_ok() {
+        return Ok(None);
     }
-    let numbers: PyResult<Vec<i64>> = ids.try_iter()?.map(|id| id?.extract()).collect();
-    numbers.map_err(|_| PyTypeError::new_err("ids: expected integers"))
-}
-
-fn copied<T: Element + Into<i64> + Copy>(ids: &Bound<'_, PyAny>) -> Option<Vec<i64>> {
-    let array = ids.cast::<PyArray1<T>>().ok()?.readonly();
-    Some(array.as_array().iter().map(|&id| id.into()).collect())
-}
-
-/// How many threads a call may use: `None` for all that the process may.
-pub(crate) fn thread_count(threads: Option<usize>) -> PyResult<usize> {
-    match threads {
-        Some(0) => Err(PyValueError::new_err("threads: expected at least 1, or None for all there are")),
-        Some(threads) => Ok(threads),
-        None => Ok(bytestride_core::available_threads()),
+    let units = text.call_method1("encode", ("utf-32-le", "surrogatepass"))?;
+    let units: &Bound<'_, PyBytes> = units.cast()?;
+    let (units, _) = units.as_bytes().as_chunks::<4>();
+    let code = |at: usize| units.get(at).map_or(0, |unit: &[u8; 4]| u32::from_le_bytes(*unit));
+    let mut positions = vec![0];
+    let mut at = 0;
+    while at < units.len() {
+        let is_pair = (0xD800..0xDC00).contains(&code(at)) && (0xDC00..0xE000).contains(&code(at + 1));
+        at += 1 + usize::from(is_pair);
+        positions.push(at as i64);
     }
+    Ok(Some(positions))
 }

@@ -13,11 +13,12 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 
+use crate::arguments::{clamped, integers, optional_size, thread_count};
 use crate::errors::IntoPython;
 use crate::ragged::Ragged;
 use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
-use crate::text::{id_numbers, text_bytes, text_objects, thread_count};
+use crate::text::{character_positions, text_bytes, text_objects};
 
 /// Work on less text than this is done before other threads could have made use of the GIL.
 const DETACH_BYTES: usize = 4096;
@@ -80,13 +81,9 @@ impl Tokenizer {
         py: Python<'_>,
         path: PathBuf,
         pattern: Option<&str>,
-        special_tokens: Option<HashMap<String, u32>>,
+        special_tokens: Option<HashMap<String, Bound<'_, PyAny>>>,
     ) -> PyResult<Self> {
-        let special_tokens = special_tokens.map(|tokens| {
-            let mut tokens: Vec<(String, u32)> = tokens.into_iter().collect();
-            tokens.sort_by_key(|&(_, id)| id);
-            tokens
-        });
+        let special_tokens = special_tokens.map(special_ids).transpose()?;
         let options = LoadOptions { pattern: pattern.map(|text| Pattern::new(Some(text))), special_tokens };
         let tokenizer = py.detach(|| encode::Tokenizer::load(&path, &options)).into_python()?;
         Ok(tokenizer.into())
@@ -180,7 +177,8 @@ impl Tokenizer {
     ///     >>> import bytestride as bs
     ///     >>> bs.train([b"aaaa"], 257, pattern=None).bytes_of(256)
     ///     b'aa'
-    fn bytes_of<'py>(&self, py: Python<'py>, id: i64) -> PyResult<Bound<'py, PyBytes>> {
+    fn bytes_of<'py>(&self, py: Python<'py>, id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
+        let id = clamped("id", id)?;
         let bytes = u32::try_from(id).ok().and_then(|id| self.inner.bytes_of(id));
         let unknown = || {
             let last = self.inner.max_id();
@@ -201,7 +199,8 @@ impl Tokenizer {
     ///     >>> import bytestride as bs
     ///     >>> bs.train([b"low lower lowest"] * 2, 262).truncated(258).vocab_size
     ///     258
-    fn truncated(&self, py: Python<'_>, vocab_size: usize) -> PyResult<Self> {
+    fn truncated(&self, py: Python<'_>, vocab_size: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let vocab_size = optional_size("vocab_size", Some(vocab_size))?.unwrap_or_default();
         Ok(py.detach(|| self.inner.truncated(vocab_size)).into_python()?.into())
     }
 
@@ -242,7 +241,7 @@ impl Tokenizer {
         special: Option<&Bound<'py, PyAny>>,
         bos: Option<&Bound<'py, PyAny>>,
         eos: Option<&Bound<'py, PyAny>>,
-        max_tokens: Option<usize>,
+        max_tokens: Option<&Bound<'py, PyAny>>,
         dtype: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = self.options(special, bos, eos, max_tokens)?;
@@ -287,11 +286,11 @@ impl Tokenizer {
         &self,
         py: Python<'py>,
         texts: &Bound<'py, PyAny>,
-        threads: Option<usize>,
+        threads: Option<&Bound<'py, PyAny>>,
         special: Option<&Bound<'py, PyAny>>,
         bos: Option<&Bound<'py, PyAny>>,
         eos: Option<&Bound<'py, PyAny>>,
-        max_tokens: Option<usize>,
+        max_tokens: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Ragged> {
         let options = self.options(special, bos, eos, max_tokens)?;
         let threads = thread_count(threads)?;
@@ -352,7 +351,7 @@ impl Tokenizer {
         &self,
         py: Python<'py>,
         texts: &Bound<'py, PyAny>,
-        threads: Option<usize>,
+        threads: Option<&Bound<'py, PyAny>>,
         special: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let options = self.options(special, None, None, None)?;
@@ -426,7 +425,7 @@ impl Tokenizer {
         bos: Option<&Bound<'_, PyAny>>,
         eos: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
-        threads: Option<usize>,
+        threads: Option<&Bound<'_, PyAny>>,
         max_memory: Option<&Bound<'_, PyAny>>,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<TokenStore> {
@@ -488,12 +487,16 @@ impl Tokenizer {
         };
         let options = self.options(special, None, None, None)?;
         let bytes = text_bytes(text)?;
+        let positions = if in_characters { character_positions(text)? } else { None };
         let threads = bytestride_core::available_threads();
         let (ids, spans) = py
             .detach(|| {
                 let ids = self.inner.encode(&bytes, &options, threads)?;
                 let spans = self.inner.byte_spans(&ids);
-                let spans = if in_characters { char_spans(&bytes, &spans) } else { spans };
+                let mut spans = if in_characters { char_spans(&bytes, &spans) } else { spans };
+                if let Some(positions) = positions {
+                    spans.iter_mut().flatten().for_each(|place| *place = positions[*place as usize]);
+                }
                 Ok((ids, spans))
             })
             .into_python()?;
@@ -629,13 +632,13 @@ impl Tokenizer {
         special: Option<&Bound<'_, PyAny>>,
         bos: Option<&Bound<'_, PyAny>>,
         eos: Option<&Bound<'_, PyAny>>,
-        max_tokens: Option<usize>,
+        max_tokens: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<EncodeOptions> {
         Ok(EncodeOptions {
             special: special.map_or(Ok(SpecialPolicy::Text), special_policy)?,
             bos: self.end_id("bos", bos, self.inner.bos())?,
             eos: self.end_id("eos", eos, self.inner.eos())?,
-            max_tokens,
+            max_tokens: optional_size("max_tokens", max_tokens)?,
         })
     }
 
@@ -666,15 +669,15 @@ impl Tokenizer {
     /// Whether `dtype` asks for 16 bits; an error if it asks for what ids cannot be.
     fn is_narrow(&self, py: Python<'_>, dtype: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
         let Some(dtype) = dtype else { return Ok(false) };
-        let wanted = PyArrayDescr::new(py, dtype)?;
+        let refuse = || {
+            PyValueError::new_err(format!("dtype: expected \"uint32\" or \"uint16\", not {}", repr(dtype)))
+        };
+        let wanted = PyArrayDescr::new(py, dtype).map_err(|_| refuse())?;
         if wanted.is_equiv_to(&PyArrayDescr::of::<u32>(py)) {
             return Ok(false);
         }
         if !wanted.is_equiv_to(&PyArrayDescr::of::<u16>(py)) {
-            return Err(PyValueError::new_err(format!(
-                "dtype: expected \"uint32\" or \"uint16\", not {}",
-                repr(dtype)
-            )));
+            return Err(refuse());
         }
         let largest = self.inner.max_id();
         if largest > u32::from(u16::MAX) {
@@ -686,7 +689,7 @@ impl Tokenizer {
     }
 
     fn bytes_of_ids(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
-        let numbers = id_numbers(ids)?;
+        let numbers = integers("ids", ids)?;
         py.detach(|| {
             let id = |(position, &id): (usize, &i64)| {
                 u32::try_from(id).map_err(|_| self.inner.unknown_id(id, position))
@@ -696,6 +699,17 @@ impl Tokenizer {
         })
         .into_python()
     }
+}
+
+/// Names and ids by id, from a dict.
+fn special_ids(tokens: HashMap<String, Bound<'_, PyAny>>) -> PyResult<Vec<(String, u32)>> {
+    let id = |(name, id): (String, Bound<'_, PyAny>)| match u32::try_from(clamped("special_tokens", &id)?) {
+        Ok(id) => Ok((name, id)),
+        Err(_) => Err(PyValueError::new_err(format!("special_tokens: {id} of {name:?} is no id"))),
+    };
+    let mut tokens = tokens.into_iter().map(id).collect::<PyResult<Vec<_>>>()?;
+    tokens.sort_by_key(|&(_, id)| id);
+    Ok(tokens)
 }
 
 /// What `special=` says.

@@ -9,14 +9,17 @@ use bytestride_core::split::Pattern;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::arguments::{optional_size, thread_count, unsigned};
 use crate::counts::{CountOptions, FileOptions, WordCounts, count_source};
 use crate::errors::IntoPython;
-use crate::text::thread_count;
 use crate::tokenizer::Tokenizer;
 use crate::watch::run_watched;
 
 /// The pattern where none is given; counts are taken whatever theirs is.
 const DEFAULT_PATTERN: &str = "cl100k";
+
+/// How often a pair must occur to be merged, if nothing else is said.
+const DEFAULT_MIN_FREQUENCY: u64 = 2;
 
 /// Trains a byte-level BPE tokenizer: a new `Tokenizer`.
 ///
@@ -54,7 +57,7 @@ const DEFAULT_PATTERN: &str = "cl100k";
 ///     260
 #[pyfunction]
 #[pyo3(signature = (
-    source, vocab_size=None, *, pattern=Some("cl100k"), special_tokens=vec![], min_frequency=2, max_token_bytes=None,
+    source, vocab_size=None, *, pattern=PatternArgument::NotGiven, special_tokens=vec![], min_frequency=None, max_token_bytes=None,
     format="auto", separator=None, text_field="text", suffixes=None, threads=None, progress=None
 ), text_signature = "(source, vocab_size=None, *, pattern='cl100k', special_tokens=(), min_frequency=2, \
     max_token_bytes=None, format='auto', separator=None, text_field='text', suffixes=None, threads=None, \
@@ -63,24 +66,37 @@ const DEFAULT_PATTERN: &str = "cl100k";
 pub(crate) fn train(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
-    vocab_size: Option<usize>,
-    pattern: Option<&str>,
+    vocab_size: Option<&Bound<'_, PyAny>>,
+    pattern: PatternArgument,
     special_tokens: Vec<String>,
-    min_frequency: u64,
-    max_token_bytes: Option<usize>,
+    min_frequency: Option<&Bound<'_, PyAny>>,
+    max_token_bytes: Option<&Bound<'_, PyAny>>,
     format: &str,
     separator: Option<&str>,
     text_field: &str,
     suffixes: Option<Vec<String>>,
-    threads: Option<usize>,
+    threads: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Tokenizer> {
     // What is wrong with the arguments is said before hours of counting.
-    let merges = room_for_merges(vocab_size, special_tokens.len())?;
+    let merges = room_for_merges(optional_size("vocab_size", vocab_size)?, special_tokens.len())?;
+    core::Tokenizer::check_special_names(&special_tokens).into_python()?;
+    let min_frequency =
+        min_frequency.map_or(Ok(DEFAULT_MIN_FREQUENCY), |count| unsigned("min_frequency", count))?;
+    let max_token_bytes = optional_size("max_token_bytes", max_token_bytes)?;
+    if max_token_bytes == Some(0) {
+        return Err(PyValueError::new_err("max_token_bytes: is 0, expected at least 1"));
+    }
     let threads = thread_count(threads)?;
     let files = FileOptions { format, separator, text_field, suffixes };
-    let options = CountOptions { pattern, files, threads, progress };
-    let counts = counts_of(py, source, &options)?;
+    let counts = match source.cast::<WordCounts>() {
+        Ok(counts) => counted_with(counts.get().core(), &pattern)?,
+        Err(_) => {
+            let pattern = pattern.or_default();
+            let options = CountOptions { pattern: pattern.as_deref(), files, threads, progress };
+            Arc::new(count_source(py, source, &options)?)
+        }
+    };
     let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
     let merges = run_watched(py, progress, |monitor| learn(&counts, &options, monitor))?;
     let pattern = counts.pattern().clone();
@@ -99,22 +115,38 @@ fn room_for_merges(vocab_size: Option<usize>, special_tokens: usize) -> PyResult
     })
 }
 
-/// The counts that `source` is, or those of the text that it stands for.
-fn counts_of(
-    py: Python<'_>,
-    source: &Bound<'_, PyAny>,
-    options: &CountOptions<'_, '_>,
-) -> PyResult<Arc<Counts>> {
-    let Ok(counts) = source.cast::<WordCounts>() else {
-        return count_source(py, source, options).map(Arc::new);
-    };
-    let counts = counts.get().core();
-    let pattern = Pattern::new(options.pattern);
-    if pattern != *counts.pattern() && options.pattern != Some(DEFAULT_PATTERN) {
+/// `counts`, if `pattern` is not given or theirs.
+fn counted_with(counts: Arc<Counts>, pattern: &PatternArgument) -> PyResult<Arc<Counts>> {
+    let PatternArgument::Given(pattern) = pattern else { return Ok(counts) };
+    let pattern = Pattern::new(pattern.as_deref());
+    if pattern != *counts.pattern() {
         let message = format!("pattern: is {pattern}, but the words were counted with {}", counts.pattern());
         return Err(PyValueError::new_err(message));
     }
     Ok(counts)
+}
+
+/// The `pattern` argument, which counts have already.
+pub(crate) enum PatternArgument {
+    NotGiven,
+    Given(Option<String>),
+}
+
+impl PatternArgument {
+    fn or_default(self) -> Option<String> {
+        match self {
+            PatternArgument::NotGiven => Some(DEFAULT_PATTERN.to_owned()),
+            PatternArgument::Given(pattern) => pattern,
+        }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for PatternArgument {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(PatternArgument::Given(object.extract()?))
+    }
 }
 
 /// The merges learned from `counts`, as `(left, right, id)`.
@@ -126,7 +158,7 @@ pub(crate) fn _learn(
     merges: Option<usize>,
     min_frequency: u64,
     max_token_bytes: Option<usize>,
-    threads: Option<usize>,
+    threads: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Vec<(u32, u32, u32)>> {
     let threads = thread_count(threads)?;
     let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };

@@ -16,14 +16,15 @@
 //!
 //! Equal counts make equal files, whatever order, threads or machines they come from.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::count::WordCounts;
 use crate::split::Pattern;
+use crate::whole_file::write_whole;
 use crate::{Error, Result, error::Place};
 
 const MAGIC: &[u8; 8] = b"BYTCOUNT";
@@ -34,21 +35,7 @@ const NO_PATTERN: u32 = u32::MAX;
 impl WordCounts {
     /// Writes the counts to `path`, replacing what is there only once all is on disk.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
-        let temporary = path.with_file_name(name);
-        let written = File::create(&temporary).and_then(|file| {
-            let mut file = BufWriter::with_capacity(1 << 20, file);
-            self.write_to(&mut file)?;
-            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-            fs::rename(&temporary, path)
-        });
-        written.map_err(|error| {
-            // Nothing half-written stays behind; that the removal may fail too changes nothing.
-            let _ = fs::remove_file(&temporary);
-            Error::io(path, error)
-        })
+        write_whole(path.as_ref(), |file| self.write_to(file))
     }
 
     /// Reads counts from `path`, and checks all of them.

@@ -185,8 +185,11 @@ fn expected_ids(text_bytes: usize, options: &EncodeOptions) -> usize {
 /// Runs of parts for the threads to work on.
 fn jobs(parts: &[SizedPart<'_>], threads: usize) -> Vec<Range<usize>> {
     let total: usize = parts.iter().map(SizedPart::bytes).sum();
-    let target =
-        if threads > 1 { (total / (threads * 4)).clamp(BYTES_PER_THREAD, JOB_BYTES) } else { JOB_BYTES };
+    let target = if threads > 1 {
+        (total / threads.saturating_mul(4)).clamp(BYTES_PER_THREAD, JOB_BYTES)
+    } else {
+        JOB_BYTES
+    };
     let mut jobs = Vec::new();
     let mut start = 0;
     let mut size = 0;

@@ -25,8 +25,8 @@ const FEWEST_BUCKETS: usize = 1 << 10;
 const MOST_BUCKETS: usize = 1 << 18;
 
 /// Pairs of slots for long pretokens, and the most bytes of a pretoken that enters one.
-const LONG_BUCKETS: usize = 1 << 13;
-pub(super) const LONG_BYTES: usize = 256;
+const LONG_BUCKETS: usize = 1 << 14;
+pub(super) const LONG_BYTES: usize = 128;
 
 /// Ids of a short piece: four lanes, the number of those used in the upper byte of the last one. Ids have 24 bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, bytemuck::Pod, bytemuck::Zeroable)]
@@ -100,12 +100,19 @@ pub(super) fn key_of(text: &[u8], start: usize, length: usize, extent: Extent) -
     bytes & BITS_OF_BYTES[length] | ((length | extent as usize) as u128) << 120
 }
 
-/// The bytes as a number, where the text ends before sixteen.
-#[cold]
+/// The bytes as a number, where there are fewer than sixteen: the first half and the last, which may overlap.
+#[inline]
 fn last_bytes(text: &[u8]) -> u128 {
-    let mut bytes = [0; 16];
-    bytes[..text.len()].copy_from_slice(text);
-    u128::from_le_bytes(bytes)
+    let length = text.len();
+    if let (Some(first), Some(last)) = (text.first_chunk::<8>(), text.last_chunk::<8>()) {
+        let behind = u128::from(u64::from_le_bytes(*last)) << 64 >> (8 * (16 - length));
+        return u128::from(u64::from_le_bytes(*first)) | behind >> 64 << 64;
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let behind = u64::from(u32::from_le_bytes(*last)) << 32 >> (8 * (8 - length));
+        return u128::from(u64::from(u32::from_le_bytes(*first)) | behind >> 32 << 32);
+    }
+    text.iter().rev().fold(0, |number, &byte| number << 8 | u128::from(byte))
 }
 
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
@@ -226,8 +233,9 @@ impl View<'_> {
     }
 }
 
+/// A hash of the key that spreads it over all 64 bits.
 #[inline(always)]
-fn hash_of(key: Key) -> u64 {
+pub(super) fn hash_of(key: Key) -> u64 {
     // One multiplication of both halves; either constant keeps a half of zeros from hiding the other.
     let low = key as u64 ^ 0x9E37_79B9_7F4A_7C15;
     let high = (key >> 64) as u64 ^ 0xD6E8_FEB8_6659_FD93;
@@ -268,6 +276,11 @@ mod tests {
 
     #[test]
     fn keys_tell_pieces_apart() {
+        let alphabet = b"\xffbcdefghijklmno";
+        for length in 1..=KEY_BYTES {
+            let bytes: [u8; 16] = std::array::from_fn(|at| if at < length { alphabet[at] } else { 0 });
+            assert_eq!(key(&alphabet[..length]), u128::from_le_bytes(bytes) | (length as u128) << 120);
+        }
         let pieces: [&[u8]; 6] = [b"a", b"a\0", b"\0a", b"a\0\0", b"fifteen bytes..", b"fifteen bytes."];
         for (at, piece) in pieces.iter().enumerate() {
             let longer = [piece, &b"and sixteen more"[..]].concat();

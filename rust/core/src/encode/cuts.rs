@@ -14,7 +14,7 @@
 //! * the last bytes of `x` and the first of `y`: the last byte of `x` and the first of `y`.
 //!
 //! The notes are bits of a small table, chosen by a hash. Two notes may share a bit: then a border is taken for one
-//! that a token holds, which costs a cut but is never wrong. With o200k there are 105 thousand notes in 2^21 bits.
+//! that a token holds, and a possible cut is not made, which is never wrong. With o200k there are 105 thousand notes in 2^21 bits.
 
 /// log2 of the number of bits: 2^21 bits are 256 KiB.
 const TABLE_BITS: u32 = 21;

@@ -64,17 +64,17 @@ impl MergeTable {
             is_own_token &= *name == NOBODY;
             *name = if *name == NOBODY { 256 + rank } else { *name };
         }
-        let name = |id: u32| Some(name_of[id as usize]).filter(|&name| name != NOBODY);
-        let named = (0..)
+        let known = |id: u32| Some(name_of[id as usize]).filter(|&name| name != NOBODY);
+        let entries = (0..)
             .zip(&merges)
-            .filter_map(|(rank, merge)| Some((name(merge.left)?, name(merge.right)?, rank)));
-        let pairs = PairTable::new(merges.len(), named);
+            .filter_map(|(rank, merge)| Some((known(merge.left)?, known(merge.right)?, rank)));
+        let pairs = PairTable::new(merges.len(), &entries);
         let byte_pairs = (0..1 << 16).map(|pair| pairs.rank(pair >> 8, pair & 0xFF)).collect();
         let ids = byte_ids.iter().copied().chain(merges.iter().map(|merge| merge.id)).collect();
         let names = if is_own_token {
             Vec::new()
         } else {
-            merges.iter().filter_map(|merge| name(merge.id)).collect()
+            merges.iter().filter_map(|merge| known(merge.id)).collect()
         };
         Self { merges, pairs, byte_pairs, ids, names }
     }
@@ -119,7 +119,7 @@ struct PairTable {
 }
 
 impl PairTable {
-    fn new(count: usize, pairs: impl Iterator<Item = (u32, u32, u32)> + Clone) -> Self {
+    fn new(count: usize, pairs: &(impl Iterator<Item = (u32, u32, u32)> + Clone)) -> Self {
         let mut bits = (count * 2 + 1).next_power_of_two().ilog2().max(LEAST_BITS);
         loop {
             let mut table = Self { slots: Table::new(1 << bits), bits };
@@ -187,7 +187,7 @@ mod tests {
     #[test]
     fn ranks_are_found_and_others_are_not() {
         let pairs = (0..50_000_u32).map(|rank| (rank % 700, 16_000_000 + rank / 700 * 3, rank));
-        let table = PairTable::new(50_000, pairs.clone());
+        let table = PairTable::new(50_000, &pairs);
         for (left, right, rank) in pairs {
             assert_eq!(table.rank(left, right), rank);
             assert_eq!(table.rank(right, left), NEVER);

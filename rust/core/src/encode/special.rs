@@ -3,6 +3,8 @@
 //! Whether such a name in a text is the token or just text is decided by each call, and the default is text, so that
 //! a text from outside cannot put control tokens in. Where names overlap, the leftmost and then the longest counts.
 
+use std::collections::HashSet;
+
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use crate::{Error, Result};
@@ -40,6 +42,7 @@ pub(super) struct Found {
 impl Specials {
     /// From names, none empty, and ids, in the order in which users see them.
     pub(super) fn new(tokens: Vec<(String, u32)>) -> Result<Self> {
+        check_names(tokens.iter().map(|(name, _)| name.as_str()))?;
         let finder = finder(tokens.iter().map(|(name, _)| name.as_str()))?;
         let mut ids: Vec<u32> = tokens.iter().map(|&(_, id)| id).collect();
         ids.sort_unstable();
@@ -89,6 +92,21 @@ impl Specials {
             Error::Unknown(format!("{name:?} is no special token of this tokenizer, which has {names:?}"))
         })
     }
+}
+
+/// Special tokens need names, each its own, and none that is a byte's.
+pub(super) fn check_names<'n>(names: impl Iterator<Item = &'n str>) -> Result<()> {
+    let mut known = HashSet::new();
+    for name in names {
+        let fault = match name.len() {
+            0 => "a name is empty".to_owned(),
+            1 => format!("{name:?} is a byte, which has an id already"),
+            _ if !known.insert(name) => format!("{name:?} stands twice"),
+            _ => continue,
+        };
+        return Err(Error::argument("special_tokens", fault));
+    }
+    Ok(())
 }
 
 fn found(finder: &AhoCorasick, text: &[u8], id: impl Fn(usize) -> u32) -> Vec<Found> {

@@ -4,10 +4,10 @@ use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::bytes::BYTE_OF_ID;
+use super::bytes::{BYTE_OF_ID, bytes_of_text};
 use super::encoder::{Encoder, WholePretokens};
 use super::merges::{MOST_MERGES, Merge};
-use super::special::{SpecialPolicy, Specials};
+use super::special::{SpecialPolicy, Specials, check_names};
 use super::vocabulary::Vocabulary;
 use crate::split::{Pattern, Splitter};
 use crate::{Error, Result};
@@ -73,6 +73,7 @@ impl Tokenizer {
         let vocabulary = Vocabulary::new(&ordinary, &special).map_err(|error| error.to_string())?;
         check_merges(&merges, &vocabulary)?;
         let byte_ids = byte_ids(&vocabulary)?;
+        check_written_names(&special_tokens, &vocabulary)?;
         let specials = Specials::new(special_tokens).map_err(|error| error.to_string())?;
         let encoder = Encoder::new(splitter, vocabulary, merges, &byte_ids, whole_pretokens);
         Ok(Self { encoder, specials, bos, eos, token_count, fingerprint: OnceLock::new() })
@@ -97,7 +98,14 @@ impl Tokenizer {
             bos: None,
             eos: None,
         };
-        Self::new(definition).map_err(|message| Error::argument("special_tokens", message))
+        Self::new(definition).map_err(|message| {
+            Error::argument("special_tokens", format!("{message}; choose names that the text does not hold"))
+        })
+    }
+
+    /// Checks names of special tokens before a training that would otherwise fail at its end.
+    pub fn check_special_names(names: &[String]) -> Result<()> {
+        check_names(names.iter().map(String::as_str))
     }
 
     /// The definition this could be made from again; the tokens come by id.
@@ -123,23 +131,26 @@ impl Tokenizer {
             let message = format!("{size} is not between {least} and {}", self.token_count);
             return Err(Error::argument("vocab_size", message));
         };
-        let as_trained = |(id, merge): (usize, &Merge)| merge.id as usize <= id + 256;
-        if !self.encoder.merges().iter().enumerate().all(as_trained) || self.byte_order() != BYTE_OF_ID {
+        let whole = self.definition();
+        if !is_as_trained(&whole) {
             let message = "only a vocabulary in the order of its training can be truncated";
             return Err(Error::argument("vocab_size", message));
         }
-        let kept = |merge: &&Merge| (merge.id as usize) < 256 + room;
-        let merges: Vec<Merge> = self.encoder.merges().iter().take_while(kept).copied().collect();
-        let names: Vec<String> = self.special_tokens().iter().map(|(name, _)| name.clone()).collect();
-        Self::from_merges(self.splitter().pattern().clone(), &merges, &names)
-    }
-
-    /// The bytes that the ids 0 to 255 stand for; 0 where one stands for something else.
-    fn byte_order(&self) -> [u8; 256] {
-        std::array::from_fn(|id| match self.bytes_of(id as u32) {
-            Some(&[byte]) => byte,
-            _ => 0,
-        })
+        let bound = 256 + room as u32;
+        let moved_down = whole.special_tokens[..].first().map_or(0, |&(_, first)| first - bound);
+        let shorter = Definition {
+            tokens: whole.tokens.into_iter().filter(|&(id, _)| id < bound).collect(),
+            merges: whole.merges.into_iter().filter(|merge| merge.id < bound).collect(),
+            special_tokens: whole
+                .special_tokens
+                .into_iter()
+                .map(|(name, id)| (name, id - moved_down))
+                .collect(),
+            bos: whole.bos.map(|id| id - moved_down),
+            eos: whole.eos.map(|id| id - moved_down),
+            ..whole
+        };
+        Self::new(shorter).map_err(|message| Error::argument("vocab_size", message))
     }
 
     /// Cuts text into pretokens.
@@ -268,6 +279,17 @@ impl Tokenizer {
     }
 }
 
+/// Whether ids are the 256 bytes, then the tokens of the merges in their order, then the special tokens.
+fn is_as_trained(definition: &Definition) -> bool {
+    let Definition { tokens, merges, special_tokens, .. } = definition;
+    let in_order = |(id, merge): (u32, &Merge)| merge.id == id && merge.left < id && merge.right < id;
+    let specials_begin = 256 + merges.len() as u32;
+    tokens.len() == specials_begin as usize
+        && tokens.iter().take(256).all(|(id, token)| *id < 256 && token.len() == 1)
+        && (256..).zip(merges).all(in_order)
+        && (specials_begin..).zip(special_tokens).all(|(id, &(_, special))| special == id)
+}
+
 /// The ids of the 256 single bytes.
 fn byte_ids(vocabulary: &Vocabulary) -> std::result::Result<Box<[u32; 256]>, String> {
     let mut ids = Box::new([0; 256]);
@@ -277,6 +299,22 @@ fn byte_ids(vocabulary: &Vocabulary) -> std::result::Result<Box<[u32; 256]>, Str
             .ok_or_else(|| format!("no token for the byte 0x{byte:02X}; byte-level BPE needs all 256"))?;
     }
     Ok(ids)
+}
+
+/// In files, ordinary tokens are written with a character for each byte; a special token must not look like one.
+fn check_written_names(
+    special_tokens: &[(String, u32)],
+    vocabulary: &Vocabulary,
+) -> std::result::Result<(), String> {
+    for (name, id) in special_tokens {
+        let written = bytes_of_text(name).ok().and_then(|bytes| vocabulary.id_of(&bytes));
+        if let Some(other) = written {
+            return Err(format!(
+                "the special token {name:?} (id {id}) is what files write for token {other}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Each merge must be of tokens that exist, and spell the one it makes.

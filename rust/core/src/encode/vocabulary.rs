@@ -2,23 +2,24 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::cache::{Extent, KEY_BYTES, hash_of as hash_of_key, key_of};
+use super::table::Table;
+
 /// The largest id that a vocabulary may hold. Memory grows with the largest id, not with the number of tokens, so a
 /// file cannot ask for more than this bound is worth (64 MiB); published vocabularies end below 300,000. Ids of 24
 /// bits also leave room beside them where ids are packed.
 pub(super) const MAX_ID: u32 = (1 << 24) - 1;
 
 /// Which bytes each id stands for, and the other way round. Ids may leave gaps.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct Vocabulary {
     /// All tokens' bytes, by id.
     bytes: Vec<u8>,
     /// Token `id` is `bytes[starts[id]..starts[id + 1]]`; nothing there means that there is no such token.
     starts: Vec<u32>,
-    /// Open-addressed, by hash: the upper hash bits and the id, or [`EMPTY`].
-    slots: Vec<(u32, u32)>,
+    /// Open-addressed, by hash: its upper half, and 1 + the id; 0 is a free slot.
+    slots: Table<u64>,
 }
-
-const EMPTY: (u32, u32) = (0, u32::MAX);
 
 /// Why a vocabulary cannot be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,7 +58,7 @@ impl Vocabulary {
             bytes.extend_from_slice(token);
         }
         starts.push(u32::try_from(bytes.len()).map_err(|_| VocabularyError::TooManyBytes)?);
-        let slots = vec![EMPTY; (ordinary.len() * 2 + 1).next_power_of_two()];
+        let slots = Table::new((ordinary.len() * 2 + 2).next_power_of_two());
         let mut vocabulary = Self { bytes, starts, slots };
         for &(id, token) in ordinary {
             vocabulary.insert(id, token)?;
@@ -74,7 +75,7 @@ impl Vocabulary {
         match self.find(token) {
             Ok(other) => Err(VocabularyError::DuplicateToken(other, id)),
             Err(free) => {
-                self.slots[free] = (tag(xxh3_64(token)), id);
+                self.slots.entries_mut()[free] = tag(hash_of(token)) << 32 | u64::from(id + 1);
                 Ok(())
             }
         }
@@ -82,19 +83,34 @@ impl Vocabulary {
 
     /// The token's id, or the free slot where it would stand.
     fn find(&self, token: &[u8]) -> Result<u32, usize> {
-        let hash = xxh3_64(token);
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
+        let hash = hash_of(token);
+        let slots = self.slots.entries();
+        let mut place = hash as usize & (slots.len() - 1);
         loop {
-            let (slot_tag, id) = self.slots[slot];
-            if id == EMPTY.1 {
-                return Err(slot);
+            let slot = slots[place];
+            if slot == 0 {
+                return Err(place);
             }
-            if slot_tag == tag(hash) && self.bytes_of(id) == Some(token) {
+            let id = slot as u32 - 1;
+            if slot >> 32 == tag(hash) && self.is(id, token) {
                 return Ok(id);
             }
-            slot = (slot + 1) & mask;
+            place = (place + 1) & (slots.len() - 1);
         }
+    }
+
+    /// Whether token `id`, which exists, has these bytes.
+    #[inline]
+    fn is(&self, id: u32, token: &[u8]) -> bool {
+        let (start, end) = (self.starts[id as usize] as usize, self.starts[id as usize + 1] as usize);
+        if token.len() != end - start {
+            return false;
+        }
+        if token.len() > KEY_BYTES {
+            return self.bytes[start..end] == *token;
+        }
+        key_of(&self.bytes, start, token.len(), Extent::Pretoken)
+            == key_of(token, 0, token.len(), Extent::Pretoken)
     }
 
     /// The id of the ordinary token with these bytes.
@@ -120,8 +136,17 @@ impl Vocabulary {
 }
 
 /// The half of the hash that does not choose the slot.
-fn tag(hash: u64) -> u32 {
-    (hash >> 32) as u32
+fn tag(hash: u64) -> u64 {
+    hash >> 32
+}
+
+/// The hash of a token's bytes, without a function call for nearly all tokens.
+#[inline]
+fn hash_of(token: &[u8]) -> u64 {
+    if token.len() > KEY_BYTES {
+        return xxh3_64(token);
+    }
+    hash_of_key(key_of(token, 0, token.len(), Extent::Pretoken))
 }
 
 #[cfg(test)]

@@ -26,83 +26,53 @@ pub(super) enum Tail {
     NewlinesAndSlashes,
 }
 
-/// The parameters of one family of patterns.
+/// The parameters of one family of patterns; where a family says nothing, it is as Llama 3.
 pub(super) trait Family {
     /// Where contractions are recognised.
-    const CONTRACTIONS: Contractions;
+    const CONTRACTIONS: Contractions = Contractions::AnyCase;
     /// Any character but a newline, letter or number may lead letters (`[^\r\n\p{L}\p{N}]?`), not only a space.
-    const ANY_LEAD: bool;
+    const ANY_LEAD: bool = true;
     /// Words are a run of upper-case and then a run of lower-case letters, marks among them.
-    const CASED: bool;
+    const CASED: bool = false;
     /// The most digits in one pretoken.
-    const DIGITS: usize;
+    const DIGITS: usize = 3;
     /// A space may lead digits (` ?\p{N}+`).
-    const SPACED_DIGITS: bool;
+    const SPACED_DIGITS: bool = false;
     /// What follows punctuation.
-    const TAIL: Tail;
+    const TAIL: Tail = Tail::Newlines;
     /// Whitespace is cut behind its last newline (`\s*[\r\n]+`).
-    const NEWLINES: bool;
+    const NEWLINES: bool = true;
     /// Whitespace at the end of the text is one pretoken, newlines or not (`\s++$` before the newline rule).
-    const TRAILING_SPACE: bool;
+    const TRAILING_SPACE: bool = false;
 }
 
-pub(super) struct Gpt2;
-pub(super) struct Cl100k;
-pub(super) struct O200k;
 pub(super) struct Llama3;
 pub(super) struct Qwen2;
+pub(super) struct Cl100k;
+pub(super) struct O200k;
+pub(super) struct Gpt2;
 
-impl Family for Gpt2 {
-    const CONTRACTIONS: Contractions = Contractions::Lowercase;
-    const ANY_LEAD: bool = false;
-    const CASED: bool = false;
-    const DIGITS: usize = usize::MAX;
-    const SPACED_DIGITS: bool = true;
-    const TAIL: Tail = Tail::None;
-    const NEWLINES: bool = false;
-    const TRAILING_SPACE: bool = false;
+impl Family for Llama3 {}
+
+impl Family for Qwen2 {
+    const DIGITS: usize = 1;
 }
 
 impl Family for Cl100k {
-    const CONTRACTIONS: Contractions = Contractions::AnyCase;
-    const ANY_LEAD: bool = true;
-    const CASED: bool = false;
-    const DIGITS: usize = 3;
-    const SPACED_DIGITS: bool = false;
-    const TAIL: Tail = Tail::Newlines;
-    const NEWLINES: bool = true;
     const TRAILING_SPACE: bool = true;
-}
-
-impl Family for Llama3 {
-    const CONTRACTIONS: Contractions = Contractions::AnyCase;
-    const ANY_LEAD: bool = true;
-    const CASED: bool = false;
-    const DIGITS: usize = 3;
-    const SPACED_DIGITS: bool = false;
-    const TAIL: Tail = Tail::Newlines;
-    const NEWLINES: bool = true;
-    const TRAILING_SPACE: bool = false;
-}
-
-impl Family for Qwen2 {
-    const CONTRACTIONS: Contractions = Contractions::AnyCase;
-    const ANY_LEAD: bool = true;
-    const CASED: bool = false;
-    const DIGITS: usize = 1;
-    const SPACED_DIGITS: bool = false;
-    const TAIL: Tail = Tail::Newlines;
-    const NEWLINES: bool = true;
-    const TRAILING_SPACE: bool = false;
 }
 
 impl Family for O200k {
     const CONTRACTIONS: Contractions = Contractions::Suffix;
-    const ANY_LEAD: bool = true;
     const CASED: bool = true;
-    const DIGITS: usize = 3;
-    const SPACED_DIGITS: bool = false;
     const TAIL: Tail = Tail::NewlinesAndSlashes;
-    const NEWLINES: bool = true;
-    const TRAILING_SPACE: bool = false;
+}
+
+impl Family for Gpt2 {
+    const CONTRACTIONS: Contractions = Contractions::Lowercase;
+    const ANY_LEAD: bool = false;
+    const DIGITS: usize = usize::MAX;
+    const SPACED_DIGITS: bool = true;
+    const TAIL: Tail = Tail::None;
+    const NEWLINES: bool = false;
 }

@@ -20,7 +20,6 @@ use super::dtype::Dtype;
 use super::manifest::Source;
 use super::token_store::TokenStore;
 use super::writer::{StoreFacts, StoreWriter};
-use super::{TOKENIZER_SUFFIX, with_suffix};
 
 /// The memory that a byte of a batch may need at worst: three batches of text (in the making, read ahead, being
 /// encoded) and four of ids (being encoded in parts and put together, waiting, being written), 4 bytes an id and
@@ -83,9 +82,7 @@ pub fn encode_files(
     options: &EncodeOptions,
     monitor: &Monitor,
 ) -> Result<TokenStore> {
-    let store = encode_with(tokenizer, inputs, prefix, options, monitor)?;
-    tokenizer.save(&with_suffix(prefix, TOKENIZER_SUFFIX))?;
-    Ok(store)
+    encode_with(tokenizer, inputs, prefix, options, monitor)
 }
 
 /// What making a store asks of a tokenizer; the tests have a simpler one.
@@ -94,6 +91,11 @@ trait Encoder {
     fn max_id(&self) -> u32;
     fn fingerprint(&self) -> &str;
     fn encode_texts(&self, texts: &[&[u8]], threads: usize) -> Result<Ragged>;
+
+    /// What stands beside the store, if anything.
+    fn to_json(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Encoder for Tokenizer {
@@ -111,6 +113,10 @@ impl Encoder for Tokenizer {
 
     fn encode_texts(&self, texts: &[&[u8]], threads: usize) -> Result<Ragged> {
         self.encode_texts(texts, threads)
+    }
+
+    fn to_json(&self) -> Option<String> {
+        Some(self.to_json())
     }
 }
 
@@ -136,7 +142,7 @@ fn encode_with(
         let documents = writing.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         encoded.map(|()| documents)
     })?;
-    documents.finish(tokenizer.fingerprint())?;
+    documents.finish(tokenizer)?;
     TokenStore::open(prefix)
 }
 
@@ -246,7 +252,7 @@ impl<'a> DocumentWriter<'a> {
         self.counted = (documents, tokens);
     }
 
-    fn finish(self, fingerprint: &str) -> Result<()> {
+    fn finish(self, tokenizer: &impl Encoder) -> Result<()> {
         if self.writer.tokens() == 0 {
             let others = match self.inputs.len() - 1 {
                 0 => String::new(),
@@ -255,8 +261,13 @@ impl<'a> DocumentWriter<'a> {
             let message = format!("it holds no text{others}; expected at least one document");
             return Err(Error::malformed(self.inputs[0].path(), Place::Whole, message));
         }
-        let tokenizer = fingerprint.to_owned();
-        self.writer.finish(StoreFacts { tokenizer, bos: self.bos, eos: self.eos, sources: self.sources })
+        self.writer.finish(StoreFacts {
+            tokenizer: tokenizer.fingerprint().to_owned(),
+            tokenizer_json: tokenizer.to_json(),
+            bos: self.bos,
+            eos: self.eos,
+            sources: self.sources,
+        })
     }
 }
 

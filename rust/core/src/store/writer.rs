@@ -17,7 +17,7 @@ use super::dtype::Dtype;
 use super::index::IndexWriter;
 use super::manifest::{Checksums, Manifest, Source};
 use super::map::Map;
-use super::with_suffix;
+use super::{TOKENIZER_SUFFIX, with_suffix};
 
 /// Ids are hashed and written in runs of about this size.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -27,6 +27,8 @@ const BUFFER_BYTES: usize = 1 << 20;
 pub struct StoreFacts {
     /// The tokenizer's fingerprint.
     pub tokenizer: String,
+    /// The tokenizer as a `tokenizer.json`, to stand beside the store.
+    pub tokenizer_json: Option<String>,
     /// The id that stands before each document, if any.
     pub bos: Option<u32>,
     /// The id that stands after each document, if any.
@@ -114,6 +116,9 @@ impl StoreWriter {
         self.index.finish()?;
         let idx = checksum(Map::open(&self.partial.path(".idx"))?.bytes());
         manifest.checksums = Checksums { block_bytes: BLOCK_BYTES as u64, bin: self.checksums.finish(), idx };
+        if let Some(json) = &facts.tokenizer_json {
+            write_synced(&self.partial.path(TOKENIZER_SUFFIX), json.as_bytes())?;
+        }
         write_synced(&self.partial.path(".json"), &manifest.to_json())?;
         self.partial.publish()
     }
@@ -141,8 +146,13 @@ impl Partial {
         // From here on the old store is no more: should this fail, the `.json.partial` that stays says so.
         self.keep = true;
         remove_if_there(&with_suffix(&self.prefix, ".json"))?;
-        for suffix in [".bin", ".idx", ".json"] {
+        // A tokenizer from an earlier store would not be this one's.
+        remove_if_there(&with_suffix(&self.prefix, TOKENIZER_SUFFIX))?;
+        for suffix in [".bin", ".idx", TOKENIZER_SUFFIX, ".json"] {
             let path = with_suffix(&self.prefix, suffix);
+            if suffix == TOKENIZER_SUFFIX && !self.path(suffix).exists() {
+                continue;
+            }
             fs::rename(self.path(suffix), &path).map_err(|error| Error::io(&path, error))?;
         }
         sync_folder(&self.prefix)
@@ -152,7 +162,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.keep {
-            for suffix in [".json", ".idx", ".bin"] {
+            for suffix in [".json", TOKENIZER_SUFFIX, ".idx", ".bin"] {
                 // Nothing better can be done here about a file that cannot be removed; the next writer takes it over.
                 let _ = fs::remove_file(self.path(suffix));
             }
@@ -162,7 +172,9 @@ impl Drop for Partial {
 
 /// Makes sure that nothing but an earlier store, or what an interrupted writer left, will be replaced.
 fn check_prefix(prefix: &Path) -> Result<()> {
-    if prefix.as_os_str().as_encoded_bytes().last().is_none_or(|&last| std::path::is_separator(last.into())) {
+    let ends_as_folder =
+        prefix.as_os_str().as_encoded_bytes().last().is_none_or(|&last| std::path::is_separator(last.into()));
+    if ends_as_folder || prefix.is_dir() {
         let message = format!("{:?} names a folder; expected the start of a file name", prefix.display());
         return Err(Error::argument("prefix", message));
     }
@@ -170,9 +182,10 @@ fn check_prefix(prefix: &Path) -> Result<()> {
         Some(true) => return Ok(()),
         Some(false) => Some(with_suffix(prefix, ".json")),
         None if with_suffix(prefix, ".json.partial").exists() => None,
-        None => {
-            [".bin", ".idx"].map(|suffix| with_suffix(prefix, suffix)).into_iter().find(|path| path.exists())
-        }
+        None => [".bin", ".idx", TOKENIZER_SUFFIX]
+            .map(|suffix| with_suffix(prefix, suffix))
+            .into_iter()
+            .find(|path| path.exists()),
     };
     foreign.map_or(Ok(()), |path| {
         let message = format!(

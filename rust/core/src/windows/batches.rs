@@ -74,7 +74,8 @@ impl Plan {
         self.windows
     }
 
-    /// The step that starts at `position`, unless this rank's epoch is over there.
+    /// The step that starts at `position`, unless the epoch is over there. In the last one, this rank's batch may be
+    /// empty while others' are not.
     pub fn step(&self, position: u64) -> Option<Step> {
         let left = self.windows.saturating_sub(position);
         let size = left.min(self.step);
@@ -82,14 +83,14 @@ impl Plan {
             return None;
         }
         let batch = position + self.share(size, self.rank)..position + self.share(size, self.rank + 1);
-        (!batch.is_empty()).then_some(Step { batch, next: position + size })
+        Some(Step { batch, next: position + size })
     }
 
     /// How many batches this rank has from `position` on.
     pub fn batches_from(&self, position: u64) -> u64 {
         let left = self.windows.saturating_sub(position);
         let full = left / self.step;
-        full + u64::from(self.step(position + full * self.step).is_some())
+        full + u64::from(self.step(position + full * self.step).is_some_and(|step| !step.batch.is_empty()))
     }
 
     /// Where in `size` windows the slice of `rank` starts.
@@ -109,7 +110,9 @@ mod tests {
         let expected = plan.batches_from(position);
         let mut batches = Vec::new();
         while let Some(step) = plan.step(position) {
-            batches.push(step.batch);
+            if !step.batch.is_empty() {
+                batches.push(step.batch);
+            }
             position = step.next;
         }
         assert_eq!(batches.len() as u64, expected);

@@ -151,11 +151,11 @@ mod tests {
             let floats: Vec<f64> = weights.iter().map(|&weight| f64::from(weight)).collect();
             let mixture = Mixture::new(&floats, vec![u64::MAX; weights.len()]).unwrap();
             let mut counts = vec![0_u64; weights.len()];
-            for (n, (source, nth)) in (1..).zip(sources(&mixture, u64::from(total) * 2 + 3)) {
+            for (n, (source, nth)) in (1_u32..).zip(sources(&mixture, u64::from(total) * 2 + 3)) {
                 prop_assert_eq!(nth, counts[source]);
                 counts[source] += 1;
                 for (&count, &weight) in counts.iter().zip(&weights) {
-                    let share = n as f64 * f64::from(weight) / f64::from(total);
+                    let share = f64::from(n) * f64::from(weight) / f64::from(total);
                     prop_assert!((count as f64 - share).abs() < 1.0, "{n}: {count} for {share}");
                 }
             }

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::split::PATTERN;
 use super::{UNKNOWN, WordTokenizer};
+use crate::whole_file::write_whole;
 use crate::{Error, Place, Result};
 
 #[derive(Serialize, Deserialize)]
@@ -140,14 +142,7 @@ impl WordTokenizer {
 
     /// Writes a `tokenizer.json`: to a name of its own first, then renamed, so that no one ever sees half of it.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}.tmp", std::process::id()));
-        let temporary = Path::new(&name);
-        fs::write(temporary, self.to_json()).and_then(|()| fs::rename(temporary, path)).map_err(|error| {
-            // The error of the write is the one to tell; a leftover is all the removal could add.
-            let _ = fs::remove_file(temporary);
-            Error::io(path, error)
-        })
+        write_whole(path, |file| file.write_all(self.to_json().as_bytes()))
     }
 
     /// Reads a `tokenizer.json`.

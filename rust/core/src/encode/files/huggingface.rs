@@ -22,6 +22,7 @@ use crate::split::Pattern;
 type Checked<T> = std::result::Result<T, String>;
 
 #[derive(Deserialize)]
+#[serde(expecting = "the object that a tokenizer.json is")]
 struct File<'f> {
     #[serde(default)]
     truncation: Value,
@@ -42,6 +43,7 @@ struct File<'f> {
 }
 
 #[derive(Deserialize)]
+#[serde(expecting = "a model with vocab and merges")]
 struct Model<'f> {
     #[serde(rename = "type", default)]
     kind: Option<String>,

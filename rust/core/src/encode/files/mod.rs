@@ -3,12 +3,13 @@
 mod huggingface;
 mod tiktoken;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
 use super::tokenizer::Tokenizer;
 use crate::split::Pattern;
+use crate::whole_file::write_whole;
 use crate::{Error, Place, Result};
 
 /// What a rank file does not say of its tokenizer.
@@ -49,30 +50,12 @@ impl Tokenizer {
     /// tokens. The file appears under its name when it is whole.
     pub fn save(&self, path: &Path) -> Result<()> {
         let text = if is_rank_file(path) { tiktoken::write(self)? } else { self.to_json() };
-        write_whole(path, text.as_bytes())
+        write_whole(path, |file| file.write_all(text.as_bytes()))
     }
 }
 
 fn is_rank_file(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tiktoken"))
-}
-
-/// Writes to a sibling first and renames it.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.partial", std::process::id()));
-    let partial = path.with_file_name(name);
-    let write = || {
-        let mut file = File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    write().map_err(|error| {
-        // The error at hand says more than one about the clean-up could.
-        let _ = fs::remove_file(&partial);
-        Error::io(path, error)
-    })
 }
 
 /// What is wrong in a file, and where.

@@ -32,11 +32,19 @@ struct Known {
     ranks: usize,
     pattern: &'static str,
     special_tokens: &'static [(&'static str, u32)],
+    /// The special tokens that begin and end a text.
+    bos_and_eos: (Option<u32>, Option<u32>),
 }
 
 /// From openai/tiktoken, `openai_public.py`, and the `tokenizer.py` of Llama 3 and Qwen.
 const KNOWN: [Known; 5] = [
-    Known { name: "r50k_base", ranks: 50_256, pattern: "gpt2", special_tokens: &[("<|endoftext|>", 50_256)] },
+    Known {
+        name: "r50k_base",
+        ranks: 50_256,
+        pattern: "gpt2",
+        special_tokens: &[("<|endoftext|>", 50_256)],
+        bos_and_eos: (None, None),
+    },
     Known {
         name: "cl100k_base",
         ranks: 100_256,
@@ -48,12 +56,14 @@ const KNOWN: [Known; 5] = [
             ("<|fim_suffix|>", 100_260),
             ("<|endofprompt|>", 100_276),
         ],
+        bos_and_eos: (None, None),
     },
     Known {
         name: "o200k_base",
         ranks: 199_998,
         pattern: "o200k",
         special_tokens: &[("<|endoftext|>", 199_999), ("<|endofprompt|>", 200_018)],
+        bos_and_eos: (None, None),
     },
     Known {
         name: "llama3",
@@ -66,12 +76,14 @@ const KNOWN: [Known; 5] = [
             ("<|end_header_id|>", 128_007),
             ("<|eot_id|>", 128_009),
         ],
+        bos_and_eos: (Some(128_000), Some(128_001)),
     },
     Known {
         name: "qwen2",
         ranks: 151_643,
         pattern: "qwen2",
         special_tokens: &[("<|endoftext|>", 151_643), ("<|im_start|>", 151_644), ("<|im_end|>", 151_645)],
+        bos_and_eos: (None, None),
     },
 ];
 
@@ -86,7 +98,15 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
     };
     let of_known =
         |known: &Known| known.special_tokens.iter().map(|&(name, id)| (name.to_owned(), id)).collect();
+    let (bos, eos) =
+        known.filter(|_| options.special_tokens.is_none()).map_or((None, None), |known| known.bos_and_eos);
     let special_tokens = options.special_tokens.clone().or(known.map(of_known)).unwrap_or_default();
+    if let Some((name, id)) =
+        special_tokens.iter().find(|(_, id)| tokens.binary_search_by_key(id, |&(id, _)| id).is_ok())
+    {
+        let message = format!("{name:?} has id {id}, which is another token's in {}", path.display());
+        return Err(Error::argument("special_tokens", message));
+    }
     let merges = find_merges(&tokens).map_err(|message| Error::malformed(path, Place::Whole, message))?;
     let definition = Definition {
         pattern,
@@ -94,8 +114,8 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
         merges,
         whole_pretokens: WholePretokens::Take,
         special_tokens,
-        bos: None,
-        eos: None,
+        bos,
+        eos,
     };
     Tokenizer::new(definition).map_err(|message| Error::malformed(path, Place::Whole, message))
 }
@@ -176,9 +196,11 @@ fn last_parts(vocabulary: &Vocabulary, token: &[u8]) -> Option<(u32, u32)> {
 
 /// The lines of the ordinary tokens; an error if tiktoken would merge them in another way.
 pub(super) fn write(tokenizer: &Tokenizer) -> Result<String> {
-    let Definition { tokens, merges, .. } = tokenizer.definition();
+    let Definition { tokens, merges, whole_pretokens, .. } = tokenizer.definition();
     let found = find_merges(&tokens).map_err(|message| Error::argument("path", message))?;
-    if found != merges {
+    // A token that no merge makes is found as a whole pretoken by tiktoken, and only where that is our rule, too.
+    let made_by_merges = tokens.iter().filter(|(_, token)| token.len() > 1).count() == found.len();
+    if found != merges || whole_pretokens == WholePretokens::Merge && !made_by_merges {
         let message = "the ids of this tokenizer are not the ranks of its merges, so a .tiktoken file cannot hold it; \
                        a tokenizer.json can";
         return Err(Error::argument("path", message));
