@@ -27,7 +27,7 @@ endef
 export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python lint format bench bench-micro clean
+.PHONY: help build demo test test-rust test-python test-torch lint format bench bench-micro clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [NAME=value]"; echo
@@ -46,6 +46,10 @@ test-rust: $(VENV)/.synced ## Run the Rust tests
 
 test-python: build $(VENV)/.peers ## Run the Python tests
 	python -m pytest --quiet
+
+test-torch: build ## Run the tests with PyTorch, which is large and so no part of the others
+	uv sync --quiet --locked --inexact --no-install-project --group torch
+	python -m pytest --quiet integrations/test_torch.py
 
 lint: build $(VENV)/.peers ## Check formatting, lints, types and stubs
 	cargo fmt --all --check

@@ -225,7 +225,7 @@ def test_a_tail_that_fills_its_window_needs_no_padding():
         ({"pad_id": 1}, "pad_id: has no meaning without"),
         ({"tail": "pad", "pad_id": 65_536}, "pad_id: 65536 does not fit the tokens' type uint16"),
         ({"tail": "pad", "pad_id": -1}, "pad_id: -1 does not fit"),
-        ({"boundaries": "respect"}, 'boundaries: only "ignore" is supported so far, not "respect"'),
+        ({"boundaries": "cross"}, 'boundaries: expected "ignore" or "respect", not "cross"'),
         ({"tokens": arange(10).reshape(2, 5)}, "tokens: expected one dimension, not 2"),
         ({"tokens": arange(20)[::2]}, "tokens: expected contiguous memory"),
         ({"tokens": arange(10)[::-1]}, "tokens: expected contiguous memory"),
@@ -242,7 +242,7 @@ def test_bad_arguments_are_named(arguments, message):
 
 def test_things_without_tokens_are_no_tokens():
     for tokens in ([1, 2, 3], "text", None, SimpleNamespace(tokens=[1, 2])):
-        with pytest.raises(TypeError, match="tokens: expected a numpy array or a TokenStore"):
+        with pytest.raises(TypeError, match="tokens: expected a numpy array, a TokenStore or a Ragged"):
             bs.windows(tokens, 1)
 
 

@@ -2,6 +2,8 @@
 
 from bytestride._core import (
     Batches,
+    Mix,
+    Packs,
     Ragged,
     StreamDecoder,
     Tokenizer,
@@ -11,12 +13,16 @@ from bytestride._core import (
     WordTokenizer,
     __version__,
     count_words,
+    mix,
+    pack,
     train,
     windows,
 )
 
 __all__ = [
     "Batches",
+    "Mix",
+    "Packs",
     "Ragged",
     "StreamDecoder",
     "TokenStore",
@@ -26,6 +32,8 @@ __all__ = [
     "WordTokenizer",
     "__version__",
     "count_words",
+    "mix",
+    "pack",
     "train",
     "windows",
 ]

@@ -1,13 +1,16 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, final, overload
+from types import GenericAlias
+from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, TypeVar, final, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 __all__ = [
     "Batches",
+    "Mix",
+    "Packs",
     "Ragged",
     "StreamDecoder",
     "TokenStore",
@@ -18,6 +21,8 @@ __all__ = [
     "__version__",
     "_learn",
     "count_words",
+    "mix",
+    "pack",
     "train",
     "windows",
 ]
@@ -28,16 +33,24 @@ class _HasTokens(Protocol):
     @property
     def tokens(self) -> NDArray[np.integer]: ...
 
+class _HasDocuments(_HasTokens, Protocol):
+    @property
+    def offsets(self) -> NDArray[np.int64]: ...
+
 _Out: TypeAlias = NDArray[np.integer] | Sequence[NDArray[np.integer]]
 _Pair: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
+_Packed: TypeAlias = tuple[
+    NDArray[np.signedinteger], NDArray[np.signedinteger], NDArray[np.signedinteger], NDArray[np.int32]
+]
+_Item_co = TypeVar("_Item_co", covariant=True)
 
 def windows(
-    tokens: NDArray[np.integer] | _HasTokens,
+    tokens: NDArray[np.integer] | _HasTokens | Ragged,
     max_length: SupportsIndex,
     stride: SupportsIndex | None = None,
     *,
     tail: Literal["drop", "pad"] = "drop",
-    boundaries: Literal["ignore"] = "ignore",
+    boundaries: Literal["ignore", "respect"] = "ignore",
     pad_id: int | None = None,
 ) -> Windows: ...
 
@@ -53,6 +66,8 @@ class Windows:
     def stride(self) -> int: ...
     @property
     def tail(self) -> Literal["drop", "pad"]: ...
+    @property
+    def boundaries(self) -> Literal["ignore", "respect"]: ...
     @property
     def pad_id(self) -> int | None: ...
     @property
@@ -74,15 +89,84 @@ class Windows:
         world_size: SupportsIndex = 1,
         dtype: DTypeLike | None = None,
         out: _Out | None = None,
-    ) -> Batches: ...
+    ) -> Batches[_Pair]: ...
 
 @final
-class Batches(Iterator[_Pair]):
-    def __iter__(self) -> Batches: ...
-    def __next__(self) -> _Pair: ...
+class Batches(Iterator[_Item_co]):
+    def __iter__(self) -> Batches[_Item_co]: ...
+    def __next__(self) -> _Item_co: ...
+    @classmethod
+    def __class_getitem__(cls, item: object) -> GenericAlias: ...
     def __len__(self) -> int: ...
     def state_dict(self) -> dict[str, int]: ...
     def load_state_dict(self, state: dict[str, int]) -> None: ...
+
+def mix(
+    sources: Iterable[Windows], weights: Sequence[float], *, length: SupportsIndex | None = None
+) -> Mix: ...
+
+@final
+class Mix:
+    @property
+    def max_length(self) -> int: ...
+    @property
+    def weights(self) -> list[float]: ...
+    @property
+    def sources(self) -> list[Windows]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: SupportsIndex, /) -> _Pair: ...
+    def origins(self, indices: ArrayLike) -> tuple[NDArray[np.int64], NDArray[np.int64]]: ...
+    def gather(
+        self, indices: ArrayLike, out: _Out | None = None, dtype: DTypeLike | None = None
+    ) -> _Pair: ...
+    def batches(
+        self,
+        batch_size: SupportsIndex,
+        *,
+        shuffle: bool = True,
+        seed: SupportsIndex = 0,
+        epoch: SupportsIndex = 0,
+        drop_last: bool = True,
+        rank: SupportsIndex = 0,
+        world_size: SupportsIndex = 1,
+        dtype: DTypeLike | None = None,
+        out: _Out | None = None,
+    ) -> Batches[_Pair]: ...
+
+def pack(
+    store: _HasDocuments | Ragged,
+    max_length: SupportsIndex,
+    strategy: Literal["best_fit", "concat", "pad"] = "best_fit",
+    *,
+    pad_id: SupportsIndex = 0,
+) -> Packs: ...
+
+@final
+class Packs:
+    @property
+    def max_length(self) -> int: ...
+    @property
+    def strategy(self) -> Literal["best_fit", "concat", "pad"]: ...
+    @property
+    def pad_id(self) -> int: ...
+    @property
+    def efficiency(self) -> float: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: SupportsIndex, /) -> _Packed: ...
+    def gather(self, indices: ArrayLike, dtype: DTypeLike | None = None) -> _Packed: ...
+    def batches(
+        self,
+        batch_size: SupportsIndex,
+        *,
+        shuffle: bool = True,
+        seed: SupportsIndex = 0,
+        epoch: SupportsIndex = 0,
+        drop_last: bool = True,
+        rank: SupportsIndex = 0,
+        world_size: SupportsIndex = 1,
+        dtype: DTypeLike | None = None,
+        out: _Out | None = None,
+    ) -> Batches[_Packed]: ...
 
 @final
 class TokenStore:

@@ -1,21 +1,99 @@
-//! The iterator that `Windows.batches` returns.
+//! The iterator that `batches` of windows, mixtures and packs returns.
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytestride_core::windows::{Order, Permutation, Plan};
-use numpy::PyUntypedArray;
+use bytestride_core::windows::{Order, Permutation, Plan, Remainder};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::arguments::{Integer, unsigned};
 use crate::blocks::Blocks;
+use crate::errors::IntoPython;
+use crate::mix::Mix;
+use crate::packs::Packs;
 use crate::windows::Windows;
 
-/// The batches of one epoch: an iterator of `(inputs, targets)`, made by `Windows.batches`.
+/// What batches are made of.
+#[derive(Debug)]
+pub(crate) enum Rows {
+    Windows(Py<Windows>),
+    Mix(Py<Mix>),
+    Packs(Py<Packs>),
+}
+
+impl Rows {
+    /// What must be equal for a position to mean the same; the first is the number of rows.
+    fn sizes(&self) -> Vec<(&'static str, u64)> {
+        match self {
+            Rows::Windows(windows) => {
+                let places = windows.get().places();
+                vec![
+                    ("windows", places.windows()),
+                    ("max_length", places.max_length()),
+                    ("stride", places.stride()),
+                ]
+            }
+            Rows::Mix(mix) => mix.get().sizes(),
+            Rows::Packs(packs) => packs.get().sizes(),
+        }
+    }
+
+    /// Tokens in a row.
+    fn columns(&self) -> usize {
+        match self {
+            Rows::Windows(windows) => windows.get().columns(),
+            Rows::Mix(mix) => mix.get().columns(),
+            Rows::Packs(packs) => packs.get().columns(),
+        }
+    }
+
+    /// The rows at `positions` of `epoch`, in `blocks`.
+    fn batch<'py>(
+        &self,
+        py: Python<'py>,
+        epoch: &Epoch,
+        positions: Range<u64>,
+        blocks: Blocks,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let ordered = || py.detach(|| positions.clone().map(|position| epoch.order.at(position)).collect());
+        match self {
+            Rows::Windows(windows) => {
+                let indices: Vec<u64> = ordered();
+                windows.get().fill(py, &blocks, &indices)?;
+                blocks.into_pair().into_pyobject(py)
+            }
+            Rows::Mix(mix) => {
+                mix.get().fill(py, &blocks, epoch.number, positions, epoch.seed_of_shuffle())?;
+                blocks.into_pair().into_pyobject(py)
+            }
+            Rows::Packs(packs) => {
+                let indices: Vec<u64> = ordered();
+                packs.get().batch(py, blocks, &indices)
+            }
+        }
+    }
+}
+
+/// The arguments of every `batches`, as they came.
+pub(crate) struct EpochOptions<'a, 'py> {
+    pub(crate) batch_size: &'a Bound<'py, PyAny>,
+    pub(crate) shuffle: bool,
+    pub(crate) seed: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) epoch: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) drop_last: bool,
+    pub(crate) rank: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) world_size: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) out: Option<&'a Bound<'py, PyAny>>,
+}
+
+/// The batches of one epoch: an iterator of `(inputs, targets)`, made by `batches` of `Windows`, `Mix` and `Packs`.
 ///
-/// `len(batches)` is how many are still to come. `state_dict()` is a few integers that tell where the epoch stands;
-/// `load_state_dict(state)` goes on exactly there, also with another batch size or number of ranks.
+/// Those of `Packs` are `(inputs, targets, position_ids, cu_seqlens)`. `len(batches)` is how many are still to come.
+/// `state_dict()` is a few integers that tell where the epoch stands; `load_state_dict(state)` goes on exactly there,
+/// also with another batch size or number of ranks.
 ///
 /// Example:
 ///     >>> import bytestride as bs, numpy as np
@@ -27,7 +105,7 @@ use crate::windows::Windows;
 #[pyclass(frozen, module = "bytestride")]
 #[derive(Debug)]
 pub(crate) struct Batches {
-    windows: Py<Windows>,
+    rows: Rows,
     plan: Plan,
     integer: Integer,
     out: Option<Blocks>,
@@ -44,24 +122,36 @@ struct Epoch {
 }
 
 impl Epoch {
-    fn new(windows: u64, (seed, epoch, shuffle): (u64, u64, bool), position: u64) -> Self {
-        let shuffled = || Order::Shuffled(Permutation::new(windows, seed, epoch));
+    fn new(rows: u64, (seed, epoch, shuffle): (u64, u64, bool), position: u64) -> Self {
+        let shuffled = || Order::Shuffled(Permutation::new(rows, seed, epoch));
         let order = if shuffle { shuffled() } else { Order::Stored };
         Self { seed, number: epoch, order, position }
+    }
+
+    /// The seed, if the epoch is shuffled.
+    fn seed_of_shuffle(&self) -> Option<u64> {
+        matches!(self.order, Order::Shuffled(_)).then_some(self.seed)
     }
 }
 
 impl Batches {
-    /// The batches that `plan` cuts from the epoch of `(seed, epoch, shuffle)`.
-    pub(crate) fn new(
-        windows: Py<Windows>,
-        plan: Plan,
-        epoch: (u64, u64, bool),
-        integer: Integer,
-        out: Option<Blocks>,
-    ) -> Self {
-        let epoch = Mutex::new(Epoch::new(plan.windows(), epoch, 0));
-        Self { windows, plan, integer, out, epoch }
+    /// The batches of `rows` that the arguments ask for.
+    pub(crate) fn new(rows: Rows, options: EpochOptions<'_, '_>) -> PyResult<Self> {
+        let number = |name, value: Option<&Bound<'_, PyAny>>, default| {
+            value.map_or(Ok(default), |value| unsigned(name, value))
+        };
+        let remainder = if options.drop_last { Remainder::Drop } else { Remainder::Keep };
+        let (rank, world_size) =
+            (number("rank", options.rank, 0)?, number("world_size", options.world_size, 1)?);
+        let batch_size = unsigned("batch_size", options.batch_size)?;
+        let plan = Plan::new(rows.sizes()[0].1, batch_size, remainder, rank, world_size).into_python()?;
+        let dtype = options.dtype.map(Integer::new).transpose()?;
+        let blocks = |out| Blocks::from_out(out, batch_size as usize, rows.columns(), dtype);
+        let out = options.out.map(blocks).transpose()?;
+        let (seed, epoch) = (number("seed", options.seed, 0)?, number("epoch", options.epoch, 0)?);
+        let integer = dtype.unwrap_or(Integer::I64);
+        let epoch = Mutex::new(Epoch::new(plan.windows(), (seed, epoch, options.shuffle), 0));
+        Ok(Self { rows, plan, integer, out, epoch })
     }
 
     /// The epoch. No one holds the lock while waiting for anything else, so this is never for long.
@@ -69,27 +159,28 @@ impl Batches {
         self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the next step: its windows, where it started, and where the one after it starts.
-    fn take(&self) -> Option<(Vec<u64>, u64, u64)> {
-        let (order, position, step) = {
-            let mut epoch = self.epoch();
-            let step = self.plan.step(epoch.position)?;
-            let position = std::mem::replace(&mut epoch.position, step.next);
-            (epoch.order.clone(), position, step)
-        };
+    /// Takes the next step: the epoch before it, the positions of this rank, and where the step after it starts.
+    fn take(&self) -> Option<(Epoch, Range<u64>, u64)> {
+        let mut epoch = self.epoch();
+        let step = self.plan.step(epoch.position)?;
+        let before = epoch.clone();
+        epoch.position = step.next;
         // A rank that gets nothing of the last step has used it up all the same: all ranks end in the same state.
-        (!step.batch.is_empty())
-            .then(|| (step.batch.map(|position| order.at(position)).collect(), position, step.next))
+        (!step.batch.is_empty()).then_some((before, step.batch, step.next))
     }
 
-    fn batch(&self, py: Python<'_>, indices: &[u64]) -> PyResult<Blocks> {
-        let windows = self.windows.get();
+    fn batch<'py>(
+        &self,
+        py: Python<'py>,
+        epoch: &Epoch,
+        positions: Range<u64>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let rows = (positions.end - positions.start) as usize;
         let blocks = match &self.out {
-            Some(out) => out.first(py, indices.len())?,
-            None => Blocks::new(py, indices.len(), windows.columns(), self.integer)?,
+            Some(out) => out.first(py, rows)?,
+            None => Blocks::new(py, rows, self.rows.columns(), self.integer)?,
         };
-        windows.fill(py, &blocks, indices)?;
-        Ok(blocks)
+        self.rows.batch(py, epoch, positions, blocks)
     }
 }
 
@@ -99,16 +190,24 @@ impl Batches {
         slf
     }
 
-    fn __next__(&self, py: Python<'_>) -> PyResult<Option<(Py<PyUntypedArray>, Py<PyUntypedArray>)>> {
-        let Some((indices, position, next)) = py.detach(|| self.take()) else { return Ok(None) };
-        let blocks = self.batch(py, &indices).inspect_err(|_| {
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let Some((epoch, positions, next)) = py.detach(|| self.take()) else { return Ok(None) };
+        let batch = self.batch(py, &epoch, positions).inspect_err(|_| {
             // A batch that was not handed out is not used up, unless another thread went on meanwhile.
-            let mut epoch = self.epoch();
-            if epoch.position == next {
-                epoch.position = position;
+            let mut now = self.epoch();
+            if now.position == next {
+                now.position = epoch.position;
             }
         })?;
-        Ok(Some(blocks.into_pair()))
+        Ok(Some(batch))
+    }
+
+    #[classmethod]
+    fn __class_getitem__<'py>(
+        class: &Bound<'py, PyType>,
+        item: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        class.py().import("types")?.call_method1("GenericAlias", (class, item))
     }
 
     fn __len__(&self) -> usize {
@@ -127,13 +226,13 @@ impl Batches {
     ///     >>> batches.state_dict()
     ///     {'position': 2, 'seed': 1, 'epoch': 0, 'shuffle': True, 'windows': 8, 'max_length': 4, 'stride': 4}
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (epoch, layout) = (self.epoch().clone(), self.windows.get().layout());
+        let epoch = self.epoch().clone();
         let state = PyDict::new(py);
         state.set_item("position", epoch.position)?;
         state.set_item("seed", epoch.seed)?;
         state.set_item("epoch", epoch.number)?;
         state.set_item("shuffle", matches!(epoch.order, Order::Shuffled(_)))?;
-        for (name, value) in sizes(layout) {
+        for (name, value) in self.rows.sizes() {
             state.set_item(name, value)?;
         }
         Ok(state)
@@ -162,7 +261,7 @@ impl Batches {
             state.get_item(name)?.ok_or_else(missing)
         };
         let number = |name: &str| unsigned(name, &field(name)?);
-        for (name, expected) in sizes(self.windows.get().layout()) {
+        for (name, expected) in self.rows.sizes() {
             let given = number(name)?;
             if given != expected {
                 let message = format!("state: is of windows with {name} {given}, these have {expected}");
@@ -183,9 +282,4 @@ impl Batches {
         let (position, windows) = (self.epoch().position, self.plan.windows());
         format!("Batches({} to come, {position} of {windows} windows used)", self.__len__())
     }
-}
-
-/// What must be equal for a position to mean the same.
-fn sizes(layout: bytestride_core::windows::Layout) -> [(&'static str, u64); 3] {
-    [("windows", layout.windows()), ("max_length", layout.max_length()), ("stride", layout.stride())]
 }

@@ -1,8 +1,9 @@
 //! The two arrays that a gather fills, inputs and targets: new ones, or the caller's `out`.
 
-use bytestride_core::windows::{Layout, Token, Windows};
+use bytestride_core::windows::{Packing, Places, Token, Windows, WriteWindow, gather};
 use numpy::{
-    BorrowError, Element, PyArray1, PyArray2, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
+    BorrowError, Element, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyUntypedArray,
+    PyUntypedArrayMethods,
 };
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -11,30 +12,33 @@ use pyo3::types::{PySequence, PySlice};
 use crate::arguments::{Integer, type_name};
 use crate::errors::IntoPython;
 use crate::view::uninitialised;
+use crate::windows::Windows as PythonWindows;
 
 /// Runs `$body` with `$type` standing for the Rust type of `$integer`.
 macro_rules! with_type {
     ($integer:expr, $type:ident => $body:expr) => {
         match $integer {
-            Integer::I64 => {
+            $crate::arguments::Integer::I64 => {
                 type $type = i64;
                 $body
             }
-            Integer::I32 => {
+            $crate::arguments::Integer::I32 => {
                 type $type = i32;
                 $body
             }
-            Integer::U32 => {
+            $crate::arguments::Integer::U32 => {
                 type $type = u32;
                 $body
             }
-            Integer::U16 => {
+            $crate::arguments::Integer::U16 => {
                 type $type = u16;
                 $body
             }
         }
     };
 }
+
+pub(crate) use with_type;
 
 /// Tokens in an array of one of the types that ids come in.
 #[derive(Debug)]
@@ -110,6 +114,11 @@ impl Blocks {
         Ok(Self { inputs: view(&self.inputs)?, targets: view(&self.targets)?, integer: self.integer, rows })
     }
 
+    /// The type of the elements.
+    pub(crate) fn integer(&self) -> Integer {
+        self.integer
+    }
+
     /// Inputs and targets.
     pub(crate) fn into_pair(self) -> (Py<PyUntypedArray>, Py<PyUntypedArray>) {
         (self.inputs, self.targets)
@@ -119,35 +128,140 @@ impl Blocks {
     pub(crate) fn fill(
         &self,
         py: Python<'_>,
-        layout: Layout,
+        places: &Places,
         tokens: &Tokens,
         pad: Option<i64>,
         indices: &[u64],
     ) -> PyResult<()> {
         with_tokens!(tokens, array => with_type!(self.integer, T => {
-            self.fill_typed::<_, T>(array.bind(py), layout, pad, indices)
+            self.fill_typed::<_, T>(array.bind(py), places, pad, indices)
         }))
     }
 
-    fn fill_typed<S: Token + Element, T: Token + Element>(
+    /// Writes windows of several sources, one a row: for each row its source and the window. Releases the GIL.
+    pub(crate) fn fill_mixed(
         &self,
-        tokens: &Bound<'_, PyArray1<S>>,
-        layout: Layout,
-        pad: Option<i64>,
-        indices: &[u64],
+        py: Python<'_>,
+        sources: &[&PythonWindows],
+        rows: &[(usize, u64)],
     ) -> PyResult<()> {
-        let py = tokens.py();
-        if indices.is_empty() {
+        with_type!(self.integer, T => self.fill_mixed_typed::<T>(py, sources, rows))
+    }
+
+    fn fill_mixed_typed<T: Token + Element>(
+        &self,
+        py: Python<'_>,
+        sources: &[&PythonWindows],
+        rows: &[(usize, u64)],
+    ) -> PyResult<()> {
+        let borrowed: Vec<ReadTokens<'_>> = sources
+            .iter()
+            .map(|source| ReadTokens::new(py, source.tokens_and_pad().0))
+            .collect::<PyResult<_>>()?;
+        let windows: Vec<Box<dyn WriteWindow<T> + '_>> = sources
+            .iter()
+            .zip(&borrowed)
+            .map(|(source, tokens)| tokens.windows(source.places(), source.tokens_and_pad().1))
+            .collect::<PyResult<_>>()?;
+        let columns = sources[0].columns();
+        self.write::<T>(py, |inputs, targets| {
+            gather(rows, columns, inputs, targets, |&(source, window), inputs, targets| {
+                windows[source].write(window, inputs, targets)
+            })
+        })
+    }
+
+    /// Writes packed rows. Releases the GIL.
+    pub(crate) fn fill_packed(
+        &self,
+        py: Python<'_>,
+        packing: &Packing,
+        tokens: &Tokens,
+        pad: i64,
+        rows: &[u64],
+    ) -> PyResult<()> {
+        with_tokens!(tokens, array => with_type!(self.integer, T => {
+            let tokens = array.bind(py).try_readonly().map_err(not_writable)?;
+            let tokens = tokens.as_slice()?;
+            check_count(tokens.len(), packing.tokens())?;
+            self.write::<T>(py, |inputs, targets| {
+                let columns = packing.max_length() as usize;
+                gather(rows, columns, inputs, targets, |&row, inputs, targets| {
+                    packing.write(tokens, pad, row, inputs, targets)
+                })
+            })
+        }))
+    }
+
+    /// Lets `body` write inputs and targets, without the GIL.
+    fn write<T: Token + Element>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&mut [T], &mut [T]) -> bytestride_core::Result<()> + Send,
+    ) -> PyResult<()> {
+        if self.rows == 0 {
             return Ok(()); // Two arrays without elements may lie at one address, which looks like an overlap.
         }
         let mut inputs = self.inputs.bind(py).cast::<PyArray2<T>>()?.try_readwrite().map_err(not_writable)?;
         let mut targets =
             self.targets.bind(py).cast::<PyArray2<T>>()?.try_readwrite().map_err(not_writable)?;
-        let tokens = tokens.try_readonly().map_err(not_writable)?;
-        let windows = Windows::new(layout, tokens.as_slice()?, pad).into_python()?;
         let (inputs, targets) = (inputs.as_slice_mut()?, targets.as_slice_mut()?);
-        py.detach(|| windows.gather(indices, inputs, targets)).into_python()
+        py.detach(|| body(inputs, targets)).into_python()
     }
+
+    fn fill_typed<S: Token + Element, T: Token + Element>(
+        &self,
+        tokens: &Bound<'_, PyArray1<S>>,
+        places: &Places,
+        pad: Option<i64>,
+        indices: &[u64],
+    ) -> PyResult<()> {
+        let py = tokens.py();
+        let tokens = tokens.try_readonly().map_err(not_writable)?;
+        let windows = Windows::new(places, tokens.as_slice()?, pad).into_python()?;
+        self.write::<T>(py, |inputs, targets| windows.gather(indices, inputs, targets))
+    }
+}
+
+/// Borrowed tokens of any type.
+enum ReadTokens<'py> {
+    U16(PyReadonlyArray1<'py, u16>),
+    U32(PyReadonlyArray1<'py, u32>),
+    I32(PyReadonlyArray1<'py, i32>),
+    I64(PyReadonlyArray1<'py, i64>),
+}
+
+impl<'py> ReadTokens<'py> {
+    fn new(py: Python<'py>, tokens: &Tokens) -> PyResult<Self> {
+        Ok(match tokens {
+            Tokens::U16(array) => Self::U16(array.bind(py).try_readonly().map_err(not_writable)?),
+            Tokens::U32(array) => Self::U32(array.bind(py).try_readonly().map_err(not_writable)?),
+            Tokens::I32(array) => Self::I32(array.bind(py).try_readonly().map_err(not_writable)?),
+            Tokens::I64(array) => Self::I64(array.bind(py).try_readonly().map_err(not_writable)?),
+        })
+    }
+
+    /// The windows at `places` of them.
+    fn windows<'t, T: Token>(
+        &'t self,
+        places: &'t Places,
+        pad: Option<i64>,
+    ) -> PyResult<Box<dyn WriteWindow<T> + 't>> {
+        Ok(match self {
+            Self::U16(tokens) => Box::new(Windows::new(places, tokens.as_slice()?, pad).into_python()?),
+            Self::U32(tokens) => Box::new(Windows::new(places, tokens.as_slice()?, pad).into_python()?),
+            Self::I32(tokens) => Box::new(Windows::new(places, tokens.as_slice()?, pad).into_python()?),
+            Self::I64(tokens) => Box::new(Windows::new(places, tokens.as_slice()?, pad).into_python()?),
+        })
+    }
+}
+
+/// An error unless there are still as many tokens as there were.
+fn check_count(tokens: usize, expected: u64) -> PyResult<()> {
+    if tokens as u64 == expected {
+        return Ok(());
+    }
+    Err(PyValueError::new_err(format!("tokens: there are {tokens} tokens now, {expected} were packed")))
 }
 
 /// The type of `block`, if it is what a gather can write.

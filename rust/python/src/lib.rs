@@ -15,6 +15,8 @@ mod batches;
 mod blocks;
 mod counts;
 mod errors;
+mod mix;
+mod packs;
 mod ragged;
 mod store;
 mod stream;
@@ -36,6 +38,10 @@ mod _core {
     use crate::batches::Batches;
     #[pymodule_export]
     use crate::counts::{WordCounts, count_words};
+    #[pymodule_export]
+    use crate::mix::{Mix, mix};
+    #[pymodule_export]
+    use crate::packs::{Packs, pack};
     #[pymodule_export]
     use crate::ragged::Ragged;
     #[pymodule_export]

@@ -55,7 +55,9 @@ impl TokenStore {
     /// The store at a path.
     ///
     /// Sizes, counts and types of `.bin`, `.idx` and `.json` are checked against each other; Megatron's own files,
-    /// which have no `.json`, open as well. The cost is that of reading the index, 20 bytes a document.
+    /// which have no `.json`, open as well. The cost is that of reading the index, 20 bytes a document. Files of other
+    /// programs open by their path: numpy's `.npy` of uint16 or uint32, the `.bin` of llm.c and modded-nanogpt (both
+    /// one document in all), and datatrove's `.ds` with its `.ds.index`.
     ///
     /// Args:
     ///     path: What the names of the files have in common, or the path of one of them.

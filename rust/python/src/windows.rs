@@ -1,13 +1,13 @@
 //! `bytestride.windows` and the class `Windows`.
 
-use bytestride_core::windows::{Layout, Plan, Remainder, Tail};
-use numpy::{PyArray1, PyUntypedArray, PyUntypedArrayMethods};
+use bytestride_core::windows::{Documents, Layout, Places, Tail};
+use numpy::{PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice};
 
 use crate::arguments::{Integer, integers, type_name, unsigned};
-use crate::batches::Batches;
+use crate::batches::{Batches, EpochOptions, Rows};
 use crate::blocks::{Blocks, Tokens, with_tokens};
 use crate::errors::IntoPython;
 use crate::view::view_of;
@@ -25,18 +25,21 @@ type Pair<'py> = (Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>);
 ///
 /// Args:
 ///     tokens: A one-dimensional contiguous numpy array of uint16, uint32, int32 or int64, or anything with such an array
-///         as its attribute `tokens`, as a `TokenStore`.
+///         as its attribute `tokens` or `ids`, as a `TokenStore` or a `Ragged`.
 ///     max_length: Tokens in a window.
 ///     stride: Tokens from the start of one window to the start of the next; `None` is `max_length`. Smaller, windows
 ///         overlap; larger, tokens between them are left out. (In Hugging Face, `stride` is the length of the overlap.)
 ///     tail: What becomes of the tokens behind the last complete window. `"drop"` leaves them out; `"pad"` makes
 ///         one more window of them, as if `pad_id` stood after the last token without end.
-///     boundaries: `"ignore"`: windows run across the ends of documents. There is no other choice yet.
+///     boundaries: `"ignore"`: windows run across the ends of documents. `"respect"`: each document has the windows it
+///         would have alone, by `stride` and `tail`, so neither inputs nor targets cross into the next. This needs
+///         the documents' `offsets`, which a `TokenStore` and a `Ragged` have; costs one pass over them, and 24 bytes
+///         for each document with a window.
 ///     pad_id: What pads inputs and targets alike; needed with `tail="pad"`. Must fit the type of the tokens.
 ///
 /// Raises:
 ///     ValueError: If `max_length` or `stride` is 0, or the tokens are too few for one window, not contiguous, not
-///         one-dimensional, or of another type.
+///         one-dimensional, or of another type; or boundaries are to be respected and there are no offsets.
 ///     TypeError: If `tokens` is not an array and has none.
 ///
 /// Example:
@@ -52,6 +55,9 @@ type Pair<'py> = (Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>);
 ///     array([1, 2, 3, 4], dtype=uint16)
 ///     >>> " ".join(words[id] for id in w.inputs[1]), " ".join(words[id] for id in w.targets[1])
 ///     ('ipsum dolor sit amet,', 'dolor sit amet, consectetur')
+///     >>> batch = bs.Ragged(np.array([1, 2, 3, 7, 8, 9], "uint32"), np.array([0, 3, 6]))
+///     >>> [inputs.tolist() for inputs, targets in bs.windows(batch, 2, stride=1, boundaries="respect")]
+///     [[1, 2], [7, 8]]
 #[pyfunction]
 #[pyo3(signature = (tokens, max_length, stride=None, *, tail="drop", boundaries="ignore", pad_id=None))]
 pub(crate) fn windows(
@@ -75,10 +81,6 @@ pub(crate) fn windows(
             return Err(PyValueError::new_err(format!("tail: expected \"drop\" or \"pad\", not \"{tail}\"")));
         }
     };
-    if boundaries != "ignore" {
-        let message = format!("boundaries: only \"ignore\" is supported so far, not \"{boundaries}\"");
-        return Err(PyValueError::new_err(message));
-    }
     let (array, integer, count) = token_array(tokens)?;
     if let Some(id) = pad_id
         && !integer.holds(id)
@@ -86,19 +88,61 @@ pub(crate) fn windows(
         let message = format!("pad_id: {id} does not fit the tokens' type {}", integer.name());
         return Err(PyValueError::new_err(message));
     }
-    let layout = Layout::new(count as u64, max_length, stride, tail).into_python()?;
-    Ok(Windows { source: tokens.clone().unbind(), tokens: array, layout, pad: pad_id })
+    let places = match boundaries {
+        "ignore" => Places::Across(Layout::new(count as u64, max_length, stride, tail).into_python()?),
+        "respect" => {
+            let offsets = offsets_of("boundaries", tokens, count)?;
+            let offsets = offsets.try_readonly()?;
+            let offsets = offsets.as_slice()?;
+            let documents = tokens.py().detach(|| Documents::new(offsets, max_length, stride, tail));
+            Places::Within(documents.into_python()?)
+        }
+        _ => {
+            let message = format!("boundaries: expected \"ignore\" or \"respect\", not \"{boundaries}\"");
+            return Err(PyValueError::new_err(message));
+        }
+    };
+    Ok(Windows { source: tokens.clone().unbind(), tokens: array, places, pad: pad_id })
+}
+
+/// Where the documents of `source`, which has `count` tokens, start and end: its attribute `offsets`. An error names the
+/// argument `name`.
+pub(crate) fn offsets_of<'py>(
+    name: &str,
+    source: &Bound<'py, PyAny>,
+    count: usize,
+) -> PyResult<Bound<'py, PyArray1<i64>>> {
+    let missing = || {
+        let kind = type_name(source);
+        PyValueError::new_err(format!(
+            "{name}: the documents' offsets are needed, which a TokenStore or a Ragged has and {kind} has not; \
+             bs.Ragged(ids, offsets) makes one"
+        ))
+    };
+    let offsets = source.getattr_opt("offsets")?.ok_or_else(missing)?;
+    let offsets = offsets
+        .cast_into::<PyArray1<i64>>()
+        .map_err(|_| PyValueError::new_err(format!("{name}: expected offsets as an array int64[n + 1]")))?;
+    if !offsets.is_contiguous() || offsets.try_readonly()?.as_slice()?.last() != Some(&(count as i64)) {
+        let message = format!("{name}: expected contiguous offsets that end at the {count} tokens");
+        return Err(PyValueError::new_err(message));
+    }
+    Ok(offsets)
 }
 
 /// The array that `tokens` is, or has; its type and its length.
-fn token_array(tokens: &Bound<'_, PyAny>) -> PyResult<(Tokens, Integer, usize)> {
+pub(crate) fn token_array(tokens: &Bound<'_, PyAny>) -> PyResult<(Tokens, Integer, usize)> {
     let attribute = match tokens.cast::<PyUntypedArray>() {
         Ok(_) => tokens.clone(),
-        Err(_) => tokens.getattr_opt("tokens")?.unwrap_or_else(|| tokens.clone()),
+        Err(_) => {
+            let attribute = tokens.getattr_opt("tokens")?;
+            let ids = || tokens.getattr_opt("ids");
+            attribute.map_or_else(ids, |tokens| Ok(Some(tokens)))?.unwrap_or_else(|| tokens.clone())
+        }
     };
     let array = attribute.cast::<PyUntypedArray>().map_err(|_| {
         let kind = type_name(tokens);
-        PyTypeError::new_err(format!("tokens: expected a numpy array or a TokenStore, not {kind}"))
+        PyTypeError::new_err(format!("tokens: expected a numpy array, a TokenStore or a Ragged, not {kind}"))
     })?;
     let fail = |message: String| Err(PyValueError::new_err(message));
     if array.ndim() != 1 {
@@ -126,8 +170,10 @@ fn token_array(tokens: &Bound<'_, PyAny>) -> PyResult<(Tokens, Integer, usize)> 
 /// Windows over tokens, made by `bytestride.windows`: `(inputs, targets)` by index, slice, batch or all at once.
 ///
 /// `len(w)` is the number of windows, `w[i]` one window as two arrays `[max_length]`, `w[a:b:c]` some as two arrays
-/// `[n, max_length]`. All are read-only views without a copy that keep the tokens alive; only a padded last window is a
-/// copy, by itself, and therefore in no slice. Immutable, and safe to use from several threads.
+/// `[n, max_length]`. All are read-only views without a copy that keep the tokens alive; only a padded window is a
+/// copy, by itself, and therefore in no slice. Windows within documents (`boundaries="respect"`) do not lie evenly:
+/// of several there is no view, but `gather` and `batches` serve them all the same. Immutable, and safe to use from
+/// several threads.
 ///
 /// Example:
 ///     >>> import bytestride as bs, numpy as np
@@ -143,31 +189,43 @@ pub(crate) struct Windows {
     /// What the caller gave: the array, or its owner.
     source: Py<PyAny>,
     tokens: Tokens,
-    layout: Layout,
+    places: Places,
     pad: Option<i64>,
 }
 
 impl Windows {
-    pub(crate) fn layout(&self) -> Layout {
-        self.layout
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The tokens, and what pads them.
+    pub(crate) fn tokens_and_pad(&self) -> (&Tokens, Option<i64>) {
+        (&self.tokens, self.pad)
     }
 
     /// Tokens in a window; any array that can be made has no more.
     pub(crate) fn columns(&self) -> usize {
-        self.layout.max_length() as usize
+        self.places.max_length() as usize
     }
 
     /// Writes the windows `indices` to `blocks`, one a row.
     pub(crate) fn fill(&self, py: Python<'_>, blocks: &Blocks, indices: &[u64]) -> PyResult<()> {
-        blocks.fill(py, self.layout, &self.tokens, self.pad, indices)
+        blocks.fill(py, &self.places, &self.tokens, self.pad, indices)
     }
 
     /// Views of complete windows, `rows` of them, `step` windows apart, from window `first` on.
-    fn views<'py>(&self, py: Python<'py>, first: u64, step: isize, rows: usize) -> PyResult<Pair<'py>> {
+    fn views<'py>(
+        &self,
+        py: Python<'py>,
+        layout: &Layout,
+        first: u64,
+        step: isize,
+        rows: usize,
+    ) -> PyResult<Pair<'py>> {
         let columns = self.columns();
         // With less than two rows no one walks the stride, which may then be any number.
-        let apart = if rows < 2 { 0 } else { self.layout.stride().cast_signed() as isize * step };
-        let start = if rows == 0 { 0 } else { self.layout.start(first) as usize };
+        let apart = if rows < 2 { 0 } else { layout.stride().cast_signed() as isize * step };
+        let start = if rows == 0 { 0 } else { layout.start(first) as usize };
         with_tokens!(&self.tokens, array => {
             let array = array.bind(py);
             let view = |start| view_of(array, start, &[rows, columns], &[apart, 1]);
@@ -175,10 +233,21 @@ impl Windows {
         })
     }
 
+    /// Where windows lie evenly, as those of a view must.
+    fn layout(&self) -> PyResult<&Layout> {
+        match &self.places {
+            Places::Across(layout) => Ok(layout),
+            Places::Within(_) => Err(PyValueError::new_err(
+                "windows within documents do not lie evenly, so there is no view of several; w[i] is one of a \
+                 single window, and w.gather(...) and w.batches(...) copy any",
+            )),
+        }
+    }
+
     /// One window as rows: a view, or a copy if it is padded.
-    fn window<'py>(&self, py: Python<'py>, window: u64) -> PyResult<Pair<'py>> {
-        let (start, columns) = (self.layout.start(window) as usize, self.columns());
-        if window < self.layout.complete() {
+    pub(crate) fn window<'py>(&self, py: Python<'py>, window: u64) -> PyResult<Pair<'py>> {
+        let (start, columns) = (self.places.span(window).0 as usize, self.columns());
+        if self.places.is_complete(window) {
             return with_tokens!(&self.tokens, array => {
                 let view = |start| view_of(array.bind(py), start, &[columns], &[1]);
                 Ok((view(start)?, view(start + 1)?))
@@ -207,10 +276,11 @@ impl Windows {
     }
 
     fn all<'py>(&self, py: Python<'py>) -> PyResult<Pair<'py>> {
-        if self.layout.complete() < self.layout.windows() {
+        let layout = self.layout()?;
+        if layout.complete() < layout.windows() {
             return Err(padded_in_view());
         }
-        self.views(py, 0, 1, self.layout.windows() as usize)
+        self.views(py, layout, 0, 1, layout.windows() as usize)
     }
 }
 
@@ -228,7 +298,8 @@ impl Windows {
     /// No copy; the view keeps the tokens alive. O(1).
     ///
     /// Raises:
-    ///     ValueError: If the last window is padded, for it is no part of the tokens.
+    ///     ValueError: If the last window is padded, for it is no part of the tokens; or the windows are within
+    ///         documents, for they do not lie evenly.
     ///
     /// Example:
     ///     >>> import bytestride as bs, numpy as np
@@ -245,7 +316,8 @@ impl Windows {
     /// No copy; the view keeps the tokens alive. O(1).
     ///
     /// Raises:
-    ///     ValueError: If the last window is padded, for it is no part of the tokens.
+    ///     ValueError: If the last window is padded, for it is no part of the tokens; or the windows are within
+    ///         documents, for they do not lie evenly.
     ///
     /// Example:
     ///     >>> import bytestride as bs, numpy as np
@@ -260,13 +332,13 @@ impl Windows {
     /// Tokens in a window.
     #[getter]
     fn max_length(&self) -> u64 {
-        self.layout.max_length()
+        self.places.max_length()
     }
 
     /// Tokens from the start of one window to the start of the next.
     #[getter]
     fn stride(&self) -> u64 {
-        self.layout.stride()
+        self.places.stride()
     }
 
     /// What becomes of the tokens behind the last complete window: `"drop"` or `"pad"`.
@@ -275,7 +347,16 @@ impl Windows {
         if self.pad.is_some() { "pad" } else { "drop" }
     }
 
-    /// The id that pads the last window, or `None` with `tail="drop"`.
+    /// Whether windows run across documents: `"ignore"` or `"respect"`.
+    #[getter]
+    fn boundaries(&self) -> &'static str {
+        match self.places {
+            Places::Across(_) => "ignore",
+            Places::Within(_) => "respect",
+        }
+    }
+
+    /// The id that pads incomplete windows, or `None` with `tail="drop"`.
     #[getter]
     fn pad_id(&self) -> Option<i64> {
         self.pad
@@ -288,7 +369,7 @@ impl Windows {
     }
 
     fn __len__(&self) -> PyResult<usize> {
-        let windows = self.layout.windows();
+        let windows = self.places.windows();
         windows.try_into().map_err(|_| PyValueError::new_err(format!("{windows} windows are beyond len()")))
     }
 
@@ -298,15 +379,16 @@ impl Windows {
                 let kind = type_name(index);
                 PyTypeError::new_err(format!("expected an integer or a slice, not {kind}; see gather"))
             })?;
-            return self.window(py, window_at(index, self.layout.windows())?);
+            return self.window(py, window_at(index, self.places.windows())?);
         };
+        let layout = self.layout()?;
         let bounds = slice.indices(self.__len__()?.cast_signed())?;
         let (first, rows) = (bounds.start.cast_unsigned() as u64, bounds.slicelength);
         let last = bounds.start + bounds.step * (rows.cast_signed() - 1);
-        if rows > 0 && first.max(last.cast_unsigned() as u64) >= self.layout.complete() {
+        if rows > 0 && first.max(last.cast_unsigned() as u64) >= layout.complete() {
             return Err(padded_in_view());
         }
-        self.views(py, first, bounds.step, rows)
+        self.views(py, layout, first, bounds.step, rows)
     }
 
     /// Inputs and targets of any windows, copied: two arrays `dtype[n, max_length]`, contiguous each.
@@ -338,7 +420,7 @@ impl Windows {
         out: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<(Py<PyUntypedArray>, Py<PyUntypedArray>)> {
-        let window = |&index: &i64| window_at(i128::from(index), self.layout.windows());
+        let window = |&index: &i64| window_at(i128::from(index), self.places.windows());
         let indices = integers("indices", indices)?.iter().map(window).collect::<PyResult<Vec<u64>>>()?;
         let dtype = dtype.map(Integer::new).transpose()?;
         let blocks = match out {
@@ -393,48 +475,42 @@ impl Windows {
         dtype: Option<&Bound<'_, PyAny>>,
         out: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Batches> {
-        let number = |name, value: Option<&Bound<'_, PyAny>>, default| {
-            value.map_or(Ok(default), |value| unsigned(name, value))
-        };
-        let remainder = if drop_last { Remainder::Drop } else { Remainder::Keep };
-        let (rank, world_size) = (number("rank", rank, 0)?, number("world_size", world_size, 1)?);
-        let windows = slf.get().layout.windows();
-        let batch_size = unsigned("batch_size", batch_size)?;
-        let plan = Plan::new(windows, batch_size, remainder, rank, world_size).into_python()?;
-        let dtype = dtype.map(Integer::new).transpose()?;
-        let out = out.map(|out| Blocks::from_out(out, batch_size as usize, slf.get().columns(), dtype));
-        let (seed, epoch) = (number("seed", seed, 0)?, number("epoch", epoch, 0)?);
-        let dtype = dtype.unwrap_or(Integer::I64);
-        Ok(Batches::new(slf.clone().unbind(), plan, (seed, epoch, shuffle), dtype, out.transpose()?))
+        let options =
+            EpochOptions { batch_size, shuffle, seed, epoch, drop_last, rank, world_size, dtype, out };
+        Batches::new(Rows::Windows(slf.clone().unbind()), options)
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'_, 'py>> {
         let windows = py.import("bytestride")?.getattr("windows")?;
-        let (max_length, stride) = (self.layout.max_length(), self.layout.stride());
-        let arguments = (&self.source, max_length, stride);
-        let Some(pad) = self.pad else { return Ok((windows, arguments)) };
+        let arguments = (&self.source, self.places.max_length(), self.places.stride());
         let options = PyDict::new(py);
-        options.set_item("tail", "pad")?;
-        options.set_item("pad_id", pad)?;
+        if let Some(pad) = self.pad {
+            options.set_item("tail", "pad")?;
+            options.set_item("pad_id", pad)?;
+        }
+        if matches!(self.places, Places::Within(_)) {
+            options.set_item("boundaries", "respect")?;
+        }
         let partial = py.import("functools")?.getattr("partial")?.call((windows,), Some(&options))?;
         Ok((partial, arguments))
     }
 
     fn __repr__(&self) -> String {
-        let (layout, name) = (&self.layout, self.integer().name());
+        let (places, name) = (&self.places, self.integer().name());
         let pad = self.pad.map_or(String::new(), |id| format!(", tail padded with {id}"));
+        let within = if matches!(places, Places::Within(_)) { ", within documents" } else { "" };
         format!(
-            "Windows({} windows of {} tokens, stride {}{pad}, over {} tokens of {name})",
-            layout.windows(),
-            layout.max_length(),
-            layout.stride(),
-            layout.tokens()
+            "Windows({} windows of {} tokens, stride {}{pad}{within}, over {} tokens of {name})",
+            places.windows(),
+            places.max_length(),
+            places.stride(),
+            places.tokens()
         )
     }
 }
 
 /// The window that `index` means, counted from the end if negative.
-fn window_at(index: i128, windows: u64) -> PyResult<u64> {
+pub(crate) fn window_at(index: i128, windows: u64) -> PyResult<u64> {
     let from_start = if index < 0 { index + i128::from(windows) } else { index };
     u64::try_from(from_start).ok().filter(|&window| window < windows).ok_or_else(|| {
         PyIndexError::new_err(format!("window {index} is out of range, there are {windows} windows"))

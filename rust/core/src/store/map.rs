@@ -37,19 +37,19 @@ impl Map {
         self.0.as_deref().unwrap_or_default()
     }
 
-    /// The bytes as 16-bit integers; an odd last byte is not among them.
-    pub(super) fn as_u16(&self) -> &[u16] {
-        let bytes = self.bytes();
-        // SAFETY: a map starts at a page (`memmap2::Mmap`) and an empty slice at an aligned dangling address,
-        // both checked here; every bit pattern is an integer; the length is that of the bytes, rounded down, and
-        // the slice borrows `self`.
-        unsafe { cast(bytes) }
+    /// The bytes from `start` on, which must be a multiple of 2, as 16-bit integers; an odd last byte is not among them.
+    pub(super) fn as_u16(&self, start: usize) -> &[u16] {
+        // SAFETY: a map starts at a page (`memmap2::Mmap`), so a multiple of the width behind it is aligned, as
+        // checked there; every bit pattern is an integer; the length is that of the bytes, rounded down, and the
+        // slice borrows `self`.
+        unsafe { cast(&self.bytes()[start..]) }
     }
 
-    /// The bytes as 32-bit integers; up to three last bytes are not among them.
-    pub(super) fn as_u32(&self) -> &[u32] {
+    /// The bytes from `start` on, which must be a multiple of 4, as 32-bit integers; up to three last bytes are not
+    /// among them.
+    pub(super) fn as_u32(&self, start: usize) -> &[u32] {
         // SAFETY: as in `as_u16`.
-        unsafe { cast(self.bytes()) }
+        unsafe { cast(&self.bytes()[start..]) }
     }
 }
 
@@ -60,7 +60,7 @@ unsafe fn cast<T>(bytes: &[u8]) -> &[T] {
         return &[];
     }
     let start = bytes.as_ptr().cast::<T>();
-    assert!(start.is_aligned(), "a map starts at a page");
+    assert!(start.is_aligned(), "a map starts at a page, and its header has a multiple of the width");
     // SAFETY: aligned as just checked, within `bytes` and borrowed from them, and valid as the caller promises.
     unsafe { slice::from_raw_parts(start, bytes.len() / size_of::<T>()) }
 }

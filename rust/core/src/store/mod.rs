@@ -11,6 +11,7 @@ compile_error!("token files are little-endian and mapped as they are: big-endian
 mod checksum;
 mod dtype;
 mod encode_files;
+mod foreign;
 mod index;
 mod manifest;
 mod map;

@@ -7,6 +7,7 @@ use crate::{Error, Monitor, Place, Result, available_threads, map_in_order};
 
 use super::checksum::checksum;
 use super::dtype::Dtype;
+use super::foreign::{self, Contents};
 use super::index::Index;
 use super::manifest::Manifest;
 use super::map::Map;
@@ -20,6 +21,8 @@ pub struct TokenStore {
     path: PathBuf,
     dtype: Dtype,
     bin: Arc<Map>,
+    /// Where in `bin` the ids start, in bytes.
+    start: usize,
     offsets: Arc<[i64]>,
     /// The manifest and the index it has a checksum of; `None` for files from elsewhere.
     described: Option<Arc<Described>>,
@@ -67,7 +70,13 @@ impl Tokens<'_> {
 impl TokenStore {
     /// Opens `prefix.bin` with `prefix.idx` and, unless the files are Megatron's own, `prefix.json`, and checks that
     /// they agree. `prefix` may also be the path of one of the three. Reads the index; the ids stay on disk.
+    ///
+    /// Files of other programs open by their path: numpy's `.npy`, the `.bin` of llm.c and modded-nanogpt, and
+    /// datatrove's `.ds`.
     pub fn open(prefix: &Path) -> Result<Self> {
+        if let Some(store) = Self::open_foreign(prefix)? {
+            return Ok(store);
+        }
         let prefix = &without_suffix(prefix);
         let [bin_path, idx_path, json_path] =
             [".bin", ".idx", ".json"].map(|suffix| with_suffix(prefix, suffix));
@@ -97,9 +106,34 @@ impl TokenStore {
             path: prefix.clone(),
             dtype: index.dtype,
             bin: Arc::new(bin),
+            start: 0,
             offsets: index.offsets.into(),
             described: manifest.map(|manifest| Arc::new(Described { manifest, index: index_map })),
         })
+    }
+
+    /// Opens the file `path` if another program's format is told by its name or its first bytes.
+    fn open_foreign(path: &Path) -> Result<Option<Self>> {
+        let suffix = path.extension().and_then(|suffix| suffix.to_str());
+        if !matches!(suffix, Some("npy" | "bin" | "ds")) || !path.is_file() {
+            return Ok(None);
+        }
+        let bin = Map::open(path)?;
+        let contents = match suffix {
+            Some("npy") => Some(foreign::numpy(path, bin.bytes())?),
+            Some("ds") => Some(foreign::datatrove(path, bin.bytes())?),
+            _ if with_suffix(&path.with_extension(""), ".idx").exists() => None,
+            _ => foreign::llm_c(path, bin.bytes())?,
+        };
+        let of = |Contents { dtype, start, offsets }| Self {
+            path: path.to_path_buf(),
+            dtype,
+            bin: Arc::new(bin),
+            start,
+            offsets: offsets.into(),
+            described: None,
+        };
+        Ok(contents.map(of))
     }
 
     /// Opens the file `path` as raw little-endian ids, one document in all; files beside it do not matter.
@@ -112,7 +146,7 @@ impl TokenStore {
         }
         let tokens = (bytes / dtype.width()) as i64;
         let offsets = [0, tokens].into();
-        Ok(Self { path: path.to_path_buf(), dtype, bin: Arc::new(bin), offsets, described: None })
+        Ok(Self { path: path.to_path_buf(), dtype, bin: Arc::new(bin), start: 0, offsets, described: None })
     }
 
     /// The prefix of the files, or the path of a raw one.
@@ -128,8 +162,8 @@ impl TokenStore {
     /// All ids, in place.
     pub fn tokens(&self) -> Tokens<'_> {
         match self.dtype {
-            Dtype::U16 => Tokens::U16(self.bin.as_u16()),
-            Dtype::U32 => Tokens::U32(self.bin.as_u32()),
+            Dtype::U16 => Tokens::U16(self.bin.as_u16(self.start)),
+            Dtype::U32 => Tokens::U32(self.bin.as_u32(self.start)),
         }
     }
 

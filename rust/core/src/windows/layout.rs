@@ -33,21 +33,22 @@ pub struct Layout {
 impl Layout {
     /// The windows over `tokens` tokens. An error if there would be none, or if a size is zero.
     pub fn new(tokens: u64, max_length: u64, stride: u64, tail: Tail) -> Result<Self> {
-        if max_length == 0 {
-            return Err(Error::argument("max_length", "0 tokens are no window, expected at least 1"));
+        check_sizes(max_length, stride)?;
+        let layout = Self::unchecked(tokens, max_length, stride, tail);
+        if layout.windows() == 0 {
+            return Err(too_few(tokens, max_length, tail));
         }
-        if stride == 0 {
-            return Err(Error::argument("stride", "0 never moves on, expected at least 1"));
-        }
+        Ok(layout)
+    }
+
+    /// The windows over `tokens` tokens, which may be none. The sizes must not be zero.
+    pub(super) fn unchecked(tokens: u64, max_length: u64, stride: u64, tail: Tail) -> Self {
         let complete = if tokens > max_length { (tokens - max_length - 1) / stride + 1 } else { 0 };
         let mut layout = Self { tokens, max_length, stride, complete, padded: 0 };
         if tail == Tail::Pad && layout.leaves_pairs_behind() {
             layout.padded = 1;
         }
-        if layout.windows() == 0 {
-            return Err(too_few(tokens, max_length, tail));
-        }
-        Ok(layout)
+        layout
     }
 
     /// Whether an incomplete window would show an (input, target) pair that the complete ones do not.
@@ -88,6 +89,17 @@ impl Layout {
     pub fn start(&self, window: u64) -> u64 {
         window * self.stride
     }
+}
+
+/// An error if a size is zero.
+pub(super) fn check_sizes(max_length: u64, stride: u64) -> Result<()> {
+    if max_length == 0 {
+        return Err(Error::argument("max_length", "0 tokens are no window, expected at least 1"));
+    }
+    if stride == 0 {
+        return Err(Error::argument("stride", "0 never moves on, expected at least 1"));
+    }
+    Ok(())
 }
 
 fn too_few(tokens: u64, max_length: u64, tail: Tail) -> Error {

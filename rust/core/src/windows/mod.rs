@@ -1,17 +1,28 @@
 //! Token ids → strided windows of inputs and targets.
 //!
 //! Window `k` of `max_length` tokens has the inputs `tokens[k·stride ..][..max_length]` and the targets one token
-//! later. [`Layout`] is that arithmetic and nothing else, so a caller can make views of it; [`Windows`] copies any
+//! later. [`Layout`] is that arithmetic and nothing else, so a caller can make views of it; [`Documents`] is
+//! the same for each document alone, and [`Places`] is either; [`Windows`] copies any
 //! choice of windows into two blocks; [`Order`] says which window stands where in an epoch, and [`Plan`] cuts that
 //! order into batches and ranks. An epoch is a pure function of a few integers: no list of indices exists anywhere,
-//! and to resume is to know a position.
+//! and to resume is to know a position. [`Mixture`] draws from several sources in fixed shares, and [`Packing`] fills
+//! rows with whole documents instead.
 
 mod batches;
+mod documents;
 mod gather;
 mod layout;
+mod mixture;
 mod order;
+mod packing;
+mod places;
+mod rooms;
 
 pub use batches::{Plan, Remainder, Step};
-pub use gather::{Token, Windows};
+pub use documents::{Documents, check_offsets};
+pub use gather::{Token, Windows, WriteWindow, gather};
 pub use layout::{Layout, Tail};
+pub use mixture::{Draw, Mixture};
 pub use order::{Order, Permutation};
+pub use packing::{NO_TARGET, Packing, Piece, Strategy};
+pub use places::Places;

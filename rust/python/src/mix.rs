@@ -1,0 +1,288 @@
+//! `bytestride.mix` and the class `Mix`.
+
+use std::ops::Range;
+
+use bytestride_core::windows::{Draw, Mixture};
+use numpy::{PyArray1, PyUntypedArray};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::arguments::{Integer, integers, type_name, unsigned};
+use crate::batches::{Batches, EpochOptions, Rows};
+use crate::blocks::Blocks;
+use crate::errors::IntoPython;
+use crate::windows::{Windows, window_at};
+
+/// A function and its arguments, as pickle wants them.
+type Reduced<'m, 'py> = (Bound<'py, PyAny>, (Bound<'py, PyTuple>, &'m [f64]));
+/// Sources, and windows of them.
+type Origins<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
+
+/// Several `Windows` as one, in fixed shares, with random access.
+///
+/// Any prefix holds of each source its share of windows, less than one off. Shares are the weights over their sum, as
+/// fractions with a common denominator of at most 65,536 (`weights` of the mix tells them). A source that
+/// has been read begins again, so all are in the mixture as long as it goes on; nothing is copied or listed.
+///
+/// Args:
+///     sources: `Windows` of the same `max_length`; tokens may be of different types.
+///     weights: One positive number each; only their ratios matter.
+///     length: Windows in an epoch of the mixture; `None` is as many as all sources have together.
+///
+/// Raises:
+///     ValueError: If sources differ in `max_length`, there are not as many weights, one is not positive and finite or
+///         below 1/65,536 of their sum, or `length` is 0.
+///     TypeError: If a source is not `Windows`.
+///
+/// Example:
+///     >>> import bytestride as bs, numpy as np
+///     >>> code = bs.windows(np.arange(0, 40), max_length=4)
+///     >>> books = bs.windows(np.arange(100, 140), max_length=4)
+///     >>> mixed = bs.mix([code, books], weights=[0.75, 0.25])
+///     >>> [int(inputs[0]) for inputs, targets in mixed][:8]
+///     [0, 4, 8, 100, 12, 16, 20, 104]
+#[pyfunction]
+#[pyo3(signature = (sources, weights, *, length=None))]
+pub(crate) fn mix(
+    sources: &Bound<'_, PyAny>,
+    weights: Vec<f64>,
+    length: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Mix> {
+    let windows = |source: PyResult<Bound<'_, PyAny>>| {
+        let source = source?;
+        source.cast::<Windows>().map(|windows| windows.clone().unbind()).map_err(|_| {
+            PyTypeError::new_err(format!("sources: expected Windows, not {}", type_name(&source)))
+        })
+    };
+    let sources = sources.try_iter()?.map(windows).collect::<PyResult<Vec<Py<Windows>>>>()?;
+    let counts: Vec<u64> = sources.iter().map(|source| source.get().places().windows()).collect();
+    let together = counts.iter().fold(0_u64, |sum, &count| sum.saturating_add(count));
+    let mixture = Mixture::new(&weights, counts).into_python()?;
+    let columns = |source: &Py<Windows>| source.get().columns();
+    if let Some(other) = sources.iter().find(|source| columns(source) != columns(&sources[0])) {
+        let message =
+            format!("max_length is {} of one and {} of another", columns(&sources[0]), columns(other));
+        return Err(PyValueError::new_err(format!("sources: {message}, expected the same of all")));
+    }
+    let length = length.map_or(Ok(together), |length| unsigned("length", length))?;
+    if length == 0 {
+        return Err(PyValueError::new_err("length: 0 windows are no mixture, expected at least 1"));
+    }
+    Ok(Mix { sources, given: weights, mixture, length })
+}
+
+/// A weighted mixture of `Windows`, made by `bytestride.mix`: `(inputs, targets)` by index or batch.
+///
+/// The mixture is one endless sequence, and an epoch is a stretch of `len(mixed)` windows of it: in the second epoch
+/// sources go on where the first left them. `mixed[i]` is a window of the first, in the order of each source, as views.
+/// Immutable, and safe to use from several threads.
+///
+/// Example:
+///     >>> import bytestride as bs, numpy as np
+///     >>> w = bs.windows(np.arange(9), max_length=4)
+///     >>> mixed = bs.mix([w, w], weights=[2, 1])
+///     >>> len(mixed), mixed.weights
+///     (4, [0.6666666666666666, 0.3333333333333333])
+///     >>> mixed
+///     Mix(4 windows of 4 tokens, 2 sources)
+#[pyclass(frozen, module = "bytestride")]
+#[derive(Debug)]
+pub(crate) struct Mix {
+    sources: Vec<Py<Windows>>,
+    /// The weights as they were given.
+    given: Vec<f64>,
+    mixture: Mixture,
+    length: u64,
+}
+
+impl Mix {
+    /// Tokens in a window.
+    pub(crate) fn columns(&self) -> usize {
+        self.sources[0].get().columns()
+    }
+
+    /// What must be equal for a position to mean the same: lengths, and the shares as a hash.
+    pub(crate) fn sizes(&self) -> Vec<(&'static str, u64)> {
+        // FNV-1a over the shares and the number of windows of each source.
+        let windows = self.sources.iter().map(|source| source.get().places().windows());
+        let shares = self.mixture.shares().iter().map(|&share| u64::from(share));
+        let step = |hash: u64, number: u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
+        let hash = windows.chain(shares).fold(0xcbf2_9ce4_8422_2325, step);
+        vec![("windows", self.length), ("max_length", self.columns() as u64), ("sources", hash)]
+    }
+
+    /// Writes what an epoch has at `positions`, one window a row.
+    pub(crate) fn fill(
+        &self,
+        py: Python<'_>,
+        blocks: &Blocks,
+        epoch: u64,
+        positions: Range<u64>,
+        seed: Option<u64>,
+    ) -> PyResult<()> {
+        let at = |position| self.mixture.at(Draw { epoch, length: self.length, position }, seed);
+        let rows: Vec<(usize, u64)> = py.detach(|| positions.map(at).collect());
+        self.fill_rows(py, blocks, &rows)
+    }
+
+    fn fill_rows(&self, py: Python<'_>, blocks: &Blocks, rows: &[(usize, u64)]) -> PyResult<()> {
+        let sources: Vec<&Windows> = self.sources.iter().map(Py::get).collect();
+        blocks.fill_mixed(py, &sources, rows)
+    }
+
+    /// The source and the window at `index` of the first epoch, counted from the end if negative.
+    fn at(&self, index: i128) -> PyResult<(usize, u64)> {
+        let position = window_at(index, self.length)?;
+        Ok(self.mixture.at(Draw { epoch: 0, length: self.length, position }, None))
+    }
+}
+
+#[pymethods]
+impl Mix {
+    /// Tokens in a window.
+    #[getter]
+    fn max_length(&self) -> usize {
+        self.columns()
+    }
+
+    /// The share of each source, exactly as it is drawn: a list of numbers that sum to 1.
+    #[getter]
+    fn weights(&self) -> Vec<f64> {
+        let period: u32 = self.mixture.shares().iter().sum();
+        self.mixture.shares().iter().map(|&share| f64::from(share) / f64::from(period)).collect()
+    }
+
+    /// What is mixed: a list of `Windows`.
+    #[getter]
+    fn sources(&self, py: Python<'_>) -> Vec<Py<Windows>> {
+        self.sources.iter().map(|source| source.clone_ref(py)).collect()
+    }
+
+    fn __len__(&self) -> PyResult<usize> {
+        let message = || PyValueError::new_err(format!("{} windows are beyond len()", self.length));
+        usize::try_from(self.length)
+            .ok()
+            .filter(|&length| isize::try_from(length).is_ok())
+            .ok_or_else(message)
+    }
+
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        index: &Bound<'py, PyAny>,
+    ) -> PyResult<(Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>)> {
+        let index: i128 = index.extract().map_err(|_| {
+            let kind = type_name(index);
+            PyTypeError::new_err(format!("expected an integer, not {kind}; see gather"))
+        })?;
+        let (source, window) = self.at(index)?;
+        self.sources[source].get().window(py, window)
+    }
+
+    /// The source that each of some windows comes from, and which of its windows it is: two arrays `int64[n]`.
+    ///
+    /// Args:
+    ///     indices: Positions in the first epoch, unshuffled; negative ones count from the end.
+    ///
+    /// Raises:
+    ///     IndexError: If there is no window of an index.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> w = bs.windows(np.arange(9), max_length=4)
+    ///     >>> bs.mix([w, w], weights=[2, 1]).origins([0, 1, 2])
+    ///     (array([0, 0, 1]), array([0, 1, 0]))
+    fn origins<'py>(&self, py: Python<'py>, indices: &Bound<'py, PyAny>) -> PyResult<Origins<'py>> {
+        let indices = integers("indices", indices)?;
+        let origins =
+            indices.iter().map(|&index| self.at(index.into())).collect::<PyResult<Vec<(usize, u64)>>>()?;
+        let (sources, windows): (Vec<i64>, Vec<i64>) =
+            origins.into_iter().map(|(source, window)| (source as i64, window as i64)).unzip();
+        Ok((PyArray1::from_vec(py, sources), PyArray1::from_vec(py, windows)))
+    }
+
+    /// Inputs and targets of any windows, copied: two arrays `dtype[n, max_length]`, contiguous each.
+    ///
+    /// Args:
+    ///     indices: `n` positions in the first epoch, unshuffled; negative ones count from the end.
+    ///     out: Where to write, as in `Windows.gather`.
+    ///     dtype: int64, int32, uint32 or uint16. `None` is the type of `out`, or int64.
+    ///
+    /// Raises:
+    ///     IndexError: If there is no window of an index.
+    ///     ValueError: If an id does not fit `dtype`, or `out` has another shape or type, or is not contiguous and writeable.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> w = bs.windows(np.arange(9), max_length=4)
+    ///     >>> bs.mix([w, w], weights=[1, 1]).gather([0, -1])[0]
+    ///     array([[0, 1, 2, 3],
+    ///            [4, 5, 6, 7]])
+    #[pyo3(signature = (indices, out=None, dtype=None))]
+    fn gather(
+        &self,
+        py: Python<'_>,
+        indices: &Bound<'_, PyAny>,
+        out: Option<&Bound<'_, PyAny>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<(Py<PyUntypedArray>, Py<PyUntypedArray>)> {
+        let indices = integers("indices", indices)?;
+        let rows = indices.iter().map(|&index| self.at(index.into())).collect::<PyResult<Vec<_>>>()?;
+        let dtype = dtype.map(Integer::new).transpose()?;
+        let blocks = match out {
+            Some(out) => Blocks::from_out(out, rows.len(), self.columns(), dtype)?,
+            None => Blocks::new(py, rows.len(), self.columns(), dtype.unwrap_or(Integer::I64))?,
+        };
+        self.fill_rows(py, &blocks, &rows)?;
+        Ok(blocks.into_pair())
+    }
+
+    /// An iterator over the batches of one epoch: `(inputs, targets)`, two arrays `dtype[batch_size, max_length]`.
+    ///
+    /// Arguments, ranks and state are those of `Windows.batches`. Shuffling takes place within each source, anew each
+    /// time the source has been read, so the shares hold in every prefix of the epoch.
+    ///
+    /// Raises:
+    ///     ValueError: If a number is out of range, the windows are too few for one batch and `drop_last` is set, or `out`
+    ///         has another shape or type.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> low, high = (bs.windows(np.arange(start, start + 9), 2) for start in (0, 100))
+    ///     >>> mixed = bs.mix([low, high], weights=[0.5, 0.5])
+    ///     >>> [inputs.tolist() for inputs, targets in mixed.batches(2, shuffle=False)][:2]
+    ///     [[[0, 1], [100, 101]], [[2, 3], [102, 103]]]
+    #[pyo3(signature = (batch_size, *, shuffle=true, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
+                        dtype=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
+                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, out=None)")]
+    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
+    fn batches(
+        slf: &Bound<'_, Self>,
+        batch_size: &Bound<'_, PyAny>,
+        shuffle: bool,
+        seed: Option<&Bound<'_, PyAny>>,
+        epoch: Option<&Bound<'_, PyAny>>,
+        drop_last: bool,
+        rank: Option<&Bound<'_, PyAny>>,
+        world_size: Option<&Bound<'_, PyAny>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+        out: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Batches> {
+        let options =
+            EpochOptions { batch_size, shuffle, seed, epoch, drop_last, rank, world_size, dtype, out };
+        Batches::new(Rows::Mix(slf.clone().unbind()), options)
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'_, 'py>> {
+        let mix = py.import("bytestride")?.getattr("mix")?;
+        let options = PyDict::new(py);
+        options.set_item("length", self.length)?;
+        let partial = py.import("functools")?.getattr("partial")?.call((mix,), Some(&options))?;
+        Ok((partial, (PyTuple::new(py, &self.sources)?, &self.given)))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Mix({} windows of {} tokens, {} sources)", self.length, self.columns(), self.sources.len())
+    }
+}
