@@ -22,6 +22,7 @@ mod store;
 mod stream;
 mod text;
 mod tokenizer;
+mod tokenizer_arguments;
 mod train;
 mod view;
 mod watch;

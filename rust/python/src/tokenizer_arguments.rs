@@ -1,0 +1,145 @@
+//! What the methods of `Tokenizer` take and give, between Python's types and the core's.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use bytestride_core::encode::{EncodeOptions, SpecialPolicy};
+use numpy::{PyArrayDescr, PyArrayDescrMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use crate::arguments::{clamped, integers, optional_size};
+use crate::errors::IntoPython;
+use crate::tokenizer::Tokenizer;
+
+/// Work on less text than this is done before other threads could have made use of the GIL.
+pub(crate) const DETACH_BYTES: usize = 4096;
+
+impl Tokenizer {
+    pub(crate) fn options(
+        &self,
+        special: Option<&Bound<'_, PyAny>>,
+        bos: Option<&Bound<'_, PyAny>>,
+        eos: Option<&Bound<'_, PyAny>>,
+        max_tokens: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<EncodeOptions> {
+        Ok(EncodeOptions {
+            special: special.map_or(Ok(SpecialPolicy::Text), special_policy)?,
+            bos: self.end_id("bos", bos, self.inner.bos())?,
+            eos: self.end_id("eos", eos, self.inner.eos())?,
+            max_tokens: optional_size("max_tokens", max_tokens)?,
+        })
+    }
+
+    /// The id that `bos=` or `eos=` asks for: none, the tokenizer's own, or a special token by name.
+    pub(crate) fn end_id(
+        &self,
+        argument: &'static str,
+        wanted: Option<&Bound<'_, PyAny>>,
+        own: Option<u32>,
+    ) -> PyResult<Option<u32>> {
+        let Some(wanted) = wanted else { return Ok(None) };
+        if let Ok(wanted) = wanted.extract::<bool>() {
+            let missing = || {
+                let message = "the tokenizer has none of its own; give the name of a special token";
+                PyValueError::new_err(format!("{argument}: {message}"))
+            };
+            return if wanted { own.ok_or_else(missing).map(Some) } else { Ok(None) };
+        }
+        match wanted.extract::<Cow<'_, str>>() {
+            Ok(name) => self.inner.require_special(&name).into_python().map(Some),
+            Err(_) => Err(PyTypeError::new_err(format!(
+                "{argument}: expected a bool or a name, not {}",
+                repr(wanted)
+            ))),
+        }
+    }
+
+    /// Whether `dtype` asks for 16 bits; an error if it asks for what ids cannot be.
+    pub(crate) fn is_narrow(&self, py: Python<'_>, dtype: Option<&Bound<'_, PyAny>>) -> PyResult<bool> {
+        let Some(dtype) = dtype else { return Ok(false) };
+        let refuse = || {
+            PyValueError::new_err(format!("dtype: expected \"uint32\" or \"uint16\", not {}", repr(dtype)))
+        };
+        let wanted = PyArrayDescr::new(py, dtype).map_err(|_| refuse())?;
+        if wanted.is_equiv_to(&PyArrayDescr::of::<u32>(py)) {
+            return Ok(false);
+        }
+        if !wanted.is_equiv_to(&PyArrayDescr::of::<u16>(py)) {
+            return Err(refuse());
+        }
+        let largest = self.inner.max_id();
+        if largest > u32::from(u16::MAX) {
+            let message =
+                format!("dtype: uint16 holds ids up to 65535, and this tokenizer's go up to {largest}");
+            return Err(PyValueError::new_err(message));
+        }
+        Ok(true)
+    }
+
+    pub(crate) fn bytes_of_ids(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+        let numbers = integers("ids", ids)?;
+        py.detach(|| {
+            let id = |(position, &id): (usize, &i64)| {
+                u32::try_from(id).map_err(|_| self.inner.unknown_id(id, position))
+            };
+            let ids = numbers.iter().enumerate().map(id).collect::<Result<Vec<u32>, _>>()?;
+            self.inner.decode(&ids)
+        })
+        .into_python()
+    }
+}
+
+/// Names and ids by id, from a dict.
+pub(crate) fn special_ids(tokens: HashMap<String, Bound<'_, PyAny>>) -> PyResult<Vec<(String, u32)>> {
+    let id = |(name, id): (String, Bound<'_, PyAny>)| match u32::try_from(clamped("special_tokens", &id)?) {
+        Ok(id) => Ok((name, id)),
+        Err(_) => Err(PyValueError::new_err(format!("special_tokens: {id} of {name:?} is no id"))),
+    };
+    let mut tokens = tokens.into_iter().map(id).collect::<PyResult<Vec<_>>>()?;
+    tokens.sort_by_key(|&(_, id)| id);
+    Ok(tokens)
+}
+
+/// What `special=` says.
+fn special_policy(special: &Bound<'_, PyAny>) -> PyResult<SpecialPolicy> {
+    if let Ok(word) = special.extract::<Cow<'_, str>>() {
+        return match &*word {
+            "text" => Ok(SpecialPolicy::Text),
+            "encode" => Ok(SpecialPolicy::Encode),
+            "raise" => Ok(SpecialPolicy::Raise),
+            _ => Err(PyValueError::new_err(format!(
+                "special: expected \"text\", \"encode\", \"raise\" or a set of names, not {word:?}"
+            ))),
+        };
+    }
+    let names: PyResult<Vec<String>> = special.try_iter()?.map(|name| name?.extract()).collect();
+    let mut names = names?;
+    // A set has no order, and errors are to name the same token each time.
+    names.sort_unstable();
+    Ok(SpecialPolicy::EncodeOnly(names))
+}
+
+pub(crate) fn decoded_text<'py>(
+    py: Python<'py>,
+    bytes: Vec<u8>,
+    errors: &str,
+) -> PyResult<Bound<'py, PyString>> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(PyString::new(py, &text)),
+        Err(error) => {
+            let bytes = PyBytes::new(py, error.as_bytes());
+            Ok(bytes.call_method1("decode", ("utf-8", errors))?.cast_into()?)
+        }
+    }
+}
+
+/// Runs `work`, without the GIL where it is long enough for other threads to have use of it.
+pub(crate) fn detached<T: Send>(py: Python<'_>, text_bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+    if text_bytes > DETACH_BYTES { py.detach(work) } else { work() }
+}
+
+pub(crate) fn repr(object: &Bound<'_, PyAny>) -> String {
+    object.repr().map_or_else(|_| "an object without repr".to_owned(), |text| text.to_string())
+}
