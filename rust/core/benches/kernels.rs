@@ -1,6 +1,10 @@
 //! The core's kernels by themselves, on text that the bench makes: words of a made-up language whose lengths and
 //! frequencies follow those of natural text, so that nothing has to be fetched.
 
+use bytestride_core::Monitor;
+use bytestride_core::count::{Counter, WordCounts};
+use bytestride_core::encode::{EncodeOptions, Tokenizer};
+use bytestride_core::merge::{MergeOptions, learn};
 use bytestride_core::split::{Pattern, Splitter};
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
@@ -74,4 +78,58 @@ fn last_cut(bencher: Bencher) {
     let splitter = Splitter::new(&Pattern::new(Some("cl100k"))).expect("a named pattern");
     let text = text();
     bencher.bench(|| splitter.last_cut(black_box(&text)));
+}
+
+/// The counts of the text, on one thread.
+fn counts(text: &[u8], pattern: &str) -> WordCounts {
+    let splitter = Splitter::new(&Pattern::new(Some(pattern))).expect("a named pattern");
+    let mut counter = Counter::new(splitter, 1);
+    counter.count(&[text], &Monitor::default()).expect("no runaway");
+    counter.finish().expect("small counts")
+}
+
+const MERGES: MergeOptions =
+    MergeOptions { merges: Some(4000), min_frequency: 2, max_token_bytes: None, threads: 1 };
+
+/// Text to counts of its pretokens.
+#[divan::bench(args = PATTERNS)]
+fn count(bencher: Bencher, pattern: &str) {
+    let text = text();
+    bencher.counter(BytesCount::of_slice(&text)).bench(|| counts(black_box(&text), pattern));
+}
+
+/// Counts to merges.
+#[divan::bench]
+fn merge(bencher: Bencher) {
+    let counts = counts(&text(), "gpt2");
+    bencher.bench(|| learn(black_box(&counts), &MERGES, &Monitor::default()));
+}
+
+/// A tokenizer of the text's own.
+fn tokenizer(text: &[u8], pattern: &str) -> Tokenizer {
+    let counts = counts(text, pattern);
+    let merges = learn(&counts, &MERGES, &Monitor::default()).expect("not interrupted");
+    Tokenizer::from_merges(counts.pattern().clone(), &merges, &[]).expect("merges just learned")
+}
+
+/// Text to ids that the cache does not know.
+#[divan::bench(args = PATTERNS, sample_count = 20)]
+fn encode_first(bencher: Bencher, pattern: &str) {
+    let text = text();
+    let made = tokenizer(&text, pattern);
+    let fresh = || Tokenizer::new(made.definition()).expect("its own definition");
+    bencher
+        .counter(BytesCount::of_slice(&text))
+        .with_inputs(fresh)
+        .bench_refs(|tokenizer| tokenizer.encode(black_box(&text), &EncodeOptions::default(), 1));
+}
+
+/// Text to ids that the cache knows.
+#[divan::bench(args = PATTERNS)]
+fn encode_again(bencher: Bencher, pattern: &str) {
+    let text = text();
+    let tokenizer = tokenizer(&text, pattern);
+    bencher
+        .counter(BytesCount::of_slice(&text))
+        .bench(|| tokenizer.encode(black_box(&text), &EncodeOptions::default(), 1));
 }
