@@ -80,6 +80,21 @@ impl Blocks {
         Ok(Self { inputs: half(0)?, targets: half(1)?, integer, rows })
     }
 
+    /// Where a gather of so many rows writes: the caller's arrays, or new ones of `dtype`, int64 if nothing is said.
+    pub(crate) fn for_gather(
+        py: Python<'_>,
+        out: Option<&Bound<'_, PyAny>>,
+        dtype: Option<&Bound<'_, PyAny>>,
+        rows: usize,
+        columns: usize,
+    ) -> PyResult<Self> {
+        let dtype = dtype.map(Integer::new).transpose()?;
+        match out {
+            Some(out) => Self::from_out(out, rows, columns, dtype),
+            None => Self::new(py, rows, columns, dtype.unwrap_or(Integer::I64)),
+        }
+    }
+
     /// The caller's arrays: a pair, or one array `[2, rows, columns]`. A `ValueError` if they are not what is needed.
     pub(crate) fn from_out(
         out: &Bound<'_, PyAny>,

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bytestride_core::count::{Counter, WordCounts as Counts, count_batches};
 use bytestride_core::split::{Pattern, Splitter};
-use bytestride_core::text::{Format, ReadOptions, TEXT_SUFFIXES, expand_inputs, read_batches, total_bytes};
+use bytestride_core::text::{Format, ReadOptions, expand_inputs, read_batches, total_bytes};
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
 
 use crate::arguments::thread_count;
 use crate::errors::IntoPython;
+use crate::store::file_suffixes;
 use crate::text::text_bytes;
 use crate::watch::run_watched;
 
@@ -339,8 +340,7 @@ fn count_paths(
     splitter: &Splitter,
     options: &CountOptions<'_, '_>,
 ) -> PyResult<Counts> {
-    let usual = || TEXT_SUFFIXES.iter().map(|&suffix| suffix.to_owned()).collect();
-    let suffixes: Vec<String> = options.files.suffixes.clone().unwrap_or_else(usual);
+    let suffixes = file_suffixes(options.files.suffixes.clone());
     let inputs = expand_inputs(paths, &suffixes).into_python().inspect_err(|error| explain(py, error))?;
     let read_options = ReadOptions {
         format: Format::named(options.files.format).into_python()?,

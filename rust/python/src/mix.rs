@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::arguments::{Integer, integers, type_name, unsigned};
+use crate::arguments::{integers, type_name, unsigned};
 use crate::batches::{Batches, EpochOptions, Rows};
 use crate::blocks::Blocks;
 use crate::errors::IntoPython;
@@ -229,11 +229,7 @@ impl Mix {
     ) -> PyResult<(Py<PyUntypedArray>, Py<PyUntypedArray>)> {
         let indices = integers("indices", indices)?;
         let rows = indices.iter().map(|&index| self.at(index.into())).collect::<PyResult<Vec<_>>>()?;
-        let dtype = dtype.map(Integer::new).transpose()?;
-        let blocks = match out {
-            Some(out) => Blocks::from_out(out, rows.len(), self.columns(), dtype)?,
-            None => Blocks::new(py, rows.len(), self.columns(), dtype.unwrap_or(Integer::I64))?,
-        };
+        let blocks = Blocks::for_gather(py, out, dtype, rows.len(), self.columns())?;
         self.fill_rows(py, &blocks, &rows)?;
         Ok(blocks.into_pair())
     }

@@ -422,11 +422,7 @@ impl Windows {
     ) -> PyResult<(Py<PyUntypedArray>, Py<PyUntypedArray>)> {
         let window = |&index: &i64| window_at(i128::from(index), self.places.windows());
         let indices = integers("indices", indices)?.iter().map(window).collect::<PyResult<Vec<u64>>>()?;
-        let dtype = dtype.map(Integer::new).transpose()?;
-        let blocks = match out {
-            Some(out) => Blocks::from_out(out, indices.len(), self.columns(), dtype)?,
-            None => Blocks::new(py, indices.len(), self.columns(), dtype.unwrap_or(Integer::I64))?,
-        };
+        let blocks = Blocks::for_gather(py, out, dtype, indices.len(), self.columns())?;
         self.fill(py, &blocks, &indices)?;
         Ok(blocks.into_pair())
     }

@@ -39,11 +39,11 @@ impl Tokenizer {
 
     /// The ids of each of `texts`.
     pub fn encode_batch(&self, texts: &[&[u8]], options: &EncodeOptions, threads: usize) -> Result<Ragged> {
-        if options.max_tokens.is_some() {
-            return self.encode_each(texts, options, threads);
-        }
         if threads == 1 {
             return self.encode_serially(texts, options);
+        }
+        if options.max_tokens.is_some() {
+            return self.encode_each(texts, options, threads);
         }
         let parts = self.parts(texts, options)?;
         let jobs = jobs(&parts, threads);
