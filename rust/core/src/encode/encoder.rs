@@ -9,7 +9,7 @@ use super::cache::{
 use super::cuts::Cuts;
 use super::merges::{Merge, MergeTable};
 use super::vocabulary::Vocabulary;
-use crate::split::Splitter;
+use crate::split::{Ends, Splitter};
 use crate::{Error, Result};
 
 /// How many workspaces wait for the next call; more than this many threads at once make some anew.
@@ -41,7 +41,7 @@ pub(super) struct Encoder {
 /// What one thread needs to encode. It outlives the call, for the sake of the cache.
 #[derive(Debug)]
 struct Workspace {
-    ends: Vec<usize>,
+    ends: Ends,
     block: BlockSpace,
 }
 
@@ -272,7 +272,7 @@ impl Encoder {
         kept.unwrap_or_else(|| {
             let (cache, long) = (Cache::new(), LongSpace::default());
             Workspace {
-                ends: Vec::new(),
+                ends: Ends::new(),
                 block: BlockSpace { cache, ahead: Vec::new(), ids: Vec::new(), long },
             }
         })

@@ -5,15 +5,16 @@
 //! to know nothing of the block before, at the price of looking twice at the bytes of its last pretoken: measured on
 //! English, 11 % of the bytes.
 
-use super::BLOCK;
+use super::ends::Ends;
 use super::family::Family;
-use super::masks::{Masks, WIDTH};
+use super::masks::{Masks, WIDTH, bits_where};
 use super::scan::pretoken_end;
 use super::starts::pretoken_starts;
+use super::wide::with_wide;
 
 /// Appends the ends of the next pretokens of `text`, which start at `from`: some hundreds, fewer at the text's end.
 /// `text` is valid UTF-8.
-pub(super) type Scanner = fn(text: &[u8], from: usize, ends: &mut Vec<usize>);
+pub(super) type Scanner = fn(text: &[u8], from: usize, ends: &mut Ends);
 
 /// Which instructions the scanner may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +35,10 @@ impl Level {
             (std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("bmi2"))
                 .then_some(Level::Avx2),
             #[cfg(target_arch = "x86_64")]
-            (std::is_x86_feature_detected!("avx512bw") && std::is_x86_feature_detected!("bmi2"))
-                .then_some(Level::Avx512),
+            (std::is_x86_feature_detected!("avx512bw")
+                && std::is_x86_feature_detected!("avx512vbmi2")
+                && std::is_x86_feature_detected!("bmi2"))
+            .then_some(Level::Avx512),
         ];
         levels.into_iter().flatten()
     }
@@ -49,7 +52,7 @@ impl Level {
     pub(super) fn scanner<F: Family>(self) -> Scanner {
         assert!(Self::available().any(|level| level == self), "{self:?} is not for this processor");
         match self {
-            Level::Portable => |text, from, ends| scan::<F>(text, from, ends, Masks::portable),
+            Level::Portable => |text, from, ends| scan::<F>(text, from, ends, &PORTABLE),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => x86::scanner_avx2::<F>(),
             #[cfg(target_arch = "x86_64")]
@@ -58,60 +61,177 @@ impl Level {
     }
 }
 
-/// The scanner, by whatever computes masks.
+/// What a level has instructions for.
+struct Instructions<M, B, P> {
+    /// [`Masks::portable`]
+    masks: M,
+    /// The bytes with any of the bits given.
+    bits_with: B,
+    /// [`push_bits`]
+    push_bits: P,
+}
+
+/// The scanner, by whatever instructions there are.
 #[inline(always)]
-fn scan<F: Family>(text: &[u8], from: usize, ends: &mut Vec<usize>, masks: impl Fn(&[u8; WIDTH]) -> Masks) {
+fn scan<F: Family>(
+    text: &[u8],
+    from: usize,
+    ends: &mut Ends,
+    by: &Instructions<
+        impl Fn(&[u8; WIDTH]) -> Masks,
+        impl Fn(&[u8; WIDTH], u8) -> u64,
+        impl Fn(&mut Ends, u64, usize),
+    >,
+) {
     let mut at = from;
-    while at < text.len() && ends.len() < BLOCK {
-        let starts = match text[at..].first_chunk::<WIDTH>() {
-            Some(block) => pretoken_starts::<F>(block, masks(block)),
-            None => 0,
+    while let Some(block) = text.get(at..).and_then(|rest| rest.first_chunk::<WIDTH>())
+        && !ends.is_full()
+    {
+        let ascii = (by.masks)(block);
+        let found = if ascii.high == 0 {
+            pretoken_starts::<F>(text, at, &Masks { high: 0, tail_byte: 0, ..ascii })
+        } else {
+            pretoken_starts::<F>(text, at, &with_wide::<F>(ascii, text, at, &by.bits_with))
         };
-        if starts == 0 {
+        if found.starts == 0 {
             at = pretoken_end::<F>(text, at);
             ends.push(at);
+        } else if found.starts & found.last_sure != 0 {
+            // The usual case.
+            (by.push_bits)(ends, found.starts & (found.last_sure << 1).wrapping_sub(1), at);
+            at += found.last_sure.trailing_zeros() as usize;
         } else {
-            push_bits(ends, starts, at);
-            at += 63 - starts.leading_zeros() as usize;
+            (by.push_bits)(ends, found.starts, at);
+            at += found.starts.ilog2() as usize;
         }
+    }
+    while at < text.len() && !ends.is_full() {
+        at = pretoken_end::<F>(text, at);
+        ends.push(at);
     }
 }
 
-/// Appends the places of all bits, counted from `base`.
+/// Appends the places of all bits, counted from `base`; eight at a time, so that hardly any branch depends on how many
+/// there are.
 #[inline(always)]
-fn push_bits(ends: &mut Vec<usize>, mut bits: u64, base: usize) {
-    let before = ends.len();
-    ends.resize(before + bits.count_ones() as usize, 0);
-    for end in &mut ends[before..] {
-        *end = base + bits.trailing_zeros() as usize;
-        bits &= bits - 1;
+fn push_bits(ends: &mut Ends, bits: u64, base: usize) {
+    let mut left = bits;
+    for group in ends.room().as_chunks_mut::<8>().0 {
+        for place in group {
+            *place = base + left.trailing_zeros() as usize;
+            left &= left.wrapping_sub(1);
+        }
+        if left == 0 {
+            break;
+        }
     }
+    ends.grow(bits.count_ones() as usize);
 }
+
+const PORTABLE: Instructions<
+    fn(&[u8; WIDTH]) -> Masks,
+    fn(&[u8; WIDTH], u8) -> u64,
+    fn(&mut Ends, u64, usize),
+> = Instructions {
+    masks: Masks::portable,
+    bits_with: |block, wanted| bits_where(block, |bits| bits & wanted != 0),
+    push_bits,
+};
 
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "functions for particular processors")]
 mod x86 {
-    use super::{Family, Masks, Scanner, scan};
+    #[allow(clippy::wildcard_imports, reason = "the names say where they are from")]
+    use std::arch::x86_64::*;
+
+    use super::{Ends, Family, Instructions, Masks, Scanner, WIDTH, bits_where, push_bits, scan};
 
     /// Only for processors with AVX2 and BMI2.
     pub(super) fn scanner_avx2<F: Family>() -> Scanner {
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-        fn avx2<F: Family>(text: &[u8], from: usize, ends: &mut Vec<usize>) {
-            scan::<F>(text, from, ends, |block| Masks::avx2(block));
+        fn avx2<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
+            let by = Instructions {
+                masks: |block: &_| Masks::avx2(block),
+                bits_with: |block: &_, wanted| bits_where(block, |bits| bits & wanted != 0),
+                push_bits,
+            };
+            scan::<F>(text, from, ends, &by);
         }
         // SAFETY: the caller of `scanner_avx2` guarantees a processor with AVX2 and BMI2; each one that has these has
         // the older extensions named here, too.
         |text, from, ends| unsafe { avx2::<F>(text, from, ends) }
     }
 
-    /// Only for processors with AVX-512BW and BMI2.
+    /// Only for processors with AVX-512BW, VBMI2 and BMI2.
     pub(super) fn scanner_avx512<F: Family>() -> Scanner {
-        #[target_feature(enable = "avx512bw,bmi1,bmi2,lzcnt,popcnt")]
-        fn avx512<F: Family>(text: &[u8], from: usize, ends: &mut Vec<usize>) {
-            scan::<F>(text, from, ends, |block| Masks::avx512(block));
+        #[target_feature(enable = "avx512bw,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+        fn avx512<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
+            let by = Instructions {
+                masks: |block: &_| Masks::avx512(block),
+                bits_with: |block: &_, wanted| bits_with_avx512(block, wanted),
+                push_bits: |ends: &mut Ends, bits, base| push_bits_avx512(ends, bits, base),
+            };
+            scan::<F>(text, from, ends, &by);
         }
-        // SAFETY: the caller of `scanner_avx512` guarantees a processor with AVX-512BW and BMI2; each one that has these
-        // has the older extensions named here, too.
+        // SAFETY: the caller of `scanner_avx512` guarantees a processor with AVX-512BW, VBMI2 and BMI2; each one that
+        // has these has the older extensions named here, too.
         |text, from, ends| unsafe { avx512::<F>(text, from, ends) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512bw")]
+    fn bits_with_avx512(block: &[u8; WIDTH], wanted: u8) -> u64 {
+        // SAFETY: the reference guarantees 64 readable bytes, and the load needs no alignment.
+        let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
+        _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(wanted.cast_signed()))
+    }
+
+    /// Packed together, the numbers of the bits that are set are their places. Sixteen, more than most blocks have,
+    /// are written in any case, so that hardly any branch depends on how many there are.
+    #[inline]
+    #[target_feature(enable = "avx512bw,avx512vbmi2,popcnt")]
+    fn push_bits_avx512(ends: &mut Ends, bits: u64, base: usize) {
+        const { assert!(size_of::<usize>() == size_of::<i64>(), "places are stored as 64 bits") }
+        static NUMBERS: [u8; WIDTH] = {
+            let mut numbers = [0; WIDTH];
+            let mut at = 0;
+            while at < WIDTH {
+                numbers[at] = at as u8;
+                at += 1;
+            }
+            numbers
+        };
+        // SAFETY: the reference guarantees 64 readable bytes, and the load needs no alignment.
+        let numbers = unsafe { _mm512_loadu_si512((&raw const NUMBERS).cast()) };
+        let numbers = _mm512_maskz_compress_epi8(bits, numbers);
+        let base = _mm512_set1_epi64(base as i64);
+        let room = ends.room();
+        let store = |numbers: __m128i, to: &mut [usize; 8]| {
+            let places = _mm512_add_epi64(_mm512_cvtepu8_epi64(numbers), base);
+            // SAFETY: the reference guarantees 64 writable bytes, and the store needs no alignment.
+            unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), places) };
+        };
+        let (groups, _) = room.as_chunks_mut::<8>();
+        let [first, second, third, fourth, fifth, sixth, seventh, eighth] = groups else {
+            unreachable!("64 places are eight groups of eight")
+        };
+        let numbers_from_0 = _mm512_castsi512_si128(numbers);
+        store(numbers_from_0, first);
+        store(_mm_bsrli_si128::<8>(numbers_from_0), second);
+        let count = bits.count_ones() as usize;
+        if count > 16 {
+            let numbers_from_16 = _mm512_extracti32x4_epi32::<1>(numbers);
+            store(numbers_from_16, third);
+            store(_mm_bsrli_si128::<8>(numbers_from_16), fourth);
+        }
+        if count > 32 {
+            let numbers_from_32 = _mm512_extracti32x4_epi32::<2>(numbers);
+            let numbers_from_48 = _mm512_extracti32x4_epi32::<3>(numbers);
+            store(numbers_from_32, fifth);
+            store(_mm_bsrli_si128::<8>(numbers_from_32), sixth);
+            store(numbers_from_48, seventh);
+            store(_mm_bsrli_si128::<8>(numbers_from_48), eighth);
+        }
+        ends.grow(count);
     }
 }

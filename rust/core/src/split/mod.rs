@@ -6,6 +6,7 @@
 
 mod classes;
 mod cut;
+mod ends;
 mod family;
 mod level;
 mod masks;
@@ -13,7 +14,9 @@ mod pattern;
 mod regex;
 mod scan;
 mod starts;
+mod wide;
 
+pub use ends::Ends;
 pub use pattern::{Pattern, Published};
 
 use crate::Result;
@@ -72,19 +75,19 @@ impl Splitter {
     /// `from < text.len()` is 0 or the last end of the call before. Fails only when a regular expression gives up
     /// on the text because it backtracks without end.
     #[inline]
-    pub fn next_ends(&self, text: &str, from: usize, ends: &mut Vec<usize>) -> Result<()> {
+    pub fn next_ends(&self, text: &str, from: usize, ends: &mut Ends) -> Result<()> {
         ends.clear();
         match &self.engine {
             Engine::Whole => ends.push(text.len()),
             Engine::Scan(scan) => scan(text.as_bytes(), from, ends),
-            Engine::Regex(regex) => regex.next_ends(text, from, BLOCK, ends)?,
+            Engine::Regex(regex) => regex.next_ends(text, from, ends)?,
         }
         Ok(())
     }
 
     /// Calls `visit` with each pretoken of `text`, in order; fails as [`next_ends`](Self::next_ends) does.
     pub fn for_each<'t>(&self, text: &'t [u8], mut visit: impl FnMut(&'t [u8])) -> Result<()> {
-        let mut ends = Vec::with_capacity(BLOCK + 1);
+        let mut ends = Ends::new();
         self.for_each_block(text, &mut ends, |block, ends| {
             let mut start = 0;
             for &end in ends {
@@ -104,7 +107,7 @@ impl Splitter {
     pub fn for_each_block<'t>(
         &self,
         text: &'t [u8],
-        ends: &mut Vec<usize>,
+        ends: &mut Ends,
         mut visit: impl FnMut(&'t [u8], &[usize]) -> bool,
     ) -> Result<()> {
         if let Engine::Whole = self.engine {
@@ -135,17 +138,17 @@ impl Splitter {
     fn for_each_valid_block<'t>(
         &self,
         text: &'t str,
-        ends: &mut Vec<usize>,
+        ends: &mut Ends,
         visit: &mut impl FnMut(&'t [u8], &[usize]) -> bool,
     ) -> Result<bool> {
         let mut from = 0;
         while from < text.len() {
             self.next_ends(text, from, ends)?;
-            let end = ends[ends.len() - 1];
-            for pretoken_end in ends.iter_mut() {
+            let end = ends.as_slice().last().copied().unwrap_or(text.len());
+            for pretoken_end in ends.as_mut_slice() {
                 *pretoken_end -= from;
             }
-            if !visit(&text.as_bytes()[from..], ends) {
+            if !visit(&text.as_bytes()[from..], ends.as_slice()) {
                 return Ok(false);
             }
             from = end;
