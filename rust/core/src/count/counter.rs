@@ -51,8 +51,8 @@ impl Counter {
             let mut ends = Ends::new();
             while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
                 monitor.check()?;
-                self.splitter.for_each_block(part, &mut ends, |block, ends| {
-                    table.add_all(block, ends);
+                self.splitter.for_each_block(part, &mut ends, |text, ends| {
+                    table.add_all(text, ends);
                     true
                 })?;
             }

@@ -3,12 +3,13 @@
 use std::sync::{Mutex, TryLockError};
 
 use super::bpe::Merger;
-use super::cache::{
-    Cache, Extent, KEY_BYTES, Key, LANES, LONG_BYTES, Lanes, NO_KEY, Place, View, has_bytes, key_of,
-};
+use super::cache::{Cache, LANES, LONG_BYTES, Lanes, View};
 use super::cuts::Cuts;
+use super::ids::Ids;
+use super::keys::{Extent, KEY_BYTES, Key, Keys, NO_KEY, has_bytes, key_of};
 use super::merges::{Merge, MergeTable};
 use super::vocabulary::Vocabulary;
+use crate::processor::Level;
 use crate::split::{Ends, Splitter};
 use crate::{Error, Result};
 
@@ -35,24 +36,24 @@ pub(super) struct Encoder {
     pub(super) whole_pretokens: WholePretokens,
     merges: MergeTable,
     cuts: Cuts,
+    level: Level,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
 /// What one thread needs to encode. It outlives the call, for the sake of the cache.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Workspace {
     ends: Ends,
     block: BlockSpace,
 }
 
 /// What it takes to encode a block of pretokens.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct BlockSpace {
     cache: Cache,
-    /// Of each pretoken in the block.
-    ahead: Vec<Ahead>,
-    /// The ids of the block so far.
-    ids: Vec<u32>,
+    keys: Keys,
+    /// Keys in the block that the cache does not have.
+    missed: Vec<Key>,
     long: LongSpace,
 }
 
@@ -61,24 +62,10 @@ struct BlockSpace {
 struct LongSpace {
     merger: Merger,
     /// Where its pieces end, and their places in the cache.
-    pieces: Vec<(usize, Ahead)>,
+    pieces: Vec<(usize, Key)>,
     /// Its ids.
     ids: Vec<u32>,
-}
-
-/// A pretoken, or a piece of one, whose slot in the cache is on its way into near memory.
-#[derive(Debug, Clone, Copy)]
-struct Ahead {
-    key: Key,
-    place: Place,
-}
-
-impl Ahead {
-    #[inline(always)]
-    fn new(cache: View<'_>, text: &[u8], start: usize, length: usize, extent: Extent) -> Self {
-        let key = if length <= KEY_BYTES { key_of(text, start, length, extent) } else { NO_KEY };
-        Self { key, place: cache.fetch(key) }
-    }
+    lanes: Vec<Lanes>,
 }
 
 impl Encoder {
@@ -91,69 +78,109 @@ impl Encoder {
     ) -> Self {
         let merges = MergeTable::new(merges, byte_ids, vocabulary.id_bound());
         let cuts = Cuts::new(vocabulary.iter().map(|(_, token)| token));
-        Self { splitter, vocabulary, whole_pretokens, merges, cuts, workspaces: Mutex::default() }
+        Self {
+            splitter,
+            vocabulary,
+            whole_pretokens,
+            merges,
+            cuts,
+            level: Level::best(),
+            workspaces: Mutex::default(),
+        }
     }
 
     pub(super) fn merges(&self) -> &[Merge] {
         self.merges.merges()
     }
 
-    /// Calls `emit` with the ids of `text`, some hundreds at a time, until it returns `false`; tells whether it
-    /// wanted more to the end.
-    pub(super) fn encode(&self, text: &[u8], mut emit: impl FnMut(&[u32]) -> bool) -> Result<bool> {
+    /// Adds the ids of `text` to `ids`; tells whether more are wanted.
+    pub(super) fn encode(&self, text: &[u8], ids: &mut Ids) -> Result<bool> {
         let mut workspace = self.take_workspace();
-        let result = self.encode_in(&mut workspace, text, &mut emit);
+        let result = self.encode_in(&mut workspace, text, ids);
         self.return_workspace(workspace);
         result
     }
 
-    fn encode_in(
-        &self,
-        workspace: &mut Workspace,
-        text: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
+    fn encode_in(&self, workspace: &mut Workspace, text: &[u8], ids: &mut Ids) -> Result<bool> {
         let mut outcome = Ok(true);
-        self.splitter.for_each_block(text, &mut workspace.ends, |text, ends| {
-            outcome = self.encode_block(&mut workspace.block, text, ends, emit);
+        self.splitter.for_each_block(text, &mut workspace.ends, |text, pretokens| {
+            outcome = self.encode_block(&mut workspace.block, text, pretokens, ids);
             matches!(outcome, Ok(true))
         })?;
         outcome
     }
 
-    /// Encodes the pretokens of `text` that end at `ends`.
+    /// Encodes some pretokens of `text`.
     #[inline]
     fn encode_block(
         &self,
         space: &mut BlockSpace,
         text: &[u8],
-        ends: &[usize],
-        emit: &mut impl FnMut(&[u32]) -> bool,
+        pretokens: &Ends,
+        ids: &mut Ids,
     ) -> Result<bool> {
-        let BlockSpace { cache, ahead, ids, long } = space;
-        look_ahead(cache.view(), ahead, text, ends);
-        // Four lanes are stored for every pretoken, whatever it has, and the next ones begin where its ids end.
-        ids.resize((ends.len() + 1) * LANES, 0);
-        let mut filled = 0;
-        let mut start = 0;
-        for (&Ahead { key, place }, &end) in ahead.iter().zip(ends) {
-            let lanes = match cache.view().find(key, place) {
-                Some(lanes) => lanes,
-                None if has_bytes(key) => self.encode_short(cache, &mut long.merger, key, &text[start..end]),
-                None => Lanes::MANY,
-            };
-            if lanes.len() > LANES {
-                if !emit(&ids[..filled]) || !self.encode_long(long, cache, &text[start..end], emit)? {
-                    return Ok(false);
-                }
-                filled = 0;
-            } else {
-                ids[filled..filled + LANES].copy_from_slice(&lanes.ids());
-                filled += lanes.len();
+        space.keys.find(self.level, text, pretokens, Extent::Pretoken, space.cache.view());
+        let count = pretokens.ends().len();
+        let mut done = 0;
+        while done < count {
+            done += emit_known(space.cache.view(), space.keys.first(count), done, ids);
+            if ids.is_full() {
+                return Ok(false);
             }
-            start = end;
+            if done < count && !self.encode_unknown(space, text, pretokens, done, ids)? {
+                return Ok(false);
+            }
+            done += 1;
         }
-        Ok(emit(&ids[..filled]))
+        Ok(true)
+    }
+
+    /// Encodes pretoken `number`, for which the cache has no lanes of ids, and makes the cache know what else it misses
+    /// in the block.
+    #[cold]
+    fn encode_unknown(
+        &self,
+        space: &mut BlockSpace,
+        text: &[u8],
+        pretokens: &Ends,
+        number: usize,
+        ids: &mut Ids,
+    ) -> Result<bool> {
+        let BlockSpace { cache, keys, missed, long } = space;
+        let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
+        let (all, places) = keys.first(pretokens.ends().len());
+        let view = cache.view();
+        let is_missed = |&(&key, &place): &(&Key, &u32)| {
+            has_bytes(key) && view.find(key, place).or_else(|| view.find_beside(key, place)).is_none()
+        };
+        let beside = view.find_beside(all[number], places[number]);
+        if let Some(lanes) = beside.filter(|lanes| lanes.len() <= LANES) {
+            return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
+        }
+        if beside.is_none() && is_missed(&(&all[number], &places[number])) {
+            missed.clear();
+            let rest = all[number..].iter().zip(&places[number..]);
+            missed.extend(rest.filter(is_missed).map(|(&key, _)| key));
+            let bits = view.bits();
+            let lanes = self.resolve(long, cache, missed)[0];
+            if cache.view().bits() != bits {
+                keys.find_places(cache.view());
+            }
+            if lanes.len() <= LANES {
+                return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
+            }
+        }
+        self.encode_long(long, cache, pretoken, &mut |more| ids.extend(more))
+    }
+
+    fn resolve<'s>(&self, space: &'s mut LongSpace, cache: &mut Cache, keys: &[Key]) -> &'s [Lanes] {
+        space.lanes.clear();
+        for &key in keys {
+            let bytes = key.to_le_bytes();
+            let lanes = self.encode_short(cache, &mut space.merger, key, &bytes[..(bytes[15] & 15) as usize]);
+            space.lanes.push(lanes);
+        }
+        &space.lanes
     }
 
     /// Encodes a pretoken that is long, or has many ids.
@@ -203,13 +230,17 @@ impl Encoder {
             pieces.clear();
             while found < pretoken.len() && pieces.len() < MOST_PIECES {
                 let end = if is_text { self.cuts.piece_end(pretoken, found) } else { pretoken.len() };
-                let ahead = Ahead::new(cache.view(), pretoken, found, end - found, Extent::Piece);
-                pieces.push((end, ahead));
+                let key = if end - found <= KEY_BYTES {
+                    key_of(pretoken, found, end - found, Extent::Piece)
+                } else {
+                    NO_KEY
+                };
+                pieces.push((end, key));
                 found = end;
             }
-            for &(end, Ahead { key, place }) in &*pieces {
+            for &(end, key) in &*pieces {
                 let piece = &pretoken[start..end];
-                let mut lanes = cache.view().find(key, place);
+                let mut lanes = cache.view().find(key, cache.view().place_of(key));
                 if lanes.is_none() && has_bytes(key) {
                     lanes = Some(self.merge_short(cache, merger, key, piece));
                 }
@@ -269,13 +300,7 @@ impl Encoder {
             Ok(mut kept) => kept.pop(),
             Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => None,
         };
-        kept.unwrap_or_else(|| {
-            let (cache, long) = (Cache::new(), LongSpace::default());
-            Workspace {
-                ends: Ends::new(),
-                block: BlockSpace { cache, ahead: Vec::new(), ids: Vec::new(), long },
-            }
-        })
+        kept.unwrap_or_default()
     }
 
     fn return_workspace(&self, workspace: Workspace) {
@@ -287,16 +312,22 @@ impl Encoder {
     }
 }
 
-/// The keys of the pretokens of `text` that end at `ends`, and their places in the cache, which are on their way into
-/// near memory when this returns.
+/// Adds the ids of pretokens from number `from` on, up to the first that `cache` has no lanes of ids for; tells how many
+/// pretokens these are.
 #[inline(always)]
-fn look_ahead(cache: View<'_>, ahead: &mut Vec<Ahead>, text: &[u8], ends: &[usize]) {
-    ahead.clear();
-    let mut start = 0;
-    ahead.extend(ends.iter().map(|&end| {
-        let length = end - start;
-        let begun = start;
-        start = end;
-        Ahead::new(cache, text, begun, length, Extent::Pretoken)
-    }));
+fn emit_known(cache: View<'_>, (keys, places): (&[Key], &[u32]), from: usize, ids: &mut Ids) -> usize {
+    let (keys, places) = (&keys[from..], &places[from..]);
+    // Four lanes are stored for every pretoken, whatever it has, and the next ones begin where its ids end.
+    let room = ids.room((keys.len() + 1) * LANES);
+    let mut filled = 0;
+    let mut done = 0;
+    for (&key, &place) in keys.iter().zip(places) {
+        let Some(lanes) = cache.find(key, place).filter(|lanes| lanes.len() <= LANES) else { break };
+        let Some(room) = room[filled..].first_chunk_mut() else { break };
+        *room = lanes.ids();
+        filled += lanes.len();
+        done += 1;
+    }
+    ids.add(filled);
+    done
 }

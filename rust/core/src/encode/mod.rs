@@ -11,6 +11,8 @@ mod cuts;
 mod decode;
 mod encoder;
 pub mod files;
+mod ids;
+mod keys;
 mod merges;
 mod ragged;
 mod special;

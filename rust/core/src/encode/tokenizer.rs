@@ -6,6 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::bytes::{BYTE_OF_ID, bytes_of_text};
 use super::encoder::{Encoder, WholePretokens};
+use super::ids::Ids;
 use super::merges::{MOST_MERGES, Merge};
 use super::special::{SpecialPolicy, Specials, check_names};
 use super::vocabulary::Vocabulary;
@@ -270,11 +271,11 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// Calls `emit` with the ids of one part, until it returns `false`; tells whether it wanted more to the end.
-    pub(super) fn encode_part(&self, part: Part<'_>, mut emit: impl FnMut(&[u32]) -> bool) -> Result<bool> {
+    /// Adds the ids of one part to `ids`; tells whether more are wanted.
+    pub(super) fn encode_part(&self, part: Part<'_>, ids: &mut Ids) -> Result<bool> {
         match part {
-            Part::Id(id) => Ok(emit(&[id])),
-            Part::Text(text) => self.encoder.encode(text, emit),
+            Part::Id(id) => Ok(ids.extend(&[id])),
+            Part::Text(text) => self.encoder.encode(text, ids),
         }
     }
 }

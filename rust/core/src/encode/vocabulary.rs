@@ -2,7 +2,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::cache::{Extent, KEY_BYTES, hash_of as hash_of_key, key_of};
+use super::keys::{Extent, KEY_BYTES, hash_of as hash_of_key, key_of};
 use super::table::Table;
 
 /// The largest id that a vocabulary may hold. Memory grows with the largest id, not with the number of tokens, so a

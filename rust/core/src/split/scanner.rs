@@ -11,53 +11,21 @@ use super::masks::{Masks, WIDTH, bits_where};
 use super::scan::pretoken_end;
 use super::starts::pretoken_starts;
 use super::wide::with_wide;
+use crate::processor::Level;
 
 /// Appends the ends of the next pretokens of `text`, which start at `from`: some hundreds, fewer at the text's end.
 /// `text` is valid UTF-8.
 pub(super) type Scanner = fn(text: &[u8], from: usize, ends: &mut Ends);
 
-/// Which instructions the scanner may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-impl Level {
-    /// The levels that this processor has, the fastest last.
-    pub(super) fn available() -> impl Iterator<Item = Self> {
-        let levels = [
-            Some(Level::Portable),
-            #[cfg(target_arch = "x86_64")]
-            (std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("bmi2"))
-                .then_some(Level::Avx2),
-            #[cfg(target_arch = "x86_64")]
-            (std::is_x86_feature_detected!("avx512bw")
-                && std::is_x86_feature_detected!("avx512vbmi2")
-                && std::is_x86_feature_detected!("bmi2"))
-            .then_some(Level::Avx512),
-        ];
-        levels.into_iter().flatten()
-    }
-
-    /// The fastest level that this processor has.
-    pub(super) fn best() -> Self {
-        Self::available().last().unwrap_or(Level::Portable)
-    }
-
-    /// The scanner of family `F`. Only for a level that this processor has.
-    pub(super) fn scanner<F: Family>(self) -> Scanner {
-        assert!(Self::available().any(|level| level == self), "{self:?} is not for this processor");
-        match self {
-            Level::Portable => |text, from, ends| scan::<F>(text, from, ends, &PORTABLE),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => x86::scanner_avx2::<F>(),
-            #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => x86::scanner_avx512::<F>(),
-        }
+/// The scanner of family `F`, for a level that this processor has.
+pub(super) fn scanner_for<F: Family>(level: Level) -> Scanner {
+    assert!(Level::available().any(|other| other == level), "{level:?} is not for this processor");
+    match level {
+        Level::Portable => |text, from, ends| scan::<F>(text, from, ends, &PORTABLE),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => x86::scanner_avx2::<F>(),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => x86::scanner_avx512::<F>(),
     }
 }
 
@@ -146,7 +114,7 @@ mod x86 {
 
     use super::{Ends, Family, Instructions, Masks, Scanner, WIDTH, bits_where, push_bits, scan};
 
-    /// Only for processors with AVX2 and BMI2.
+    /// Only for processors of level [`Avx2`](super::Level::Avx2).
     pub(super) fn scanner_avx2<F: Family>() -> Scanner {
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
         fn avx2<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
@@ -157,12 +125,12 @@ mod x86 {
             };
             scan::<F>(text, from, ends, &by);
         }
-        // SAFETY: the caller of `scanner_avx2` guarantees a processor with AVX2 and BMI2; each one that has these has
-        // the older extensions named here, too.
+        // SAFETY: the caller of `scanner_avx2` guarantees a processor of level `Avx2`; each one that has its extensions
+        // has the older ones named here, too.
         |text, from, ends| unsafe { avx2::<F>(text, from, ends) }
     }
 
-    /// Only for processors with AVX-512BW, VBMI2 and BMI2.
+    /// Only for processors of level [`Avx512`](super::Level::Avx512).
     pub(super) fn scanner_avx512<F: Family>() -> Scanner {
         #[target_feature(enable = "avx512bw,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
         fn avx512<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
@@ -173,8 +141,8 @@ mod x86 {
             };
             scan::<F>(text, from, ends, &by);
         }
-        // SAFETY: the caller of `scanner_avx512` guarantees a processor with AVX-512BW, VBMI2 and BMI2; each one that
-        // has these has the older extensions named here, too.
+        // SAFETY: the caller of `scanner_avx512` guarantees a processor of level `Avx512`; each one that has its
+        // extensions has the older ones named here, too.
         |text, from, ends| unsafe { avx512::<F>(text, from, ends) }
     }
 
