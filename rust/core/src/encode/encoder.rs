@@ -2,21 +2,17 @@
 
 use std::sync::{Mutex, TryLockError};
 
-use super::bpe::Merger;
-use super::cache::{
-    Cache, Extent, KEY_BYTES, Key, LANES, LONG_BYTES, Lanes, NO_KEY, Place, View, has_bytes, key_of,
-};
+use super::cache::{Cache, Extent, KEY_BYTES, Key, LANES, Lanes, NO_KEY, Place, View, has_bytes, key_of};
 use super::cuts::Cuts;
-use super::merges::{Merge, MergeTable};
+use super::merges::Merge;
+use super::misses::MissSpace;
+use super::ranks::{Merges, Ranks};
 use super::vocabulary::Vocabulary;
+use crate::Result;
 use crate::split::Splitter;
-use crate::{Error, Result};
 
 /// How many workspaces wait for the next call; more than this many threads at once make some anew.
 const KEPT_WORKSPACES: usize = 16;
-
-/// How many pieces of a long pretoken are found at once: it may be as long as the text.
-const MOST_PIECES: usize = 512;
 
 /// What happens to a pretoken that is a token as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,8 +29,8 @@ pub(super) struct Encoder {
     pub(super) splitter: Splitter,
     pub(super) vocabulary: Vocabulary,
     pub(super) whole_pretokens: WholePretokens,
-    merges: MergeTable,
-    cuts: Cuts,
+    pub(super) ranks: Ranks,
+    pub(super) cuts: Cuts,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
@@ -53,17 +49,7 @@ struct BlockSpace {
     ahead: Vec<Ahead>,
     /// The ids of the block so far.
     ids: Vec<u32>,
-    long: LongSpace,
-}
-
-/// What it takes to encode a long pretoken.
-#[derive(Debug, Default)]
-struct LongSpace {
-    merger: Merger,
-    /// Where its pieces end, and their places in the cache.
-    pieces: Vec<(usize, Ahead)>,
-    /// Its ids.
-    ids: Vec<u32>,
+    misses: MissSpace,
 }
 
 /// A pretoken, or a piece of one, whose slot in the cache is on its way into near memory.
@@ -85,17 +71,17 @@ impl Encoder {
     pub(super) fn new(
         splitter: Splitter,
         vocabulary: Vocabulary,
-        merges: Vec<Merge>,
+        merges: Merges,
         byte_ids: &[u32; 256],
         whole_pretokens: WholePretokens,
     ) -> Self {
-        let merges = MergeTable::new(merges, byte_ids, vocabulary.id_bound());
+        let ranks = Ranks::new(merges, byte_ids, &vocabulary);
         let cuts = Cuts::new(vocabulary.iter().map(|(_, token)| token));
-        Self { splitter, vocabulary, whole_pretokens, merges, cuts, workspaces: Mutex::default() }
+        Self { splitter, vocabulary, whole_pretokens, ranks, cuts, workspaces: Mutex::default() }
     }
 
     pub(super) fn merges(&self) -> &[Merge] {
-        self.merges.merges()
+        self.ranks.merges(&self.vocabulary)
     }
 
     /// Calls `emit` with the ids of `text`, some hundreds at a time, until it returns `false`; tells whether it
@@ -130,7 +116,7 @@ impl Encoder {
         ends: &[usize],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> Result<bool> {
-        let BlockSpace { cache, ahead, ids, long } = space;
+        let BlockSpace { cache, ahead, ids, misses } = space;
         look_ahead(cache.view(), ahead, text, ends);
         // Four lanes are stored for every pretoken, whatever it has, and the next ones begin where its ids end.
         ids.resize((ends.len() + 1) * LANES, 0);
@@ -139,11 +125,11 @@ impl Encoder {
         for (&Ahead { key, place }, &end) in ahead.iter().zip(ends) {
             let lanes = match cache.view().find(key, place) {
                 Some(lanes) => lanes,
-                None if has_bytes(key) => self.encode_short(cache, &mut long.merger, key, &text[start..end]),
+                None if has_bytes(key) => self.resolve(misses, cache, &[key])[0],
                 None => Lanes::MANY,
             };
             if lanes.len() > LANES {
-                if !emit(&ids[..filled]) || !self.encode_long(long, cache, &text[start..end], emit)? {
+                if !emit(&ids[..filled]) || !self.encode_long(misses, cache, &text[start..end], emit)? {
                     return Ok(false);
                 }
                 filled = 0;
@@ -156,113 +142,6 @@ impl Encoder {
         Ok(emit(&ids[..filled]))
     }
 
-    /// Encodes a pretoken that is long, or has many ids.
-    #[cold]
-    fn encode_long(
-        &self,
-        space: &mut LongSpace,
-        cache: &mut Cache,
-        pretoken: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
-        if let Some(ids) = cache.find_long(pretoken) {
-            return Ok(emit(ids));
-        }
-        if let Some(id) = self.whole_token(pretoken) {
-            cache.insert_long(pretoken, &[id]);
-            return Ok(emit(&[id]));
-        }
-        if pretoken.len() > LONG_BYTES {
-            return self.encode_pieces(space, cache, pretoken, emit);
-        }
-        let mut ids = std::mem::take(&mut space.ids);
-        ids.clear();
-        self.encode_pieces(space, cache, pretoken, &mut |more| {
-            ids.extend_from_slice(more);
-            true
-        })?;
-        cache.insert_long(pretoken, &ids);
-        space.ids = ids;
-        Ok(emit(&space.ids))
-    }
-
-    /// Encodes a pretoken that is no token, piece by piece; short pieces are looked up like short pretokens.
-    fn encode_pieces(
-        &self,
-        space: &mut LongSpace,
-        cache: &mut Cache,
-        pretoken: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
-        let LongSpace { merger, pieces, .. } = space;
-        // Without a split, a pretoken may be anything.
-        let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
-        let mut found = 0;
-        while found < pretoken.len() {
-            let mut start = found;
-            pieces.clear();
-            while found < pretoken.len() && pieces.len() < MOST_PIECES {
-                let end = if is_text { self.cuts.piece_end(pretoken, found) } else { pretoken.len() };
-                let ahead = Ahead::new(cache.view(), pretoken, found, end - found, Extent::Piece);
-                pieces.push((end, ahead));
-                found = end;
-            }
-            for &(end, Ahead { key, place }) in &*pieces {
-                let piece = &pretoken[start..end];
-                let mut lanes = cache.view().find(key, place);
-                if lanes.is_none() && has_bytes(key) {
-                    lanes = Some(self.merge_short(cache, merger, key, piece));
-                }
-                let wants_more = match lanes {
-                    Some(lanes) if lanes.len() <= LANES => emit(&lanes.ids()[..lanes.len()]),
-                    _ => emit(self.merge(merger, piece)?),
-                };
-                if !wants_more {
-                    return Ok(false);
-                }
-                start = end;
-            }
-        }
-        Ok(true)
-    }
-
-    /// The ids of a short pretoken that the cache does not know yet, if they are few.
-    #[cold]
-    fn encode_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, pretoken: &[u8]) -> Lanes {
-        match self.whole_token(pretoken) {
-            Some(id) => {
-                let lanes = Lanes::new(&[id]);
-                cache.insert(key, lanes);
-                lanes
-            }
-            None => self.merge_short(cache, merger, key, pretoken),
-        }
-    }
-
-    /// The same for a piece of a pretoken, or a pretoken that is no token.
-    fn merge_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, piece: &[u8]) -> Lanes {
-        let lanes = Lanes::new(merger.merge(piece, &self.merges));
-        cache.insert(key, lanes);
-        lanes
-    }
-
-    /// The ids that the bytes of a piece merge to.
-    fn merge<'m>(&self, merger: &'m mut Merger, piece: &[u8]) -> Result<&'m [u32]> {
-        if u32::try_from(piece.len()).is_err() {
-            let message = format!("{} bytes that nothing cuts, and 4 GiB is the most", piece.len());
-            return Err(Error::argument("text", message));
-        }
-        Ok(merger.merge(piece, &self.merges))
-    }
-
-    /// The token that the whole pretoken is, where such a token counts.
-    fn whole_token(&self, pretoken: &[u8]) -> Option<u32> {
-        match self.whole_pretokens {
-            WholePretokens::Take => self.vocabulary.id_of(pretoken),
-            WholePretokens::Merge => None,
-        }
-    }
-
     /// A workspace that no other thread has. Never waits: the lock may be held by a thread that a fork left behind.
     fn take_workspace(&self) -> Workspace {
         let kept = match self.workspaces.try_lock() {
@@ -270,10 +149,10 @@ impl Encoder {
             Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => None,
         };
         kept.unwrap_or_else(|| {
-            let (cache, long) = (Cache::new(), LongSpace::default());
+            let (cache, misses) = (Cache::new(), MissSpace::default());
             Workspace {
                 ends: Vec::new(),
-                block: BlockSpace { cache, ahead: Vec::new(), ids: Vec::new(), long },
+                block: BlockSpace { cache, ahead: Vec::new(), ids: Vec::new(), misses },
             }
         })
     }

@@ -1,13 +1,15 @@
-//! Which pairs of tokens merge, in which order, into what.
+//! Which pairs of tokens merge, in which order, into what, where a list of merges says so.
 //!
 //! Encoding a text for the first time spends most of its time waiting for this table, so it is as small as it can be:
-//! eight bytes an entry. Inside it, a token is named by what makes it: a byte by its value, any other token by 256 and
+//! eight bytes an entry, behind a filter that knows most strangers. Inside it, a token is named by what makes it: a byte by its value, any other token by 256 and
 //! the rank of its merge. So an entry needs no id besides the rank, and two such names have 48 bits. A bijection of
 //! 48-bit numbers mixes them; the upper bits of the result choose the home slot and need not be stored, because slot
 //! and distance from home tell them. The rest, the distance and the rank fill the 64 bits exactly, and a look-up is
 //! exact without a second one.
 
-use super::table::Table;
+use super::filter::Filter;
+use super::ranks::{NEVER, Pair, PairRanks};
+use super::table::{Table, prefetch};
 
 /// A merge: the pair `left`, `right` becomes `id`. A list of merges is in the order of their ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,9 +21,6 @@ pub struct Merge {
     /// The id of the token made; an earlier one when two merges spell the same token.
     pub id: u32,
 }
-
-/// The rank of a pair that does not merge.
-pub(super) const NEVER: u32 = u32::MAX;
 
 /// The most merges there may be, so that names of tokens have 24 bits.
 pub(super) const MOST_MERGES: usize = (1 << NAME_BITS) - 256;
@@ -69,7 +68,10 @@ impl MergeTable {
             .zip(&merges)
             .filter_map(|(rank, merge)| Some((known(merge.left)?, known(merge.right)?, rank)));
         let pairs = PairTable::new(merges.len(), &entries);
-        let byte_pairs = (0..1 << 16).map(|pair| pairs.rank(pair >> 8, pair & 0xFF)).collect();
+        let mut byte_pairs = vec![NEVER; 1 << 16];
+        for (left, right, rank) in entries.clone().filter(|&(left, right, _)| left < 256 && right < 256) {
+            byte_pairs[(left << 8 | right) as usize] = rank;
+        }
         let ids = byte_ids.iter().copied().chain(merges.iter().map(|merge| merge.id)).collect();
         let names = if is_own_token {
             Vec::new()
@@ -79,33 +81,43 @@ impl MergeTable {
         Self { merges, pairs, byte_pairs, ids, names }
     }
 
-    /// The rank of a pair of names, or [`NEVER`].
-    #[inline(always)]
-    pub(super) fn rank(&self, left: u32, right: u32) -> u32 {
-        self.pairs.rank(left, right)
-    }
-
-    /// The rank of a pair of bytes, or [`NEVER`].
-    #[inline(always)]
-    pub(super) fn byte_rank(&self, left: u8, right: u8) -> u32 {
-        self.byte_pairs[usize::from(left) << 8 | usize::from(right)]
-    }
-
-    /// The name of the token that the merge of this rank makes.
-    #[inline(always)]
-    pub(super) fn made(&self, rank: u32) -> u32 {
-        if self.names.is_empty() { 256 + rank } else { self.names[rank as usize] }
-    }
-
-    /// The id of the token of this name.
-    #[inline(always)]
-    pub(super) fn id(&self, name: u32) -> u32 {
-        self.ids[name as usize]
-    }
-
     /// All merges by rank.
     pub(super) fn merges(&self) -> &[Merge] {
         &self.merges
+    }
+}
+
+impl PairRanks for MergeTable {
+    type Asked = AskedPair;
+
+    #[inline(always)]
+    fn byte_rank(&self, left: u8, right: u8) -> u32 {
+        self.byte_pairs[usize::from(left) << 8 | usize::from(right)]
+    }
+
+    #[inline(always)]
+    fn ask(&self, _text: &[u8], pair: Pair) -> AskedPair {
+        self.pairs.ask(pair.left, pair.right)
+    }
+
+    #[inline(always)]
+    fn answer(&self, asked: AskedPair) -> u32 {
+        self.pairs.answer(asked)
+    }
+
+    #[inline(always)]
+    fn byte_name(&self, byte: u8) -> u32 {
+        u32::from(byte)
+    }
+
+    #[inline(always)]
+    fn made(&self, rank: u32) -> u32 {
+        if self.names.is_empty() { 256 + rank } else { self.names[rank as usize] }
+    }
+
+    #[inline(always)]
+    fn id(&self, name: u32) -> u32 {
+        self.ids[name as usize]
     }
 }
 
@@ -116,13 +128,33 @@ struct PairTable {
     slots: Table<u64>,
     /// log2 of the number of slots.
     bits: u32,
+    /// The mixed pairs.
+    filter: Filter,
+}
+
+/// A pair whose home slot is being fetched into near memory: its place, and what an entry there begins with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AskedPair {
+    home: u32,
+    begins: u64,
+}
+
+/// No entry begins so: it takes more than the 40 bits there are.
+const NO_PAIR: u64 = 1 << 63;
+
+impl Default for AskedPair {
+    /// A pair that does not merge.
+    #[inline(always)]
+    fn default() -> Self {
+        Self { home: 0, begins: NO_PAIR }
+    }
 }
 
 impl PairTable {
     fn new(count: usize, pairs: &(impl Iterator<Item = (u32, u32, u32)> + Clone)) -> Self {
         let mut bits = (count * 2 + 1).next_power_of_two().ilog2().max(LEAST_BITS);
         loop {
-            let mut table = Self { slots: Table::new(1 << bits), bits };
+            let mut table = Self { slots: Table::new(1 << bits), bits, filter: Filter::new(count) };
             if pairs.clone().all(|(left, right, rank)| table.insert(left, right, rank)) {
                 return table;
             }
@@ -132,8 +164,7 @@ impl PairTable {
 
     /// The home slot of a pair, and what an entry there begins with; one further on, that is 1 more.
     #[inline(always)]
-    fn home(&self, left: u32, right: u32) -> (usize, u64) {
-        let mixed = mix(u64::from(left) << NAME_BITS | u64::from(right));
+    fn home(&self, mixed: u64) -> (usize, u64) {
         let rest_bits = PAIR_BITS - self.bits;
         let rest = mixed & ((1 << rest_bits) - 1);
         ((mixed >> rest_bits) as usize, rest << (self.bits - HOME_BITS_WITHOUT_DISTANCE))
@@ -141,7 +172,9 @@ impl PairTable {
 
     /// Enters a pair, or changes its rank; `false` if it would be too far from home.
     fn insert(&mut self, left: u32, right: u32, rank: u32) -> bool {
-        let (home, begins) = self.home(left, right);
+        let mixed = mix(left, right);
+        let (home, begins) = self.home(mixed);
+        self.filter.insert(spread(mixed));
         let slots = self.slots.entries_mut();
         for distance in 0..1 << (self.bits - HOME_BITS_WITHOUT_DISTANCE) {
             let slot = &mut slots[(home + distance) & ((1 << self.bits) - 1)];
@@ -155,16 +188,26 @@ impl PairTable {
     }
 
     #[inline(always)]
-    fn rank(&self, left: u32, right: u32) -> u32 {
-        let (home, begins) = self.home(left, right);
+    fn ask(&self, left: u32, right: u32) -> AskedPair {
+        let mixed = mix(left, right);
+        let (home, begins) = self.home(mixed);
+        // Chosen without a branch: a stranger's place is the first slot, which is always near.
+        let known = self.filter.may_hold(spread(mixed));
+        let home = if known { home } else { 0 };
+        prefetch(&self.slots.entries()[home]);
+        AskedPair { home: home as u32, begins: if known { begins } else { NO_PAIR } }
+    }
+
+    #[inline(always)]
+    fn answer(&self, AskedPair { home, begins }: AskedPair) -> u32 {
         let slots = self.slots.entries();
         let mut distance = 0;
         loop {
-            let slot = slots[(home + distance) & ((1 << self.bits) - 1)];
+            let slot = slots[(home as usize + distance) & ((1 << self.bits) - 1)];
             if slot >> NAME_BITS == begins + distance as u64 && slot != 0 {
                 return (slot & ((1 << NAME_BITS) - 1)) as u32 - 1;
             }
-            if slot == 0 {
+            if slot == 0 || begins == NO_PAIR {
                 return NEVER;
             }
             distance += 1;
@@ -172,26 +215,37 @@ impl PairTable {
     }
 }
 
-/// A bijection of 48-bit numbers: multiplying by an odd number and folding the upper half onto the lower can be undone.
+/// A bijection of pairs of names: multiplying by an odd number and folding the upper half onto the lower can be undone.
 #[inline(always)]
-fn mix(pair: u64) -> u64 {
+fn mix(left: u32, right: u32) -> u64 {
+    let pair = u64::from(left) << NAME_BITS | u64::from(right);
     let mixed = pair.wrapping_mul(0x9E37_79B9_7F4B) & PAIR_MASK;
     let mixed = mixed ^ mixed >> NAME_BITS;
     mixed.wrapping_mul(0xD6E8_FEB8_6659) & PAIR_MASK
+}
+
+/// A mixed pair as the filter wants its hashes: good bits at both ends.
+#[inline(always)]
+fn spread(mixed: u64) -> u64 {
+    mixed << (64 - PAIR_BITS) | mixed >> 24 & 0xFFFF
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rank_in(table: &PairTable, left: u32, right: u32) -> u32 {
+        table.answer(table.ask(left, right))
+    }
+
     #[test]
     fn ranks_are_found_and_others_are_not() {
         let pairs = (0..50_000_u32).map(|rank| (rank % 700, 16_000_000 + rank / 700 * 3, rank));
         let table = PairTable::new(50_000, &pairs);
         for (left, right, rank) in pairs {
-            assert_eq!(table.rank(left, right), rank);
-            assert_eq!(table.rank(right, left), NEVER);
-            assert_eq!(table.rank(left, right + 1), NEVER);
+            assert_eq!(rank_in(&table, left, right), rank);
+            assert_eq!(rank_in(&table, right, left), NEVER);
+            assert_eq!(rank_in(&table, left, right + 1), NEVER);
         }
     }
 
@@ -203,7 +257,7 @@ mod tests {
         let table = MergeTable::new(merges, &byte_ids, 1000);
         assert_eq!(table.byte_rank(97, 98), 2);
         assert_eq!((table.made(2), table.id(table.made(2))), (256, 300));
-        assert_eq!(table.rank(256, 97), 1);
+        assert_eq!(rank_in(&table.pairs, 256, 97), 1);
         assert_eq!(table.id(table.made(1)), 301);
     }
 }

@@ -11,13 +11,18 @@ mod cuts;
 mod decode;
 mod encoder;
 pub mod files;
+mod filter;
+mod lockstep;
 mod merges;
+mod misses;
 mod ragged;
+mod ranks;
 mod special;
 mod table;
 #[cfg(test)]
 mod tests;
 mod tokenizer;
+mod tokens;
 mod vocabulary;
 
 pub use bytes::{BYTE_OF_ID, ID_OF_BYTE};
@@ -25,5 +30,7 @@ pub use decode::{StreamDecoder, char_spans};
 pub use encoder::WholePretokens;
 pub use merges::Merge;
 pub use ragged::Ragged;
+pub use ranks::Merges;
 pub use special::SpecialPolicy;
 pub use tokenizer::{Definition, EncodeOptions, Tokenizer};
+pub use tokens::Tokens;

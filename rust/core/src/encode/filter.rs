@@ -1,0 +1,62 @@
+//! A set of hashes that may say «perhaps» to what is not in it, but fits into near memory.
+//!
+//! Most pairs of tokens do not merge and most pretokens that the cache misses are no tokens, so most look-ups in the
+//! large tables would wait for far memory only to find nothing. Here two bits of one word stand for each hash (Putze,
+//! Sanders & Singler 2007, blocked Bloom filters): with the eight to sixteen bits an entry that there are, 3 % of the
+//! strangers pass. One bit an entry in the same space lets 9 % pass.
+
+/// log2 of the most bits there are: 2^22 bits are 512 KiB, half of a near memory.
+const MOST_BITS: u32 = 22;
+const LEAST_BITS: u32 = 10;
+
+#[derive(Debug)]
+pub(super) struct Filter {
+    words: Vec<u64>,
+    /// How far a hash is shifted down to become the number of a word.
+    shift: u32,
+}
+
+impl Filter {
+    /// For so many hashes; none is in it.
+    pub(super) fn new(count: usize) -> Self {
+        let bits = (count * 8).next_power_of_two().ilog2().clamp(LEAST_BITS, MOST_BITS);
+        Self { words: vec![0; 1 << (bits - 6)], shift: 64 - (bits - 6) }
+    }
+
+    /// The word of a hash, chosen by its uppermost bits, and its two bits there, chosen by the lowest twelve.
+    #[inline(always)]
+    fn place(&self, hash: u64) -> (usize, u64) {
+        let bits = 1 << (hash & 63) | 1 << (hash >> 6 & 63);
+        ((hash >> self.shift) as usize, bits)
+    }
+
+    #[inline(always)]
+    pub(super) fn insert(&mut self, hash: u64) {
+        let (word, bits) = self.place(hash);
+        self.words[word] |= bits;
+    }
+
+    /// `false` only if the hash was never inserted.
+    #[inline(always)]
+    pub(super) fn may_hold(&self, hash: u64) -> bool {
+        let (word, bits) = self.place(hash);
+        self.words[word] & bits == bits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_passes_and_few_others_do() {
+        let hash = |number: u64| {
+            number.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(32).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+        };
+        let mut filter = Filter::new(100_000);
+        (0..100_000).for_each(|number| filter.insert(hash(number)));
+        assert!((0..100_000).all(|number| filter.may_hold(hash(number))));
+        let passed = (100_000..200_000).filter(|&number| filter.may_hold(hash(number))).count();
+        assert!(passed < 6_000, "{passed}");
+    }
+}

@@ -1,0 +1,220 @@
+//! What becomes of text that the cache does not know: tokens as a whole are looked up, short pieces merge many at once,
+//! long pretokens are cut.
+
+use super::bpe::Merger;
+use super::cache::{
+    Cache, Extent, KEY_BYTES, Key, LANES, LONG_BYTES, Lanes, NO_KEY, Place, has_bytes, key_of,
+};
+use super::encoder::{Encoder, WholePretokens};
+use super::lockstep::merge_pieces;
+use super::ranks::Ranks;
+use super::vocabulary::{Asked, NO_ID};
+use crate::{Error, Result};
+
+/// How many pieces of a long pretoken are found at once: it may be as long as the text.
+const MOST_PIECES: usize = 512;
+
+/// What it takes to encode what the cache does not know.
+#[derive(Debug, Default)]
+pub(super) struct MissSpace {
+    merger: Merger,
+    /// The pieces of a long pretoken.
+    pieces: Vec<Piece>,
+    /// Those of them that the cache does not know.
+    missed: Vec<Key>,
+    /// Ids of a long pretoken.
+    ids: Vec<u32>,
+    resolved: Resolved,
+}
+
+/// What it takes to encode short pieces, and what comes of it.
+#[derive(Debug, Default)]
+struct Resolved {
+    asked: Vec<Asked>,
+    /// Those that are no tokens, by number.
+    merged: Vec<(usize, Key)>,
+    lanes: Vec<Lanes>,
+}
+
+/// A piece of a long pretoken, whose slot in the cache is on its way into near memory.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    end: usize,
+    key: Key,
+    place: Place,
+}
+
+impl Encoder {
+    /// The ids of short pretokens or pieces that the cache does not know, as the keys say: lanes for each, in order.
+    /// The cache has them from now on.
+    pub(super) fn resolve<'s>(
+        &self,
+        space: &'s mut MissSpace,
+        cache: &mut Cache,
+        keys: &[Key],
+    ) -> &'s [Lanes] {
+        self.resolve_in(&mut space.resolved, cache, keys);
+        &space.resolved.lanes
+    }
+
+    fn resolve_in(&self, space: &mut Resolved, cache: &mut Cache, keys: &[Key]) {
+        let Resolved { asked, merged, lanes } = space;
+        let finder = self.vocabulary.finder();
+        let takes_whole = self.whole_pretokens == WholePretokens::Take;
+        asked.clear();
+        asked.extend(keys.iter().map(|&key| match extent_of(key) {
+            Extent::Pretoken if takes_whole => finder.ask(&bytes_of(key), 0, length_of(key)),
+            _ => Asked::default(),
+        }));
+        lanes.clear();
+        merged.clear();
+        for (index, (&asked, &key)) in asked.iter().zip(keys).enumerate() {
+            let id = finder.answer(asked);
+            if id == NO_ID {
+                merged.push((index, key));
+            }
+            lanes.push(if id == NO_ID { Lanes::MANY } else { Lanes::new(&[id]) });
+        }
+        let pieces = merged.iter().copied();
+        let done = |index: usize, ids: &[u32]| {
+            lanes[index] = Lanes::new(ids);
+            if ids.len() > LANES && extent_of(keys[index]) == Extent::Pretoken {
+                cache.insert_long(&bytes_of(keys[index])[..length_of(keys[index])], ids);
+            }
+        };
+        match &self.ranks {
+            Ranks::Spelled(spelled) => merge_pieces(&spelled.ranks(&self.vocabulary), pieces, done),
+            Ranks::Listed(listed) => merge_pieces(listed, pieces, done),
+        }
+        for (&key, &lanes) in keys.iter().zip(&*lanes) {
+            cache.insert(key, lanes);
+        }
+    }
+
+    /// Encodes a pretoken that is long, or has many ids.
+    #[cold]
+    pub(super) fn encode_long(
+        &self,
+        space: &mut MissSpace,
+        cache: &mut Cache,
+        pretoken: &[u8],
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> Result<bool> {
+        if let Some(ids) = cache.find_long(pretoken) {
+            return Ok(emit(ids));
+        }
+        if let Some(id) = self.whole_token(pretoken) {
+            cache.insert_long(pretoken, &[id]);
+            return Ok(emit(&[id]));
+        }
+        if pretoken.len() > LONG_BYTES {
+            return self.encode_pieces(space, cache, pretoken, emit);
+        }
+        let mut ids = std::mem::take(&mut space.ids);
+        ids.clear();
+        self.encode_pieces(space, cache, pretoken, &mut |more| {
+            ids.extend_from_slice(more);
+            true
+        })?;
+        cache.insert_long(pretoken, &ids);
+        space.ids = ids;
+        Ok(emit(&space.ids))
+    }
+
+    /// Encodes a pretoken that is no token, piece by piece; short pieces are looked up like short pretokens.
+    fn encode_pieces(
+        &self,
+        space: &mut MissSpace,
+        cache: &mut Cache,
+        pretoken: &[u8],
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> Result<bool> {
+        // Without a split, a pretoken may be anything.
+        let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
+        let mut found = 0;
+        while found < pretoken.len() {
+            let start = found;
+            space.pieces.clear();
+            while found < pretoken.len() && space.pieces.len() < MOST_PIECES {
+                let end = if is_text { self.cuts.piece_end(pretoken, found) } else { pretoken.len() };
+                let is_short = end - found <= KEY_BYTES;
+                let key = if is_short { key_of(pretoken, found, end - found, Extent::Piece) } else { NO_KEY };
+                space.pieces.push(Piece { end, key, place: cache.view().fetch(key) });
+                found = end;
+            }
+            if !self.encode_found(space, cache, pretoken, start, emit)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Encodes the pieces in `space`, which begin at `start`.
+    fn encode_found(
+        &self,
+        space: &mut MissSpace,
+        cache: &mut Cache,
+        pretoken: &[u8],
+        mut start: usize,
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> Result<bool> {
+        let MissSpace { merger, pieces, missed, resolved, .. } = space;
+        missed.clear();
+        let view = cache.view();
+        let is_missed = |piece: &&Piece| has_bytes(piece.key) && view.find(piece.key, piece.place).is_none();
+        missed.extend(pieces.iter().filter(is_missed).map(|piece| piece.key));
+        self.resolve_in(resolved, cache, missed);
+        let mut missed = missed.iter().zip(&resolved.lanes).peekable();
+        for &Piece { end, key, .. } in &*pieces {
+            let lanes = match missed.next_if(|&(&other, _)| other == key) {
+                Some((_, &lanes)) => Some(lanes),
+                None => cache.view().find(key, cache.view().fetch(key)),
+            };
+            let wants_more = match lanes {
+                Some(lanes) if lanes.len() <= LANES => emit(&lanes.ids()[..lanes.len()]),
+                _ => emit(self.merge(merger, &pretoken[start..end])?),
+            };
+            if !wants_more {
+                return Ok(false);
+            }
+            start = end;
+        }
+        Ok(true)
+    }
+
+    /// The ids that the bytes of a piece merge to.
+    fn merge<'m>(&self, merger: &'m mut Merger, piece: &[u8]) -> Result<&'m [u32]> {
+        if u32::try_from(piece.len()).is_err() {
+            let message = format!("{} bytes that nothing cuts, and 4 GiB is the most", piece.len());
+            return Err(Error::argument("text", message));
+        }
+        Ok(match &self.ranks {
+            Ranks::Spelled(spelled) => merger.merge(piece, &spelled.ranks(&self.vocabulary)),
+            Ranks::Listed(listed) => merger.merge(piece, listed),
+        })
+    }
+
+    /// The token that the whole pretoken is, where such a token counts.
+    fn whole_token(&self, pretoken: &[u8]) -> Option<u32> {
+        match self.whole_pretokens {
+            WholePretokens::Take => self.vocabulary.id_of(pretoken),
+            WholePretokens::Merge => None,
+        }
+    }
+}
+
+/// The bytes of a key's piece, and others behind them.
+#[inline(always)]
+fn bytes_of(key: Key) -> [u8; 16] {
+    key.to_le_bytes()
+}
+
+#[inline(always)]
+fn length_of(key: Key) -> usize {
+    (key >> 120) as usize & 0xF
+}
+
+#[inline(always)]
+fn extent_of(key: Key) -> Extent {
+    if key >> 127 == 0 { Extent::Pretoken } else { Extent::Piece }
+}
