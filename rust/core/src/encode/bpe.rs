@@ -2,7 +2,7 @@
 //! leftmost one among equals, until no pair has a rank.
 //!
 //! Three ways to find that pair, with the same result. What fits into a cache key takes turns with others of its kind
-//! ([`lockstep`]). Up to [`SHORT`] bytes tokens stay where their first byte is, a bit each tells where tokens begin, and
+//! ([`Lockstep`]). Up to [`SHORT`] bytes tokens stay where their first byte is, a bit each tells where tokens begin, and
 //! the lowest of all ranks, each with its place in the lower bits, is looked for anew for every merge: quadratic, but
 //! nothing moves and all fits into a few cache lines. Beyond, a heap of `(rank, position)` over a linked list gives n
 //! log n; its entries are left in place when a neighbour merges away and recognised as stale when they come up,
@@ -12,7 +12,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::cache::{Extent, KEY_BYTES, key_of};
-use super::lockstep::merge_pieces;
+use super::lockstep::{Lockstep, Merged};
 use super::ranks::{NEVER, Pair, PairRanks};
 
 /// The longest pretoken that is merged by looking through all ranks: as many bytes as a word has bits.
@@ -29,6 +29,7 @@ pub(super) struct Merger {
     ranks: Vec<u32>,
     links: Vec<Link>,
     queue: BinaryHeap<Reverse<u64>>,
+    lockstep: Lockstep,
 }
 
 /// A token in the linked list, by the position of its first byte.
@@ -42,14 +43,17 @@ impl Merger {
     /// The ids of `piece`, whose length fits into 32 bits.
     pub(super) fn merge<R: PairRanks>(&mut self, piece: &[u8], ranks: &R) -> &[u32] {
         self.ids.clear();
-        match piece.len() {
-            0 => {}
-            1..=KEY_BYTES => {
-                let key = key_of(piece, 0, piece.len(), Extent::Piece);
-                merge_pieces(ranks, std::iter::once((0, key)), |_, ids| self.ids.extend_from_slice(ids));
-            }
-            ..=SHORT => self.merge_short(piece, ranks),
-            _ => self.merge_long(piece, ranks),
+        if piece.len() <= KEY_BYTES {
+            let key = key_of(piece, 0, piece.len(), Extent::Piece);
+            let Self { ids, lockstep, .. } = self;
+            lockstep.merge(ranks, std::iter::once((0, key)), |_, merged| match merged {
+                Merged::Few(few, count) => ids.extend_from_slice(&few[..count]),
+                Merged::Many(many) => ids.extend_from_slice(many),
+            });
+        } else if piece.len() <= SHORT {
+            self.merge_short(piece, ranks);
+        } else {
+            self.merge_long(piece, ranks);
         }
         &self.ids
     }

@@ -46,6 +46,14 @@ impl Lanes {
         Self(lanes)
     }
 
+    /// The first `count` of `ids`, whatever the others are.
+    #[inline(always)]
+    pub(super) fn of(ids: [u32; LANES], count: usize) -> Self {
+        let mut lanes: [u32; LANES] = std::array::from_fn(|at| if at < count { ids[at] } else { 0 });
+        lanes[LANES - 1] |= (count as u32) << 24;
+        Self(lanes)
+    }
+
     /// All four lanes, of which the first [`len`](Self::len) are ids.
     #[inline(always)]
     pub(super) fn ids(self) -> [u32; LANES] {

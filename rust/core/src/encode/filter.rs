@@ -23,25 +23,39 @@ impl Filter {
         Self { words: vec![0; 1 << (bits - 6)], shift: 64 - (bits - 6) }
     }
 
-    /// The word of a hash, chosen by its uppermost bits, and its two bits there, chosen by the lowest twelve.
-    #[inline(always)]
-    fn place(&self, hash: u64) -> (usize, u64) {
-        let bits = 1 << (hash & 63) | 1 << (hash >> 6 & 63);
-        ((hash >> self.shift) as usize, bits)
-    }
-
     #[inline(always)]
     pub(super) fn insert(&mut self, hash: u64) {
-        let (word, bits) = self.place(hash);
+        let (word, bits) = place(hash, self.shift);
         self.words[word] |= bits;
     }
 
+    #[inline(always)]
+    pub(super) fn view(&self) -> View<'_> {
+        View { words: &self.words, shift: self.shift }
+    }
+}
+
+/// A filter at work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'f> {
+    words: &'f [u64],
+    shift: u32,
+}
+
+impl View<'_> {
     /// `false` only if the hash was never inserted.
     #[inline(always)]
-    pub(super) fn may_hold(&self, hash: u64) -> bool {
-        let (word, bits) = self.place(hash);
+    pub(super) fn may_hold(self, hash: u64) -> bool {
+        let (word, bits) = place(hash, self.shift);
         self.words[word] & bits == bits
     }
+}
+
+/// The word of a hash, chosen by its uppermost bits, and its two bits there, chosen by the lowest twelve.
+#[inline(always)]
+fn place(hash: u64, shift: u32) -> (usize, u64) {
+    let bits = 1 << (hash & 63) | 1 << (hash >> 6 & 63);
+    ((hash >> shift) as usize, bits)
 }
 
 #[cfg(test)]
@@ -55,8 +69,8 @@ mod tests {
         };
         let mut filter = Filter::new(100_000);
         (0..100_000).for_each(|number| filter.insert(hash(number)));
-        assert!((0..100_000).all(|number| filter.may_hold(hash(number))));
-        let passed = (100_000..200_000).filter(|&number| filter.may_hold(hash(number))).count();
+        assert!((0..100_000).all(|number| filter.view().may_hold(hash(number))));
+        let passed = (100_000..200_000).filter(|&number| filter.view().may_hold(hash(number))).count();
         assert!(passed < 6_000, "{passed}");
     }
 }

@@ -7,8 +7,11 @@
 //! pieces take turns: while one piece waits, the others work. With o200k a piece takes 60 ns by itself and 35 ns
 //! among others.
 
-use super::cache::{KEY_BYTES, Key};
+use std::hint::select_unpredictable;
+
+use super::cache::{self, KEY_BYTES, Key};
 use super::ranks::{NEVER, Pair, PairRanks};
+use super::slots::Asked;
 
 /// How many pieces take turns.
 const WIDTH: usize = 16;
@@ -27,14 +30,12 @@ const LEAST_NEVER: u32 = NEVER << PLACE_BITS;
 /// A piece while it merges. Tokens stay where their first byte is.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-struct Word<A> {
+struct Word {
     /// By place of the left token: the pair's rank and the place.
     ranked: [u32; LANES],
     names: [u32; LANES],
     /// The piece, and zeros.
     bytes: [u8; 2 * LANES],
-    /// Look-ups on their way, and the lanes their answers go to.
-    asked: [(A, usize); 2],
     /// A bit for each byte at which a token begins, and one behind the last.
     begins: u32,
     /// The number of the piece.
@@ -46,43 +47,66 @@ fn ranked(rank: u32, place: usize) -> u32 {
     rank << PLACE_BITS | place as u32
 }
 
-impl<A: Copy + Default> Word<A> {
-    #[inline(always)]
-    fn empty() -> Self {
-        Self {
-            ranked: [NEVER; LANES],
-            names: [0; LANES],
-            bytes: [0; 2 * LANES],
-            asked: [(A::default(), UNUSED); 2],
-            begins: 1,
-            index: 0,
+/// By length: all bits in the lanes behind the last pair, which make its rank [`NEVER`].
+const BEHIND: [[u32; LANES]; LANES] = {
+    let mut behind = [[NEVER; LANES]; LANES];
+    let mut length = 2;
+    while length < LANES {
+        let mut at = 0;
+        while at + 1 < length {
+            behind[length][at] = 0;
+            at += 1;
         }
+        length += 1;
     }
+    behind
+};
+
+impl Word {
+    const EMPTY: Self =
+        Self { ranked: [NEVER; LANES], names: [0; LANES], bytes: [0; 2 * LANES], begins: 1, index: 0 };
 
     #[inline(always)]
-    fn new<R: PairRanks<Asked = A>>(ranks: &R, key: Key, index: usize) -> Self {
-        let mut word = Self::empty();
+    fn begin<R: PairRanks>(&mut self, ranks: &R, key: Key, index: usize) {
+        // All lanes are written whatever the length is, without a branch that depends on it.
         let length = (key >> 120) as usize % LANES;
-        word.bytes[..LANES].copy_from_slice(&key.to_le_bytes());
-        word.bytes[KEY_BYTES] = 0;
-        for at in 0..length {
-            word.names[at] = ranks.byte_name(word.bytes[at]);
+        let mut bytes = key.to_le_bytes();
+        bytes[KEY_BYTES] = 0;
+        self.bytes[..LANES].copy_from_slice(&bytes);
+        self.names = bytes.map(|byte| ranks.byte_name(byte));
+        for at in 0..KEY_BYTES {
+            self.ranked[at] = ranks.byte_rank(self.bytes[at], self.bytes[at + 1]);
         }
-        for at in 1..length {
-            word.ranked[at - 1] = ranked(ranks.byte_rank(word.bytes[at - 1], word.bytes[at]), at - 1);
+        for (at, (pair, behind)) in self.ranked.iter_mut().zip(&BEHIND[length]).enumerate() {
+            *pair = ranked(*pair, at) | behind;
         }
-        word.begins = (2 << length) - 1;
-        word.index = index;
-        word
+        self.begins = (2 << length) - 1;
+        self.index = index;
     }
 
-    /// Hears the answers to what was asked, merges the lowest pair and asks for the two pairs that this makes;
-    /// `false` if no pair merges any more.
+    /// Begins to look up the rank of a pair, for a lane.
     #[inline(always)]
-    fn step<R: PairRanks<Asked = A>>(&mut self, ranks: &R) -> bool {
-        for (asked, lane) in self.asked {
-            self.ranked[lane] = ranked(ranks.answer(asked), lane);
-        }
+    fn ask<R: PairRanks>(
+        &mut self,
+        ranks: &R,
+        questions: &mut Questions,
+        word: usize,
+        lane: usize,
+        pair: Pair,
+    ) {
+        let rank = match ranks.ask(&self.bytes, pair) {
+            Ok(asked) => {
+                questions.push(Question { asked, word: word as u32, lane: lane as u32 });
+                NEVER
+            }
+            Err(rank) => rank,
+        };
+        self.ranked[lane] = ranked(rank, lane);
+    }
+
+    /// Merges the lowest pair and asks for the two pairs that this makes; `false` if no pair merges any more.
+    #[inline(always)]
+    fn step<R: PairRanks>(&mut self, ranks: &R, questions: &mut Questions, word: usize) -> bool {
         let lowest = lowest_of(&self.ranked);
         if lowest >= LEAST_NEVER {
             return false;
@@ -90,40 +114,40 @@ impl<A: Copy + Default> Word<A> {
         let at = lowest as usize % LANES;
         let name = ranks.made(lowest >> PLACE_BITS);
         let behind = self.begins & (u32::MAX - 1) << at;
-        let gone = behind.trailing_zeros() as usize;
+        let gone = behind.trailing_zeros() as usize % LANES;
         let behind = behind & (behind - 1);
-        let next = behind.trailing_zeros() as usize;
-        let end = (behind & (behind - 1)).trailing_zeros() as usize;
+        let next = behind.trailing_zeros() as usize % LANES;
+        let behind = behind & (behind - 1);
+        let end = select_unpredictable(behind == 0, at, behind.trailing_zeros() as usize % LANES);
         self.begins &= !(1 << gone);
         self.names[at] = name;
-        self.ranked[gone % LANES] = NEVER;
+        self.ranked[gone] = NEVER;
+        // Where there is no token before or none behind, the pair is empty, which has no rank: cheaper than branches.
         let before = self.begins & !(u32::MAX << at);
-        let right = Pair { start: at, end, left: name, right: self.names[next % LANES] };
-        self.asked = [(A::default(), at), (A::default(), UNUSED)];
-        if end < LANES {
-            self.asked[0].0 = ranks.ask(&self.bytes, right);
-        }
-        if before != 0 {
-            let previous = before.ilog2() as usize;
-            let left = Pair { start: previous, end: next, left: self.names[previous % LANES], right: name };
-            self.asked[1] = (ranks.ask(&self.bytes, left), previous);
-        }
+        let previous = (before | 1).ilog2() as usize % LANES;
+        let start = select_unpredictable(before == 0, next, previous);
+        let right = Pair { start: at, end, left: name, right: self.names[next] };
+        let left = Pair { start, end: next, left: self.names[previous], right: name };
+        self.ask(ranks, questions, word, at, right);
+        self.ask(ranks, questions, word, select_unpredictable(before == 0, UNUSED, previous), left);
         true
     }
 
-    /// The ids of the tokens, and their number.
+    /// How many tokens there are.
     #[inline(always)]
-    fn ids<R: PairRanks<Asked = A>>(&self, ranks: &R) -> ([u32; LANES], usize) {
-        let mut ids = [0; LANES];
-        let mut count = 0;
-        // Without the bit behind the last byte, which is the highest.
-        let mut begins = self.begins & !(1 << self.begins.ilog2());
-        while begins != 0 {
-            ids[count % LANES] = ranks.id(self.names[begins.trailing_zeros() as usize % LANES]);
-            count += 1;
-            begins &= begins - 1;
-        }
-        (ids, count)
+    fn count(&self) -> usize {
+        self.begins.count_ones() as usize - 1
+    }
+
+    /// The ids of the first so many tokens; where there are fewer, any others behind them.
+    #[inline(always)]
+    fn ids<const COUNT: usize, R: PairRanks>(&self, ranks: &R) -> [u32; COUNT] {
+        let mut begins = self.begins;
+        std::array::from_fn(|_| {
+            let at = begins.trailing_zeros() as usize % LANES;
+            begins &= begins.wrapping_sub(1);
+            ranks.id(self.names[at])
+        })
     }
 }
 
@@ -133,47 +157,118 @@ fn lowest_of(ranked: &[u32; LANES]) -> u32 {
     ranked.iter().copied().fold(NEVER, u32::min)
 }
 
-/// Calls `done` with the ids of each of `pieces`, and its number among them, in any order. The pieces have bytes; which
-/// extent their keys tell does not matter.
-pub(super) fn merge_pieces<R: PairRanks>(
-    ranks: &R,
-    pieces: impl Iterator<Item = (usize, Key)>,
-    done: impl FnMut(usize, &[u32]),
-) {
-    #[cfg(target_arch = "x86_64")]
-    if x86::is_available() {
-        return x86::merge_pieces(ranks, pieces, done);
+/// The look-ups of one round that may find something.
+#[derive(Debug)]
+struct Questions {
+    questions: [Question; 2 * WIDTH + 1],
+    count: usize,
+}
+
+/// A look-up on its way, and the lane that waits for it.
+#[derive(Debug, Clone, Copy)]
+struct Question {
+    asked: Asked,
+    word: u32,
+    lane: u32,
+}
+
+impl Questions {
+    const NONE: Self =
+        Self { questions: [Question { asked: Asked::NOTHING, word: 0, lane: 0 }; 2 * WIDTH + 1], count: 0 };
+
+    /// Adds a question, unless the answer is clear.
+    #[inline(always)]
+    fn push(&mut self, question: Question) {
+        self.questions[self.count] = question;
+        self.count += usize::from(question.asked.may_find());
     }
-    take_turns(ranks, pieces, done);
+
+    /// Gives the answers to those who wait for them.
+    #[inline(always)]
+    fn answer<R: PairRanks>(&mut self, ranks: &R, words: &mut [Word; WIDTH]) {
+        for question in &self.questions[..self.count] {
+            let (word, lane) = (question.word as usize % WIDTH, question.lane as usize % LANES);
+            words[word].ranked[lane] = ranked(ranks.answer(question.asked), lane);
+        }
+        self.count = 0;
+    }
+}
+
+/// How many ids nearly all pieces have at most.
+const FEW: usize = cache::LANES;
+
+/// What a piece is merged to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Merged<'m> {
+    /// The first so many of these ids.
+    Few([u32; FEW], usize),
+    Many(&'m [u32]),
+}
+
+/// Merges short pieces; holds the memory that this takes.
+#[derive(Debug)]
+pub(super) struct Lockstep {
+    words: Box<[Word; WIDTH]>,
+    questions: Box<Questions>,
+}
+
+impl Default for Lockstep {
+    fn default() -> Self {
+        Self { words: Box::new([Word::EMPTY; WIDTH]), questions: Box::new(Questions::NONE) }
+    }
+}
+
+impl Lockstep {
+    /// Calls `done` with the ids of each of `pieces`, and its number among them, in any order. Which extent their keys
+    /// tell does not matter.
+    pub(super) fn merge<R: PairRanks>(
+        &mut self,
+        ranks: &R,
+        pieces: impl Iterator<Item = (usize, Key)>,
+        done: impl FnMut(usize, Merged<'_>),
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        if x86::is_available() {
+            return x86::take_turns(self, ranks, pieces, done);
+        }
+        take_turns(self, ranks, pieces, done);
+    }
 }
 
 #[inline(always)]
 fn take_turns<R: PairRanks>(
+    lockstep: &mut Lockstep,
     ranks: &R,
     mut pieces: impl Iterator<Item = (usize, Key)>,
-    mut done: impl FnMut(usize, &[u32]),
+    mut done: impl FnMut(usize, Merged<'_>),
 ) {
-    let mut words: [Word<R::Asked>; WIDTH] = [Word::empty(); WIDTH];
+    let Lockstep { words, questions } = lockstep;
     let mut count = 0;
     for (word, (index, key)) in words.iter_mut().zip(&mut pieces) {
-        *word = Word::new(ranks, key, index);
+        word.begin(ranks, key, index);
         count += 1;
     }
     while count > 0 {
+        // All hear before any steps: a vector that is read right after a part of it was written waits for the write.
+        questions.answer(ranks, words);
         let mut turn = 0;
         while turn < count {
-            if words[turn].step(ranks) {
+            if words[turn].step(ranks, questions, turn) {
                 turn += 1;
                 continue;
             }
-            let (ids, length) = words[turn].ids(ranks);
-            done(words[turn].index, &ids[..length]);
-            match pieces.next() {
-                Some((index, key)) => words[turn] = Word::new(ranks, key, index),
-                None => {
-                    count -= 1;
-                    words[turn] = words[count];
-                }
+            let word = &words[turn];
+            let few = word.ids(ranks);
+            match word.count() {
+                count @ ..=FEW => done(word.index, Merged::Few(few, count)),
+                count => done(word.index, Merged::Many(&word.ids::<LANES, _>(ranks)[..count])),
+            }
+            if let Some((index, key)) = pieces.next() {
+                words[turn].begin(ranks, key, index);
+                turn += 1;
+            } else {
+                count -= 1;
+                words[turn] = words[count];
             }
         }
     }
@@ -182,7 +277,7 @@ fn take_turns<R: PairRanks>(
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "functions for particular processors")]
 mod x86 {
-    use super::{Key, PairRanks, take_turns};
+    use super::{Key, Lockstep, Merged, PairRanks};
 
     /// Whether the processor has AVX2, BMI1, BMI2 and LZCNT.
     #[inline(always)]
@@ -194,20 +289,22 @@ mod x86 {
     }
 
     /// Only where [`is_available`].
-    pub(super) fn merge_pieces<R: PairRanks>(
+    pub(super) fn take_turns<R: PairRanks>(
+        lockstep: &mut Lockstep,
         ranks: &R,
         pieces: impl Iterator<Item = (usize, Key)>,
-        done: impl FnMut(usize, &[u32]),
+        done: impl FnMut(usize, Merged<'_>),
     ) {
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
         fn avx2<R: PairRanks>(
+            lockstep: &mut Lockstep,
             ranks: &R,
             pieces: impl Iterator<Item = (usize, Key)>,
-            done: impl FnMut(usize, &[u32]),
+            done: impl FnMut(usize, Merged<'_>),
         ) {
-            take_turns(ranks, pieces, done);
+            super::take_turns(lockstep, ranks, pieces, done);
         }
         // SAFETY: the caller guarantees a processor with these extensions.
-        unsafe { avx2(ranks, pieces, done) }
+        unsafe { avx2(lockstep, ranks, pieces, done) }
     }
 }

@@ -6,10 +6,11 @@ use super::cache::{
     Cache, Extent, KEY_BYTES, Key, LANES, LONG_BYTES, Lanes, NO_KEY, Place, has_bytes, key_of,
 };
 use super::encoder::{Encoder, WholePretokens};
-use super::lockstep::merge_pieces;
+use super::lockstep::{Lockstep, Merged};
 use super::ranks::Ranks;
-use super::vocabulary::{Asked, NO_ID};
-use crate::{Error, Result};
+use super::slots::Asked;
+use super::vocabulary::NO_ID;
+use crate::Error;
 
 /// How many pieces of a long pretoken are found at once: it may be as long as the text.
 const MOST_PIECES: usize = 512;
@@ -18,7 +19,8 @@ const MOST_PIECES: usize = 512;
 #[derive(Debug, Default)]
 pub(super) struct MissSpace {
     merger: Merger,
-    /// The pieces of a long pretoken.
+    /// The pieces of a long pretoken, first only their ends.
+    ends: Vec<usize>,
     pieces: Vec<Piece>,
     /// Those of them that the cache does not know.
     missed: Vec<Key>,
@@ -30,10 +32,11 @@ pub(super) struct MissSpace {
 /// What it takes to encode short pieces, and what comes of it.
 #[derive(Debug, Default)]
 struct Resolved {
-    asked: Vec<Asked>,
+    asked: Vec<Result<Asked, u32>>,
     /// Those that are no tokens, by number.
     merged: Vec<(usize, Key)>,
     lanes: Vec<Lanes>,
+    lockstep: Lockstep,
 }
 
 /// A piece of a long pretoken, whose slot in the cache is on its way into near memory.
@@ -58,33 +61,35 @@ impl Encoder {
     }
 
     fn resolve_in(&self, space: &mut Resolved, cache: &mut Cache, keys: &[Key]) {
-        let Resolved { asked, merged, lanes } = space;
-        let finder = self.vocabulary.finder();
+        let Resolved { asked, merged, lanes, lockstep } = space;
+        let vocabulary = self.vocabulary.view();
         let takes_whole = self.whole_pretokens == WholePretokens::Take;
         asked.clear();
         asked.extend(keys.iter().map(|&key| match extent_of(key) {
-            Extent::Pretoken if takes_whole => finder.ask(&bytes_of(key), 0, length_of(key)),
-            _ => Asked::default(),
+            Extent::Pretoken if takes_whole => vocabulary.ask(&bytes_of(key), 0, length_of(key)),
+            _ => Err(NO_ID),
         }));
         lanes.clear();
         merged.clear();
         for (index, (&asked, &key)) in asked.iter().zip(keys).enumerate() {
-            let id = finder.answer(asked);
+            let id = asked.map_or_else(|id| id, |asked| vocabulary.answer(asked));
             if id == NO_ID {
                 merged.push((index, key));
             }
             lanes.push(if id == NO_ID { Lanes::MANY } else { Lanes::new(&[id]) });
         }
         let pieces = merged.iter().copied();
-        let done = |index: usize, ids: &[u32]| {
-            lanes[index] = Lanes::new(ids);
-            if ids.len() > LANES && extent_of(keys[index]) == Extent::Pretoken {
-                cache.insert_long(&bytes_of(keys[index])[..length_of(keys[index])], ids);
+        let done = |index: usize, merged: Merged<'_>| match merged {
+            Merged::Few(ids, count) => lanes[index] = Lanes::of(ids, count),
+            Merged::Many(ids) => {
+                if extent_of(keys[index]) == Extent::Pretoken {
+                    cache.insert_long(&bytes_of(keys[index])[..length_of(keys[index])], ids);
+                }
             }
         };
         match &self.ranks {
-            Ranks::Spelled(spelled) => merge_pieces(&spelled.ranks(&self.vocabulary), pieces, done),
-            Ranks::Listed(listed) => merge_pieces(listed, pieces, done),
+            Ranks::Spelled(spelled) => lockstep.merge(&spelled.ranks(&self.vocabulary), pieces, done),
+            Ranks::Listed(listed) => lockstep.merge(&listed.ranks(), pieces, done),
         }
         for (&key, &lanes) in keys.iter().zip(&*lanes) {
             cache.insert(key, lanes);
@@ -99,7 +104,7 @@ impl Encoder {
         cache: &mut Cache,
         pretoken: &[u8],
         emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
+    ) -> crate::Result<bool> {
         if let Some(ids) = cache.find_long(pretoken) {
             return Ok(emit(ids));
         }
@@ -128,20 +133,26 @@ impl Encoder {
         cache: &mut Cache,
         pretoken: &[u8],
         emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
+    ) -> crate::Result<bool> {
         // Without a split, a pretoken may be anything.
         let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
         let mut found = 0;
         while found < pretoken.len() {
             let start = found;
+            space.ends.clear();
+            if is_text {
+                self.cuts.push_ends(pretoken, start, MOST_PIECES, &mut space.ends);
+            } else {
+                space.ends.push(pretoken.len());
+            }
             space.pieces.clear();
-            while found < pretoken.len() && space.pieces.len() < MOST_PIECES {
-                let end = if is_text { self.cuts.piece_end(pretoken, found) } else { pretoken.len() };
+            let view = cache.view();
+            space.pieces.extend(space.ends.iter().map(|&end| {
                 let is_short = end - found <= KEY_BYTES;
                 let key = if is_short { key_of(pretoken, found, end - found, Extent::Piece) } else { NO_KEY };
-                space.pieces.push(Piece { end, key, place: cache.view().fetch(key) });
                 found = end;
-            }
+                Piece { end, key, place: view.fetch(key) }
+            }));
             if !self.encode_found(space, cache, pretoken, start, emit)? {
                 return Ok(false);
             }
@@ -157,7 +168,7 @@ impl Encoder {
         pretoken: &[u8],
         mut start: usize,
         emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
+    ) -> crate::Result<bool> {
         let MissSpace { merger, pieces, missed, resolved, .. } = space;
         missed.clear();
         let view = cache.view();
@@ -183,14 +194,14 @@ impl Encoder {
     }
 
     /// The ids that the bytes of a piece merge to.
-    fn merge<'m>(&self, merger: &'m mut Merger, piece: &[u8]) -> Result<&'m [u32]> {
+    fn merge<'m>(&self, merger: &'m mut Merger, piece: &[u8]) -> crate::Result<&'m [u32]> {
         if u32::try_from(piece.len()).is_err() {
             let message = format!("{} bytes that nothing cuts, and 4 GiB is the most", piece.len());
             return Err(Error::argument("text", message));
         }
         Ok(match &self.ranks {
             Ranks::Spelled(spelled) => merger.merge(piece, &spelled.ranks(&self.vocabulary)),
-            Ranks::Listed(listed) => merger.merge(piece, listed),
+            Ranks::Listed(listed) => merger.merge(piece, &listed.ranks()),
         })
     }
 

@@ -17,6 +17,7 @@ mod merges;
 mod misses;
 mod ragged;
 mod ranks;
+mod slots;
 mod special;
 mod table;
 #[cfg(test)]

@@ -5,18 +5,20 @@
 //! tiktoken has it, and then nothing but the vocabulary itself has to be looked up. For most lists both come to the
 //! same, but that has to be found out token by token.
 
+use std::hint::select_unpredictable;
 use std::sync::OnceLock;
 
 use super::bpe::Merger;
 use super::merges::{Merge, MergeTable};
-use super::vocabulary::{Asked, Finder, NO_ID, Vocabulary};
+use super::slots::{Asked, NONE};
+use super::vocabulary::{self, Vocabulary};
 use crate::{available_threads, map_in_order};
 
 /// How many ids' merges are found in one job.
 const JOB_IDS: u32 = 4096;
 
 /// The rank of a pair that does not merge.
-pub(super) const NEVER: u32 = u32::MAX;
+pub(super) const NEVER: u32 = NONE;
 
 /// Two adjacent tokens of a text: where they stand in it, and their names.
 #[derive(Debug, Clone, Copy)]
@@ -30,17 +32,14 @@ pub(super) struct Pair {
 /// Ranks of pairs, looked up in two steps, so that several can wait for memory at once. Inside, each kind may name
 /// tokens as it likes. Ranks have 24 bits.
 pub(super) trait PairRanks {
-    /// A look-up on its way; the default one is of a pair that does not merge.
-    type Asked: Copy + Default;
-
     /// The rank of a pair of bytes, or [`NEVER`].
     fn byte_rank(&self, left: u8, right: u8) -> u32;
 
-    /// Begins to look a pair up.
-    fn ask(&self, text: &[u8], pair: Pair) -> Self::Asked;
+    /// Begins to look a pair up, or finds its rank at once. A pair of no bytes has none.
+    fn ask(&self, text: &[u8], pair: Pair) -> Result<Asked, u32>;
 
     /// The pair's rank, or [`NEVER`].
-    fn answer(&self, asked: Self::Asked) -> u32;
+    fn answer(&self, asked: Asked) -> u32;
 
     /// The name of a byte.
     fn byte_name(&self, byte: u8) -> u32;
@@ -54,9 +53,35 @@ pub(super) trait PairRanks {
     /// The rank of a pair, or [`NEVER`].
     #[inline(always)]
     fn rank(&self, text: &[u8], pair: Pair) -> u32 {
-        self.answer(self.ask(text, pair))
+        self.ask(text, pair).map_or_else(|rank| rank, |asked| self.answer(asked))
     }
 }
+
+/// The ranks of pairs of bytes, where every piece starts.
+#[derive(Debug)]
+pub(super) struct BytePairs(Box<[u32; 1 << 16]>);
+
+impl Default for BytePairs {
+    /// No pair merges.
+    fn default() -> Self {
+        let pairs = vec![NEVER; 1 << 16].into_boxed_slice();
+        Self(pairs.try_into().expect("as many as there are pairs"))
+    }
+}
+
+impl BytePairs {
+    pub(super) fn set(&mut self, left: u8, right: u8, rank: u32) {
+        self.0[usize::from(u16::from_be_bytes([left, right]))] = rank;
+    }
+
+    #[inline(always)]
+    pub(super) fn rank(&self, left: u8, right: u8) -> u32 {
+        self.0[usize::from(u16::from_be_bytes([left, right]))]
+    }
+}
+
+/// What the names of single bytes begin with; ids are smaller.
+const BYTE_NAME: u32 = 1 << 31;
 
 /// Which pairs of a vocabulary's tokens merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,7 +108,7 @@ impl Merges {
 #[derive(Debug)]
 pub(super) enum Ranks {
     Listed(MergeTable),
-    Spelled(Spelled),
+    Spelled(Box<Spelled>),
 }
 
 impl Ranks {
@@ -91,7 +116,7 @@ impl Ranks {
     pub(super) fn new(merges: Merges, byte_ids: &[u32; 256], vocabulary: &Vocabulary) -> Self {
         match merges {
             Merges::Listed(merges) => Self::Listed(MergeTable::new(merges, byte_ids, vocabulary.id_bound())),
-            Merges::Spelled => Self::Spelled(Spelled::new(vocabulary, byte_ids)),
+            Merges::Spelled => Self::Spelled(Box::new(Spelled::new(vocabulary, byte_ids))),
         }
     }
 
@@ -115,8 +140,8 @@ impl Ranks {
 /// What merging by spelling needs besides the vocabulary.
 #[derive(Debug)]
 pub(super) struct Spelled {
-    /// By left byte × 256 + right byte: the id of the token that both are.
-    byte_pairs: Vec<u32>,
+    /// The ids of the tokens of two bytes.
+    byte_pairs: BytePairs,
     /// The ids of the single bytes.
     byte_ids: [u32; 256],
     /// The merges as a list, once somebody asked for it.
@@ -125,19 +150,19 @@ pub(super) struct Spelled {
 
 impl Spelled {
     pub(super) fn new(vocabulary: &Vocabulary, byte_ids: &[u32; 256]) -> Self {
-        let mut byte_pairs = vec![NEVER; 1 << 16];
+        let mut byte_pairs = BytePairs::default();
         for (id, token) in vocabulary.iter() {
             if let &[left, right] = token
                 && vocabulary.id_of(token) == Some(id)
             {
-                byte_pairs[usize::from(left) << 8 | usize::from(right)] = id;
+                byte_pairs.set(left, right, id);
             }
         }
         Self { byte_pairs, byte_ids: *byte_ids, merges: OnceLock::new() }
     }
 
     pub(super) fn ranks<'v>(&'v self, vocabulary: &'v Vocabulary) -> SpelledRanks<'v> {
-        SpelledRanks { finder: vocabulary.finder(), spelled: self }
+        SpelledRanks { vocabulary: vocabulary.view(), byte_pairs: &self.byte_pairs, byte_ids: &self.byte_ids }
     }
 
     /// The merge of each token that merges make, by id.
@@ -169,35 +194,34 @@ impl Spelled {
     }
 }
 
-/// Ranks of pairs whose bytes together are a token: its id. Tokens are named by their ids.
+/// Ranks of pairs whose bytes together are a token: its id. Tokens are named by their ids, but single bytes by
+/// [`BYTE_NAME`] and the byte, which is cheaper for the many that merge.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SpelledRanks<'v> {
-    finder: Finder<'v>,
-    spelled: &'v Spelled,
+    vocabulary: vocabulary::View<'v>,
+    byte_pairs: &'v BytePairs,
+    byte_ids: &'v [u32; 256],
 }
 
 impl PairRanks for SpelledRanks<'_> {
-    type Asked = Asked;
-
     #[inline(always)]
     fn byte_rank(&self, left: u8, right: u8) -> u32 {
-        self.spelled.byte_pairs[usize::from(left) << 8 | usize::from(right)]
+        self.byte_pairs.rank(left, right)
     }
 
     #[inline(always)]
-    fn ask(&self, text: &[u8], pair: Pair) -> Asked {
-        self.finder.ask(text, pair.start, pair.end)
+    fn ask(&self, text: &[u8], pair: Pair) -> Result<Asked, u32> {
+        self.vocabulary.ask(text, pair.start, pair.end)
     }
 
     #[inline(always)]
     fn answer(&self, asked: Asked) -> u32 {
-        const { assert!(NEVER == NO_ID, "a pair without a rank is a token without an id") };
-        self.finder.answer(asked)
+        self.vocabulary.answer(asked)
     }
 
     #[inline(always)]
     fn byte_name(&self, byte: u8) -> u32 {
-        self.spelled.byte_ids[usize::from(byte)]
+        BYTE_NAME | u32::from(byte)
     }
 
     #[inline(always)]
@@ -207,7 +231,8 @@ impl PairRanks for SpelledRanks<'_> {
 
     #[inline(always)]
     fn id(&self, name: u32) -> u32 {
-        name
+        let of_byte = self.byte_ids[name as usize % 256];
+        select_unpredictable(name >= BYTE_NAME, of_byte, name)
     }
 }
 
@@ -219,15 +244,13 @@ struct Parts<'v> {
 }
 
 impl PairRanks for Parts<'_> {
-    type Asked = Asked;
-
     fn byte_rank(&self, left: u8, right: u8) -> u32 {
         if self.length == 2 { NEVER } else { self.ranks.byte_rank(left, right) }
     }
 
     #[inline(always)]
-    fn ask(&self, text: &[u8], pair: Pair) -> Asked {
-        if pair.end - pair.start == self.length { Asked::default() } else { self.ranks.ask(text, pair) }
+    fn ask(&self, text: &[u8], pair: Pair) -> Result<Asked, u32> {
+        if pair.end - pair.start == self.length { Err(NEVER) } else { self.ranks.ask(text, pair) }
     }
 
     #[inline(always)]

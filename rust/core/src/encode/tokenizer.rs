@@ -70,8 +70,7 @@ impl Tokenizer {
         let Definition { pattern, tokens, merges, whole_pretokens, special_tokens, bos, eos } = definition;
         let splitter = Splitter::new(&pattern).map_err(|error| error.to_string())?;
         let token_count = tokens.len() + special_tokens.len();
-        let vocabulary = Vocabulary::new(&tokens, &special_tokens).map_err(|error| error.to_string())?;
-        drop(tokens);
+        let vocabulary = Vocabulary::new(tokens, &special_tokens).map_err(|error| error.to_string())?;
         if let Merges::Listed(merges) = &merges {
             check_merges(merges, &vocabulary)?;
         }

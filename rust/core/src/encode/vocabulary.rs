@@ -2,18 +2,17 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::cache::{Extent, KEY_BYTES, Key, NO_KEY, key_of};
-use super::filter::Filter;
-use super::table::{Table, prefetch};
+use super::slots::{self, Asked, KIND_SHIFT, Key, MAX_NUMBER, NO_KEY, NONE, Slots, spread};
+use super::table::Table;
 use super::tokens::Tokens;
 
 /// The largest id that a vocabulary may hold. Memory grows with the largest id, not with the number of tokens, so a
 /// file cannot ask for more than this bound is worth (64 MiB); published vocabularies end below 300,000. Ids of 24
 /// bits also leave room beside them where ids are packed.
-pub(super) const MAX_ID: u32 = (1 << 24) - 1;
+pub(super) const MAX_ID: u32 = MAX_NUMBER;
 
 /// What stands for no id.
-pub(super) const NO_ID: u32 = u32::MAX;
+pub(super) const NO_ID: u32 = NONE;
 
 /// Which bytes each id stands for, and the other way round. Ids may leave gaps.
 #[derive(Debug)]
@@ -22,50 +21,28 @@ pub(super) struct Vocabulary {
     bytes: Vec<u8>,
     /// Token `id` is `bytes[starts[id]..starts[id + 1]]`; nothing there means that there is no such token.
     starts: Vec<u32>,
-    /// The length of the longest ordinary token.
+    /// The length of the longest token.
     longest: usize,
-    /// The hashes of all ordinary tokens.
-    filter: Filter,
-    /// The ordinary tokens of at most [`SLOT_BYTES`] bytes.
-    short: Table<Bucket>,
+    /// The ordinary tokens of at most [`SLOT_BYTES`] bytes; the filter knows the longer ones, too.
+    short: Slots,
     /// The longer ones, open-addressed by hash: its upper half, and 1 + the id; 0 is a free slot.
     long: Table<u64>,
 }
 
-/// A short token, bytes and all, in one number, so that a look-up touches one cache line: the bytes in the lowest 96
-/// bits, the id in 24, the length in 4; 0 is a free slot. In the four published rank files 93 to 97 % of the tokens are
-/// that short.
-type Slot = u128;
-
-/// Two slots that share a hash.
-type Bucket = [Slot; 2];
-
-/// The longest token that has a slot.
+/// The longest token that has a slot. In the published rank files 93 to 97 % of the tokens do.
 const SLOT_BYTES: usize = 12;
 
-/// What a slot has in common with the key of its token.
-const SAME: u128 = (0xF << 120) | ((1 << 96) - 1);
-const ID_SHIFT: u32 = 96;
-
-/// In the first slot of a bucket: that a token for which it had no room stands in the next one.
-const GOES_ON: u128 = 1 << 127;
-
-/// A look-up on its way: what decides it is being fetched into near memory.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
-    key: Key,
-    place: u32,
-    /// The answer if no slot gives another.
-    otherwise: u32,
-}
-
-impl Default for Asked {
-    /// A look-up that finds nothing.
-    #[inline(always)]
-    fn default() -> Self {
-        Self { key: NO_KEY, place: 0, otherwise: NO_ID }
+/// By length: the bits of so many bytes in a key, and the length, which is the kind of key.
+const SLOT_KEYS: [(Key, u64); SLOT_BYTES + 1] = {
+    let mut keys = [([0; 2], NO_KEY[1]); SLOT_BYTES + 1];
+    let mut length = 1;
+    while length <= SLOT_BYTES {
+        let bits = u128::MAX >> (128 - 8 * length);
+        keys[length] = ([bits as u64, (bits >> 64) as u64], (length as u64) << KIND_SHIFT);
+        length += 1;
     }
-}
+    keys
+};
 
 /// Why a vocabulary cannot be made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,69 +61,57 @@ pub(super) enum VocabularyError {
 
 impl Vocabulary {
     /// From tokens in any order. Special tokens have an id and bytes too, but are not found by those.
-    pub(super) fn new(ordinary: &Tokens, special: &[(String, u32)]) -> Result<Self, VocabularyError> {
-        let special: Vec<_> = special.iter().map(|(name, id)| (*id, name.as_bytes())).collect();
-        let (bytes, starts) = by_id(ordinary, &special)?;
-        let slots = ordinary.iter().filter(|(_, token)| token.len() <= SLOT_BYTES).count();
-        let others = ordinary.len() - slots;
+    pub(super) fn new(ordinary: Tokens, special: &[(String, u32)]) -> Result<Self, VocabularyError> {
+        let mut tokens = ordinary;
+        for (name, id) in special {
+            tokens.push(*id, name.as_bytes());
+        }
+        let (bytes, lengths) = tokens.by_id().into_parts();
+        let starts = starts(&lengths)?;
+        let is_long = |&&(_, length): &&(u32, u32)| length as usize > SLOT_BYTES;
+        let others = lengths.iter().filter(is_long).count();
         let mut vocabulary = Self {
             bytes,
             starts,
-            longest: ordinary.iter().map(|(_, token)| token.len()).max().unwrap_or(0),
-            filter: Filter::new(ordinary.len()),
-            short: Table::new(slots.next_power_of_two()),
+            longest: lengths.iter().map(|&(_, length)| length as usize).max().unwrap_or(0),
+            short: Slots::new(lengths.len() - others, others),
             long: Table::new((others * 2 + 2).next_power_of_two()),
         };
-        for (id, token) in ordinary.iter() {
-            vocabulary.insert(id, token)?;
-        }
-        for &(id, token) in &special {
-            if let Some(other) = vocabulary.id_of(token) {
+        drop(lengths);
+        vocabulary.enter(special)?;
+        for &(ref name, id) in special {
+            if let Some(other) = vocabulary.id_of(name.as_bytes()) {
                 return Err(VocabularyError::DuplicateToken(other, id));
             }
         }
         Ok(vocabulary)
     }
 
-    fn insert(&mut self, id: u32, token: &[u8]) -> Result<(), VocabularyError> {
-        self.filter.insert(hash_of(token, 0, token.len()));
-        let other = if token.len() <= SLOT_BYTES {
-            self.insert_short(id, key_of(token, 0, token.len(), Extent::Pretoken))
-        } else {
-            self.insert_long(id, token)
-        };
-        match other {
-            Some(other) => Err(VocabularyError::DuplicateToken(other, id)),
-            None => Ok(()),
-        }
+    /// Enters all tokens but the special ones into the tables.
+    fn enter(&mut self, special: &[(String, u32)]) -> Result<(), VocabularyError> {
+        let mut special: Vec<u32> = special.iter().map(|&(_, id)| id).collect();
+        special.sort_unstable();
+        let mut short = std::mem::replace(&mut self.short, Slots::new(0, 0));
+        let ordinary = || self.iter().filter(|(id, _)| special.binary_search(id).is_err());
+        let slots = ordinary().filter(|(_, token)| token.len() <= SLOT_BYTES);
+        short
+            .insert_all(slots.map(|(id, token)| (slot_key(token, 0, token.len()), id)))
+            .map_err(|(other, id)| VocabularyError::DuplicateToken(other, id))?;
+        let long: Vec<u32> =
+            ordinary().filter(|(_, token)| token.len() > SLOT_BYTES).map(|(id, _)| id).collect();
+        self.short = short;
+        long.into_iter().try_for_each(|id| self.insert_long(id))
     }
 
-    /// Enters a token, or tells which other one has the same bytes.
-    fn insert_short(&mut self, id: u32, key: Key) -> Option<u32> {
-        let buckets = self.short.entries_mut();
-        let mut place = home(hash_of_key(key), buckets.len());
-        loop {
-            let bucket = &mut buckets[place];
-            for slot in &mut *bucket {
-                if *slot & !GOES_ON == 0 {
-                    *slot |= key | u128::from(id) << ID_SHIFT;
-                    return None;
-                }
-                if (*slot ^ key) & SAME == 0 {
-                    return Some(id_in(*slot));
-                }
-            }
-            bucket[0] |= GOES_ON;
-            place = (place + 1) & (buckets.len() - 1);
-        }
-    }
-
-    fn insert_long(&mut self, id: u32, token: &[u8]) -> Option<u32> {
+    fn insert_long(&mut self, id: u32) -> Result<(), VocabularyError> {
+        let token = self.bytes_of(id).unwrap_or_default();
         match self.find_long(token) {
-            Ok(other) => Some(other),
+            Ok(other) => Err(VocabularyError::DuplicateToken(other, id)),
             Err((free, tag)) => {
+                let hash = hash_of_ends(token, 0, token.len());
+                self.short.let_pass(hash);
                 self.long.entries_mut()[free] = tag << 32 | u64::from(id + 1);
-                None
+                Ok(())
             }
         }
     }
@@ -171,14 +136,13 @@ impl Vocabulary {
 
     /// What looks up tokens by their bytes.
     #[inline(always)]
-    pub(super) fn finder(&self) -> Finder<'_> {
-        Finder { vocabulary: self, buckets: self.short.entries() }
+    pub(super) fn view(&self) -> View<'_> {
+        View { vocabulary: self, short: self.short.view() }
     }
 
     /// The id of the ordinary token with these bytes.
     pub(super) fn id_of(&self, token: &[u8]) -> Option<u32> {
-        let finder = self.finder();
-        Some(finder.answer(finder.ask(token, 0, token.len()))).filter(|&id| id != NO_ID)
+        Some(self.view().find(token, 0, token.len())).filter(|&id| id != NO_ID)
     }
 
     /// The bytes of token `id`.
@@ -200,117 +164,90 @@ impl Vocabulary {
 
 /// A vocabulary at work: look-ups in two steps, so that several can wait for memory at once.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Finder<'v> {
+pub(super) struct View<'v> {
     vocabulary: &'v Vocabulary,
-    buckets: &'v [Bucket],
+    short: slots::View<'v>,
 }
 
-impl Finder<'_> {
-    /// Begins to look up `text[start..end]`.
+impl View<'_> {
+    /// Begins to look up `text[start..end]`, or finds its id, or [`NO_ID`], at once; no bytes are no token.
     #[inline(always)]
-    pub(super) fn ask(&self, text: &[u8], start: usize, end: usize) -> Asked {
+    pub(super) fn ask(self, text: &[u8], start: usize, end: usize) -> Result<Asked, u32> {
         let length = end - start;
         if length > SLOT_BYTES {
-            return self.ask_long(text, start, end);
+            return Err(self.find_long(text, start, end));
         }
-        let key = key_of(text, start, length, Extent::Pretoken);
-        let hash = hash_of_key(key);
-        // Chosen without a branch: a stranger's place is the first bucket, which is always near.
-        let known = self.vocabulary.filter.may_hold(hash);
-        let place = if known { home(hash, self.buckets.len()) } else { 0 };
-        let key = if known { key } else { NO_KEY };
-        prefetch(&self.buckets[place]);
-        Asked { key, place: place as u32, otherwise: NO_ID }
+        Ok(self.short.ask(slot_key(text, start, length)))
     }
 
     /// Looks up what has no slot; nearly all of it is strange to the filter.
     #[inline(never)]
-    fn ask_long(&self, text: &[u8], start: usize, end: usize) -> Asked {
-        if end - start > self.vocabulary.longest
-            || !self.vocabulary.filter.may_hold(hash_of(text, start, end))
-        {
-            return Asked::default();
+    fn find_long(self, text: &[u8], start: usize, end: usize) -> u32 {
+        if end - start > self.vocabulary.longest || !self.short.passes(hash_of_ends(text, start, end)) {
+            return NO_ID;
         }
-        Asked { otherwise: self.vocabulary.find_long(&text[start..end]).unwrap_or(NO_ID), ..Asked::default() }
+        self.vocabulary.find_long(&text[start..end]).unwrap_or(NO_ID)
+    }
+
+    /// The id of the ordinary token `text[start..end]`, or [`NO_ID`].
+    #[inline(always)]
+    fn find(self, text: &[u8], start: usize, end: usize) -> u32 {
+        self.ask(text, start, end).map_or_else(|id| id, |asked| self.answer(asked))
     }
 
     /// The id of the ordinary token that was asked for, or [`NO_ID`].
     #[inline(always)]
-    pub(super) fn answer(&self, asked: Asked) -> u32 {
-        let mut place = asked.place as usize;
-        loop {
-            let bucket = &self.buckets[place];
-            // Chosen without a branch, since there is no telling which of the two it is.
-            let slot = bucket[usize::from((bucket[1] ^ asked.key) & SAME == 0)];
-            let found = (slot ^ asked.key) & SAME == 0;
-            if found || bucket[0] & GOES_ON == 0 {
-                return if found { id_in(slot) } else { asked.otherwise };
-            }
-            place = (place + 1) & (self.buckets.len() - 1);
-        }
+    pub(super) fn answer(self, asked: Asked) -> u32 {
+        self.short.answer(asked)
     }
 }
 
-/// The bytes of all tokens by id, and where those of each id start.
-fn by_id(ordinary: &Tokens, special: &[(u32, &[u8])]) -> Result<(Vec<u8>, Vec<u32>), VocabularyError> {
-    let mut tokens = Vec::with_capacity(ordinary.len() + special.len());
-    tokens.extend(ordinary.iter().chain(special.iter().copied()));
-    // In files tokens come by id, special ones last; that takes one look to see.
-    if !tokens.is_sorted_by_key(|&(id, _)| id) {
-        tokens.sort_unstable_by_key(|&(id, _)| id);
-    }
-    let mut bytes =
-        Vec::with_capacity(ordinary.byte_count() + special.iter().map(|(_, name)| name.len()).sum::<usize>());
-    let mut starts = Vec::with_capacity(tokens.len() + 1);
-    for &(id, token) in &tokens {
+/// Where the bytes of each id start, from ids in ascending order and lengths; and where the last ones end.
+fn starts(lengths: &[(u32, u32)]) -> Result<Vec<u32>, VocabularyError> {
+    let mut starts = Vec::with_capacity(lengths.len() + 1);
+    let mut start = 0_u32;
+    for &(id, length) in lengths {
         if id > MAX_ID {
             return Err(VocabularyError::TooLargeId(id));
         }
-        if token.is_empty() {
+        if length == 0 {
             return Err(VocabularyError::Empty(id));
         }
         if starts.len() > id as usize {
             return Err(VocabularyError::DuplicateId(id));
         }
-        let start = u32::try_from(bytes.len()).map_err(|_| VocabularyError::TooManyBytes)?;
         starts.resize(id as usize + 1, start);
-        bytes.extend_from_slice(token);
+        start = start.checked_add(length).ok_or(VocabularyError::TooManyBytes)?;
     }
-    starts.push(u32::try_from(bytes.len()).map_err(|_| VocabularyError::TooManyBytes)?);
-    Ok((bytes, starts))
+    starts.push(start);
+    Ok(starts)
 }
 
-/// The bucket where a token of this hash would be. The filter looks at the lowest and the uppermost bits.
+/// The key of the `length` ≤ [`SLOT_BYTES`] bytes of `text` from `start` on.
 #[inline(always)]
-fn home(hash: u64, buckets: usize) -> usize {
-    (hash >> 12) as usize & (buckets - 1)
+fn slot_key(text: &[u8], start: usize, length: usize) -> Key {
+    let (mask, length_bits) = SLOT_KEYS[length];
+    let [low, high] = match text[start..].first_chunk::<16>() {
+        Some(bytes) => bytemuck::cast(*bytes),
+        None => last_bytes(&text[start..]),
+    };
+    [u64::from_le(low) & mask[0], u64::from_le(high) & mask[1] | length_bits]
 }
 
-#[inline(always)]
-fn id_in(slot: Slot) -> u32 {
-    (slot >> ID_SHIFT) as u32 & MAX_ID
+/// The bytes as little-endian numbers, where there are fewer than sixteen.
+#[cold]
+fn last_bytes(text: &[u8]) -> [u64; 2] {
+    let mut bytes = [0; 16];
+    bytes[..text.len()].copy_from_slice(text);
+    bytemuck::cast(bytes)
 }
 
-/// A key spread over all 64 bits.
+/// The hash by which the filter knows `text[start..end]` if that has no slot. It sees only the two ends and the length:
+/// a filter that passes too much is slow, not wrong.
 #[inline(always)]
-fn hash_of_key(key: Key) -> u64 {
-    // One multiplication of both halves; either constant keeps a half of zeros from hiding the other.
-    let low = key as u64 ^ 0x9E37_79B9_7F4A_7C15;
-    let high = (key >> 64) as u64 ^ 0xD6E8_FEB8_6659_FD93;
-    let product = u128::from(low) * u128::from(high);
-    (product >> 64) as u64 ^ product as u64
-}
-
-/// The hash by which the filter knows `text[start..end]`. Of what is too long for a key it sees the two ends and the
-/// length: a filter that passes too much is slow, not wrong.
-#[inline(always)]
-fn hash_of(text: &[u8], start: usize, end: usize) -> u64 {
-    let length = end - start;
-    if length <= KEY_BYTES {
-        return hash_of_key(key_of(text, start, length, Extent::Pretoken));
-    }
-    let ends = [start, end - KEY_BYTES].map(|at| hash_of_key(key_of(text, at, KEY_BYTES, Extent::Piece)));
-    (ends[0] ^ ends[1].rotate_left(31) ^ length as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+fn hash_of_ends(text: &[u8], start: usize, end: usize) -> u64 {
+    let ends = [start, end - SLOT_BYTES].map(|at| spread(slot_key(text, at, SLOT_BYTES)));
+    (ends[0] ^ ends[1].rotate_left(31) ^ (end - start) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 #[cfg(test)]
@@ -319,7 +256,7 @@ mod tests {
 
     fn vocabulary(ordinary: &[(u32, &[u8])], special: &[(&str, u32)]) -> Result<Vocabulary, VocabularyError> {
         let special: Vec<_> = special.iter().map(|&(name, id)| (name.to_owned(), id)).collect();
-        Vocabulary::new(&ordinary.iter().copied().collect(), &special)
+        Vocabulary::new(ordinary.iter().copied().collect(), &special)
     }
 
     #[test]
@@ -344,11 +281,11 @@ mod tests {
             letters
         };
         let tokens: Tokens = (0..20_000).map(|id| (id, letters(id, 3 + id as usize % 60))).collect();
-        let vocabulary = Vocabulary::new(&tokens, &[]).expect("good tokens");
+        let vocabulary = Vocabulary::new(tokens.clone(), &[]).expect("good tokens");
         for (id, token) in tokens.iter() {
             assert_eq!(vocabulary.id_of(token), Some(id));
             let text = [b"x", token, b"x"].concat();
-            assert_eq!(vocabulary.finder().answer(vocabulary.finder().ask(&text, 1, 1 + token.len())), id);
+            assert_eq!(vocabulary.view().find(&text, 1, 1 + token.len()), id);
             assert_eq!(vocabulary.id_of(&text), None);
         }
     }

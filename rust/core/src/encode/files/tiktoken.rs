@@ -97,7 +97,7 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
         known.filter(|_| options.special_tokens.is_none()).map_or((None, None), |known| known.bos_and_eos);
     let special_tokens = options.special_tokens.clone().or(known.map(of_known)).unwrap_or_default();
     let taken = |id: u32| special_tokens.iter().find(|&&(_, special)| special == id);
-    if let Some((name, id)) = tokens.iter().find_map(|(id, _)| taken(id)) {
+    if let Some((name, id)) = tokens.ids().find_map(taken) {
         let message = format!("{name:?} has id {id}, which is another token's in {}", path.display());
         return Err(Error::argument("special_tokens", message));
     }
