@@ -63,10 +63,9 @@ impl Character {
     #[inline(always)]
     fn at(text: &[u8], at: usize) -> Self {
         let length = character_length(text[at]);
-        let bytes = match text[at..].first_chunk::<4>() {
-            Some(bytes) => u32::from_le_bytes(*bytes) & u32::MAX >> (32 - 8 * length),
-            None => number(&text[at..]),
-        };
+        let rest = &text[at..];
+        let bytes = rest.first_chunk().map_or_else(|| number(rest), |bytes| u32::from_le_bytes(*bytes));
+        let bytes = bytes & u32::MAX >> (32 - 8 * length);
         Self::new(bytes, length)
     }
 
