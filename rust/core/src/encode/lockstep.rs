@@ -1,43 +1,40 @@
-//! Byte-pair encoding of pieces that fit into a cache key, many at once.
+//! Byte-pair encoding of short pieces, many at once.
 //!
-//! A piece of at most 15 bytes has at most 14 pairs, so that the ranks of all its pairs, each with its place in the
-//! lower bits, are a few registers, and the lowest of them, the leftmost among equals, is found without a loop. What
-//! takes time is the memory in which ranks are looked up: two look-ups follow from each merge, and the next merge depends
-//! on both. Therefore every step begins its look-ups and leaves them to the step after, and steps of up to [`WIDTH`]
-//! pieces take turns: while one piece waits, the others work. With o200k a piece takes 60 ns by itself and 35 ns
-//! among others.
+//! A piece of fewer bytes than there are lanes has so few pairs that the ranks of all of them, each with its place in the
+//! lower bits, are a few registers, and the lowest, the leftmost among equals, is found without a loop. What takes time
+//! is the memory in which ranks are looked up: two look-ups follow from each merge, and the next merge depends on both.
+//! Therefore every step begins its look-ups and leaves them to the step after, and steps of up to [`WIDTH`] pieces take
+//! turns: while one piece waits, the others work. On books a piece of sixteen lanes takes 200 ns by itself and 110
+//! among others (o200k; 350 with one table for all pairs and no turns).
+//!
+//! Steps have no branches but the one that ends them, since nothing tells which way those would go.
 
 use std::hint::select_unpredictable;
 
-use super::cache::{self, KEY_BYTES, Key};
 use super::ranks::{NEVER, Pair, PairRanks};
 use super::slots::Asked;
 
 /// How many pieces take turns.
 const WIDTH: usize = 16;
 
-/// How many lanes a piece has: one for each byte, and one that no pair uses.
-const LANES: usize = 16;
-const UNUSED: usize = LANES - 1;
-const _: () = assert!(KEY_BYTES < LANES, "a lane for each byte and one more");
-
-/// How many bits of a ranked place are the place.
-const PLACE_BITS: u32 = LANES.trailing_zeros();
+/// The most lanes there may be, so that places have six bits and ranks the other 26.
+const MOST_LANES: usize = 64;
+const PLACE_BITS: u32 = MOST_LANES.trailing_zeros();
 
 /// From here on, a ranked place is that of a pair that does not merge.
 const LEAST_NEVER: u32 = NEVER << PLACE_BITS;
 
-/// A piece while it merges. Tokens stay where their first byte is.
+/// A piece of fewer than `LANES` bytes while it merges. Tokens stay where their first byte is.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
-struct Word {
-    /// By place of the left token: the pair's rank and the place.
+pub(super) struct Word<const LANES: usize> {
+    /// By place of the left token: the pair's rank and the place. The last lane is no pair's.
     ranked: [u32; LANES],
     names: [u32; LANES],
-    /// The piece, and zeros.
-    bytes: [u8; 2 * LANES],
+    /// The piece, and any bytes behind it: so many that sixteen can be read from each place.
+    bytes: [u8; MOST_LANES + 16],
     /// A bit for each byte at which a token begins, and one behind the last.
-    begins: u32,
+    begins: u64,
     /// The number of the piece.
     index: usize,
 }
@@ -47,40 +44,23 @@ fn ranked(rank: u32, place: usize) -> u32 {
     rank << PLACE_BITS | place as u32
 }
 
-/// By length: all bits in the lanes behind the last pair, which make its rank [`NEVER`].
-const BEHIND: [[u32; LANES]; LANES] = {
-    let mut behind = [[NEVER; LANES]; LANES];
-    let mut length = 2;
-    while length < LANES {
-        let mut at = 0;
-        while at + 1 < length {
-            behind[length][at] = 0;
-            at += 1;
-        }
-        length += 1;
-    }
-    behind
-};
-
-impl Word {
+impl<const LANES: usize> Word<LANES> {
     const EMPTY: Self =
-        Self { ranked: [NEVER; LANES], names: [0; LANES], bytes: [0; 2 * LANES], begins: 1, index: 0 };
+        Self { ranked: [NEVER; LANES], names: [0; LANES], bytes: [0; MOST_LANES + 16], begins: 1, index: 0 };
 
     #[inline(always)]
-    fn begin<R: PairRanks>(&mut self, ranks: &R, key: Key, index: usize) {
+    fn begin<R: PairRanks>(&mut self, ranks: &R, piece: Piece<LANES>) {
         // All lanes are written whatever the length is, without a branch that depends on it.
-        let length = (key >> 120) as usize % LANES;
-        let mut bytes = key.to_le_bytes();
-        bytes[KEY_BYTES] = 0;
+        let Piece { bytes, length, index } = piece;
         self.bytes[..LANES].copy_from_slice(&bytes);
         self.names = bytes.map(|byte| ranks.byte_name(byte));
-        for at in 0..KEY_BYTES {
-            self.ranked[at] = ranks.byte_rank(self.bytes[at], self.bytes[at + 1]);
+        for at in 0..LANES - 1 {
+            self.ranked[at] = ranks.byte_rank(bytes[at], bytes[at + 1]);
         }
-        for (at, (pair, behind)) in self.ranked.iter_mut().zip(&BEHIND[length]).enumerate() {
-            *pair = ranked(*pair, at) | behind;
+        for (at, pair) in self.ranked.iter_mut().enumerate() {
+            *pair = ranked(*pair, at) | if at + 1 < length { 0 } else { NEVER };
         }
-        self.begins = (2 << length) - 1;
+        self.begins = u64::MAX >> (MOST_LANES - 1 - length);
         self.index = index;
     }
 
@@ -90,8 +70,7 @@ impl Word {
         &mut self,
         ranks: &R,
         questions: &mut Questions,
-        word: usize,
-        lane: usize,
+        (word, lane): (usize, usize),
         pair: Pair,
     ) {
         let rank = match ranks.ask(&self.bytes, pair) {
@@ -113,7 +92,7 @@ impl Word {
         }
         let at = lowest as usize % LANES;
         let name = ranks.made(lowest >> PLACE_BITS);
-        let behind = self.begins & (u32::MAX - 1) << at;
+        let behind = self.begins & (u64::MAX - 1) << at;
         let gone = behind.trailing_zeros() as usize % LANES;
         let behind = behind & (behind - 1);
         let next = behind.trailing_zeros() as usize % LANES;
@@ -123,25 +102,26 @@ impl Word {
         self.names[at] = name;
         self.ranked[gone] = NEVER;
         // Where there is no token before or none behind, the pair is empty, which has no rank: cheaper than branches.
-        let before = self.begins & !(u32::MAX << at);
+        let before = self.begins & !(u64::MAX << at);
         let previous = (before | 1).ilog2() as usize % LANES;
         let start = select_unpredictable(before == 0, next, previous);
+        let lane = select_unpredictable(before == 0, LANES - 1, previous);
         let right = Pair { start: at, end, left: name, right: self.names[next] };
         let left = Pair { start, end: next, left: self.names[previous], right: name };
-        self.ask(ranks, questions, word, at, right);
-        self.ask(ranks, questions, word, select_unpredictable(before == 0, UNUSED, previous), left);
+        self.ask(ranks, questions, (word, at), right);
+        self.ask(ranks, questions, (word, lane), left);
         true
     }
 
     /// How many tokens there are.
     #[inline(always)]
-    fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.begins.count_ones() as usize - 1
     }
 
     /// The ids of the first so many tokens; where there are fewer, any others behind them.
     #[inline(always)]
-    fn ids<const COUNT: usize, R: PairRanks>(&self, ranks: &R) -> [u32; COUNT] {
+    pub(super) fn first_ids<const COUNT: usize, R: PairRanks>(&self, ranks: &R) -> [u32; COUNT] {
         let mut begins = self.begins;
         std::array::from_fn(|_| {
             let at = begins.trailing_zeros() as usize % LANES;
@@ -149,12 +129,45 @@ impl Word {
             ranks.id(self.names[at])
         })
     }
+
+    /// The tokens: where each ends in the piece, and its id.
+    #[inline(always)]
+    pub(super) fn tokens<R: PairRanks>(&self, ranks: &R) -> impl Iterator<Item = (usize, u32)> {
+        let mut rest = self.begins;
+        std::iter::from_fn(move || {
+            let at = rest.trailing_zeros() as usize % LANES;
+            rest &= rest - 1;
+            (rest != 0).then(|| (rest.trailing_zeros() as usize, ranks.id(self.names[at])))
+        })
+    }
+}
+
+/// A piece to merge, as many bytes as there are lanes, of which the first `length` count.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<const LANES: usize> {
+    pub(super) bytes: [u8; LANES],
+    pub(super) length: usize,
+    /// The number by which the caller knows it.
+    pub(super) index: usize,
+}
+
+impl<const LANES: usize> Piece<LANES> {
+    /// From fewer bytes than there are lanes.
+    #[inline(always)]
+    pub(super) fn new(piece: &[u8], index: usize) -> Self {
+        let mut bytes = [0; LANES];
+        bytes[..piece.len()].copy_from_slice(piece);
+        Self { bytes, length: piece.len(), index }
+    }
 }
 
 /// The lowest of ranked places.
 #[inline(always)]
-fn lowest_of(ranked: &[u32; LANES]) -> u32 {
-    ranked.iter().copied().fold(NEVER, u32::min)
+fn lowest_of<const LANES: usize>(ranked: &[u32; LANES]) -> u32 {
+    let (groups, _) = ranked.as_chunks::<16>();
+    let lowest =
+        groups.iter().fold([NEVER; 16], |lowest, group| std::array::from_fn(|at| lowest[at].min(group[at])));
+    lowest.into_iter().fold(NEVER, u32::min)
 }
 
 /// The look-ups of one round that may find something.
@@ -185,7 +198,7 @@ impl Questions {
 
     /// Gives the answers to those who wait for them.
     #[inline(always)]
-    fn answer<R: PairRanks>(&mut self, ranks: &R, words: &mut [Word; WIDTH]) {
+    fn answer<const LANES: usize, R: PairRanks>(&mut self, ranks: &R, words: &mut [Word<LANES>; WIDTH]) {
         for question in &self.questions[..self.count] {
             let (word, lane) = (question.word as usize % WIDTH, question.lane as usize % LANES);
             words[word].ranked[lane] = ranked(ranks.answer(question.asked), lane);
@@ -194,38 +207,26 @@ impl Questions {
     }
 }
 
-/// How many ids nearly all pieces have at most.
-const FEW: usize = cache::LANES;
-
-/// What a piece is merged to.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Merged<'m> {
-    /// The first so many of these ids.
-    Few([u32; FEW], usize),
-    Many(&'m [u32]),
-}
-
-/// Merges short pieces; holds the memory that this takes.
+/// Merges short pieces; holds the memory that this takes. `LANES` are a multiple of sixteen, at most [`MOST_LANES`].
 #[derive(Debug)]
-pub(super) struct Lockstep {
-    words: Box<[Word; WIDTH]>,
+pub(super) struct Lockstep<const LANES: usize> {
+    words: Box<[Word<LANES>; WIDTH]>,
     questions: Box<Questions>,
 }
 
-impl Default for Lockstep {
+impl<const LANES: usize> Default for Lockstep<LANES> {
     fn default() -> Self {
         Self { words: Box::new([Word::EMPTY; WIDTH]), questions: Box::new(Questions::NONE) }
     }
 }
 
-impl Lockstep {
-    /// Calls `done` with the ids of each of `pieces`, and its number among them, in any order. Which extent their keys
-    /// tell does not matter.
+impl<const LANES: usize> Lockstep<LANES> {
+    /// Calls `done` with each of `pieces`, merged, and its number, in any order.
     pub(super) fn merge<R: PairRanks>(
         &mut self,
         ranks: &R,
-        pieces: impl Iterator<Item = (usize, Key)>,
-        done: impl FnMut(usize, Merged<'_>),
+        pieces: impl Iterator<Item = Piece<LANES>>,
+        done: impl FnMut(usize, &Word<LANES>),
     ) {
         #[cfg(target_arch = "x86_64")]
         if x86::is_available() {
@@ -236,16 +237,16 @@ impl Lockstep {
 }
 
 #[inline(always)]
-fn take_turns<R: PairRanks>(
-    lockstep: &mut Lockstep,
+fn take_turns<const LANES: usize, R: PairRanks>(
+    lockstep: &mut Lockstep<LANES>,
     ranks: &R,
-    mut pieces: impl Iterator<Item = (usize, Key)>,
-    mut done: impl FnMut(usize, Merged<'_>),
+    mut pieces: impl Iterator<Item = Piece<LANES>>,
+    mut done: impl FnMut(usize, &Word<LANES>),
 ) {
     let Lockstep { words, questions } = lockstep;
     let mut count = 0;
-    for (word, (index, key)) in words.iter_mut().zip(&mut pieces) {
-        word.begin(ranks, key, index);
+    for (word, piece) in words.iter_mut().zip(&mut pieces) {
+        word.begin(ranks, piece);
         count += 1;
     }
     while count > 0 {
@@ -257,14 +258,9 @@ fn take_turns<R: PairRanks>(
                 turn += 1;
                 continue;
             }
-            let word = &words[turn];
-            let few = word.ids(ranks);
-            match word.count() {
-                count @ ..=FEW => done(word.index, Merged::Few(few, count)),
-                count => done(word.index, Merged::Many(&word.ids::<LANES, _>(ranks)[..count])),
-            }
-            if let Some((index, key)) = pieces.next() {
-                words[turn].begin(ranks, key, index);
+            done(words[turn].index, &words[turn]);
+            if let Some(piece) = pieces.next() {
+                words[turn].begin(ranks, piece);
                 turn += 1;
             } else {
                 count -= 1;
@@ -277,7 +273,7 @@ fn take_turns<R: PairRanks>(
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "functions for particular processors")]
 mod x86 {
-    use super::{Key, Lockstep, Merged, PairRanks};
+    use super::{Lockstep, PairRanks, Piece, Word};
 
     /// Whether the processor has AVX2, BMI1, BMI2 and LZCNT.
     #[inline(always)]
@@ -286,21 +282,22 @@ mod x86 {
             && std::is_x86_feature_detected!("bmi1")
             && std::is_x86_feature_detected!("bmi2")
             && std::is_x86_feature_detected!("lzcnt")
+            && std::is_x86_feature_detected!("popcnt")
     }
 
     /// Only where [`is_available`].
-    pub(super) fn take_turns<R: PairRanks>(
-        lockstep: &mut Lockstep,
+    pub(super) fn take_turns<const LANES: usize, R: PairRanks>(
+        lockstep: &mut Lockstep<LANES>,
         ranks: &R,
-        pieces: impl Iterator<Item = (usize, Key)>,
-        done: impl FnMut(usize, Merged<'_>),
+        pieces: impl Iterator<Item = Piece<LANES>>,
+        done: impl FnMut(usize, &Word<LANES>),
     ) {
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-        fn avx2<R: PairRanks>(
-            lockstep: &mut Lockstep,
+        fn avx2<const LANES: usize, R: PairRanks>(
+            lockstep: &mut Lockstep<LANES>,
             ranks: &R,
-            pieces: impl Iterator<Item = (usize, Key)>,
-            done: impl FnMut(usize, Merged<'_>),
+            pieces: impl Iterator<Item = Piece<LANES>>,
+            done: impl FnMut(usize, &Word<LANES>),
         ) {
             super::take_turns(lockstep, ranks, pieces, done);
         }

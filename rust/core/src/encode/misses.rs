@@ -6,14 +6,17 @@ use super::cache::{
     Cache, Extent, KEY_BYTES, Key, LANES, LONG_BYTES, Lanes, NO_KEY, Place, has_bytes, key_of,
 };
 use super::encoder::{Encoder, WholePretokens};
-use super::lockstep::{Lockstep, Merged};
-use super::ranks::Ranks;
+use super::lockstep::{self, Lockstep, Word};
+use super::ranks::{PairRanks, Ranks};
 use super::slots::Asked;
 use super::vocabulary::NO_ID;
 use crate::Error;
 
 /// How many pieces of a long pretoken are found at once: it may be as long as the text.
 const MOST_PIECES: usize = 512;
+
+/// A key's bytes, of which the last tells the length, as lanes.
+const KEY_LANES: usize = 16;
 
 /// What it takes to encode what the cache does not know.
 #[derive(Debug, Default)]
@@ -36,7 +39,7 @@ struct Resolved {
     /// Those that are no tokens, by number.
     merged: Vec<(usize, Key)>,
     lanes: Vec<Lanes>,
-    lockstep: Lockstep,
+    lockstep: Lockstep<KEY_LANES>,
 }
 
 /// A piece of a long pretoken, whose slot in the cache is on its way into near memory.
@@ -61,7 +64,7 @@ impl Encoder {
     }
 
     fn resolve_in(&self, space: &mut Resolved, cache: &mut Cache, keys: &[Key]) {
-        let Resolved { asked, merged, lanes, lockstep } = space;
+        let Resolved { asked, merged, lanes, .. } = space;
         let vocabulary = self.vocabulary.view();
         let takes_whole = self.whole_pretokens == WholePretokens::Take;
         asked.clear();
@@ -78,20 +81,13 @@ impl Encoder {
             }
             lanes.push(if id == NO_ID { Lanes::MANY } else { Lanes::new(&[id]) });
         }
-        let pieces = merged.iter().copied();
-        let done = |index: usize, merged: Merged<'_>| match merged {
-            Merged::Few(ids, count) => lanes[index] = Lanes::of(ids, count),
-            Merged::Many(ids) => {
-                if extent_of(keys[index]) == Extent::Pretoken {
-                    cache.insert_long(&bytes_of(keys[index])[..length_of(keys[index])], ids);
-                }
-            }
-        };
         match &self.ranks {
-            Ranks::Spelled(spelled) => lockstep.merge(&spelled.ranks(&self.vocabulary), pieces, done),
-            Ranks::Listed(listed) => lockstep.merge(&listed.ranks(), pieces, done),
+            Ranks::Spelled(spelled) => {
+                resolve_merged(space, cache, keys, &spelled.ranks(&self.vocabulary));
+            }
+            Ranks::Listed(listed) => resolve_merged(space, cache, keys, &listed.ranks()),
         }
-        for (&key, &lanes) in keys.iter().zip(&*lanes) {
+        for (&key, &lanes) in keys.iter().zip(&space.lanes) {
             cache.insert(key, lanes);
         }
     }
@@ -212,6 +208,28 @@ impl Encoder {
             WholePretokens::Merge => None,
         }
     }
+}
+
+/// Merges those of `keys` that are no tokens.
+fn resolve_merged<R: PairRanks>(space: &mut Resolved, cache: &mut Cache, keys: &[Key], ranks: &R) {
+    let Resolved { merged, lanes, lockstep, .. } = space;
+    let pieces = merged.iter().map(|&(index, key)| lockstep::Piece {
+        bytes: bytes_of(key),
+        length: length_of(key),
+        index,
+    });
+    lockstep.merge(ranks, pieces, |index: usize, word: &Word<KEY_LANES>| {
+        lanes[index] = match word.count() {
+            count @ ..=LANES => Lanes::of(word.first_ids(ranks), count),
+            count => {
+                if extent_of(keys[index]) == Extent::Pretoken {
+                    let ids = word.first_ids::<KEY_LANES, _>(ranks);
+                    cache.insert_long(&bytes_of(keys[index])[..length_of(keys[index])], &ids[..count]);
+                }
+                Lanes::MANY
+            }
+        };
+    });
 }
 
 /// The bytes of a key's piece, and others behind them.

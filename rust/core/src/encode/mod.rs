@@ -19,6 +19,7 @@ mod ragged;
 mod ranks;
 mod slots;
 mod special;
+mod stitch;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@
 use std::hint::select_unpredictable;
 use std::sync::OnceLock;
 
-use super::bpe::Merger;
+use super::bpe::{MANY_LANES, Merger};
 use super::merges::{Merge, MergeTable};
 use super::slots::{Asked, NONE};
 use super::vocabulary::{self, Vocabulary};
@@ -181,6 +181,10 @@ impl Spelled {
                 let merge = |id| {
                     let token =
                         vocabulary.bytes_of(id).filter(|token| vocabulary.id_of(token) == Some(id))?;
+                    // What is longer leaves windows behind, which would be others for other ranks.
+                    if token.len() >= MANY_LANES {
+                        merger = Merger::default();
+                    }
                     let parts = Parts { ranks: self.ranks(vocabulary), length: token.len() };
                     match *merger.merge(token, &parts) {
                         [left, right] => Some(Merge { left, right, id }),
