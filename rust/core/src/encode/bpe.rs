@@ -33,8 +33,8 @@ impl Merger {
         let Self { ids, few, many, heap, stitcher } = self;
         match piece.len() {
             ..FEW_LANES => merge_short(few, piece, ranks, ids),
-            ..MANY_LANES => merge_short(many, piece, ranks, ids),
-            _ => stitcher.merge(many, heap, piece, ranks, ids),
+            FEW_LANES..MANY_LANES => merge_short(many, piece, ranks, ids),
+            MANY_LANES.. => stitcher.merge(many, heap, piece, ranks, ids),
         }
         ids
     }

@@ -28,9 +28,9 @@ pub(super) struct Cuts {
     /// By left ASCII character: a bit for each right one.
     ascii: Box<[u128; 128]>,
     /// Pairs of characters of which one is not ASCII.
-    pairs: Box<[u64; 1 << (PAIR_BITS - 6)]>,
+    pairs: Vec<u64>,
     /// Characters before first bytes, and last bytes before characters.
-    edges: Box<[u64; 1 << (EDGE_BITS - 6)]>,
+    edges: Vec<u64>,
     /// By the lower six bits of a last byte: a bit for each first byte of several, by its lower six bits.
     bytes: [u64; 64],
 }
@@ -99,9 +99,10 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.iter().take(4).rev().fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
+/// The bit, and others above it.
 #[inline(always)]
-fn is_set(table: &[u64], bit: usize) -> bool {
-    table[bit >> 6] >> (bit & 63) & 1 == 1
+fn bit_at(table: &[u64], bit: usize) -> u64 {
+    table[bit >> 6] >> (bit & 63)
 }
 
 fn set(table: &mut [u64], bit: usize) {
@@ -111,7 +112,12 @@ fn set(table: &mut [u64], bit: usize) {
 impl Cuts {
     /// From all tokens of which merges may make use.
     pub(super) fn new<'t>(tokens: impl Iterator<Item = &'t [u8]>) -> Self {
-        let mut cuts = Self { ascii: Box::new([0; 128]), pairs: zeros(), edges: zeros(), bytes: [0; 64] };
+        let mut cuts = Self {
+            ascii: Box::new([0; 128]),
+            pairs: vec![0; 1 << (PAIR_BITS - 6)],
+            edges: vec![0; 1 << (EDGE_BITS - 6)],
+            bytes: [0; 64],
+        };
         for token in tokens {
             if token.is_ascii() {
                 token.windows(2).for_each(|pair| cuts.ascii[usize::from(pair[0])] |= 1 << pair[1]);
@@ -130,9 +136,9 @@ impl Cuts {
                 (Some(Part::Whole(left)), Part::Whole(right)) if left.is_ascii() && right.is_ascii() => {
                     self.ascii[usize::from(left.first)] |= 1 << right.first;
                 }
-                (Some(Part::Whole(left)), Part::Whole(right)) => set(&mut *self.pairs, left.pair_bit(right)),
-                (Some(Part::Whole(left)), Part::Head(first)) => set(&mut *self.edges, left.bit_before(first)),
-                (Some(Part::Tail(last)), Part::Whole(right)) => set(&mut *self.edges, right.bit_behind(last)),
+                (Some(Part::Whole(left)), Part::Whole(right)) => set(&mut self.pairs, left.pair_bit(right)),
+                (Some(Part::Whole(left)), Part::Head(first)) => set(&mut self.edges, left.bit_before(first)),
+                (Some(Part::Tail(last)), Part::Whole(right)) => set(&mut self.edges, right.bit_behind(last)),
                 (Some(Part::Tail(last)), Part::Head(first)) => {
                     self.bytes[usize::from(last & 63)] |= 1 << (first & 63);
                 }
@@ -151,10 +157,12 @@ impl Cuts {
         }
         // All of them, since a branch for each costs more. An ASCII character is never a part of one, so that for it
         // some of these bits are nobody's, but may be set by chance.
-        is_set(&*self.pairs, left.pair_bit(right))
-            | is_set(&*self.edges, left.bit_before(right.first))
-            | is_set(&*self.edges, right.bit_behind(left.last))
-            | (self.bytes[usize::from(left.last & 63)] >> (right.first & 63) & 1 == 1)
+        let edges = &self.edges;
+        let bits = bit_at(&self.pairs, left.pair_bit(right))
+            | bit_at(edges, left.bit_before(right.first))
+            | bit_at(edges, right.bit_behind(left.last))
+            | self.bytes[usize::from(left.last & 63)] >> (right.first & 63);
+        bits & 1 == 1
     }
 
     /// Appends the ends of the pieces of `pretoken`, which is UTF-8, from `start` on: the borders that no token holds, and
@@ -176,10 +184,6 @@ impl Cuts {
         }
         ends.push(pretoken.len());
     }
-}
-
-fn zeros<const COUNT: usize>() -> Box<[u64; COUNT]> {
-    vec![0; COUNT].into_boxed_slice().try_into().expect("as many as asked for")
 }
 
 /// What a token has of a character.

@@ -305,3 +305,46 @@ mod x86 {
         unsafe { avx2(lockstep, ranks, pieces, done) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::encode::merges::{Merge, MergeTable};
+
+    /// What pieces of the letters a to d merge to by a few merges, by the portable code and by that of this processor.
+    fn merged<const LANES: usize>(pieces: &[Vec<u8>]) -> [Vec<Vec<(usize, u32)>>; 2] {
+        let letter = |index: u32| u32::from(b'a') + index % 4;
+        let pairs = (0..16).map(|index: u32| (letter(index * 7 + 1), letter(index / 4)));
+        let longer = (0..40_u32).map(|index| (256 + index % 11, letter(index / 11)));
+        let merges = pairs.chain(longer).zip(256..).map(|((left, right), id)| Merge { left, right, id });
+        let table = MergeTable::new(merges.collect(), &std::array::from_fn(|byte| byte as u32), 400);
+        let ranks = &table.ranks();
+        let numbered = || pieces.iter().enumerate().map(|(index, piece)| Piece::new(piece, index));
+        let empty = vec![Vec::new(); pieces.len()];
+        let (mut portable, mut native) = (empty.clone(), empty);
+        let mut lockstep = Lockstep::<LANES>::default();
+        take_turns(&mut lockstep, ranks, numbered(), |index, word| {
+            portable[index] = word.tokens(ranks).collect()
+        });
+        lockstep.merge(ranks, numbered(), |index, word| native[index] = word.tokens(ranks).collect());
+        [portable, native]
+    }
+
+    fn pieces(lanes: usize) -> Vec<Vec<u8>> {
+        let letters = |seed: usize| {
+            (0..seed * 5 % lanes).map(move |at| b"abcd"[(seed * 31 + at * at * 7 + at) / 3 % 4])
+        };
+        (0..200).map(|seed| letters(seed).collect()).collect()
+    }
+
+    #[test]
+    fn every_processor_merges_alike_and_lanes_do_not_matter() {
+        let few = pieces(16);
+        let [portable, native] = merged::<16>(&few);
+        assert_eq!(portable, native);
+        assert_eq!(merged::<64>(&few), [portable.clone(), portable]);
+        let [portable, native] = merged::<64>(&pieces(64));
+        assert_eq!(portable, native);
+        assert!(portable.iter().any(|tokens| tokens.iter().any(|&(_, id)| id > 280)));
+    }
+}

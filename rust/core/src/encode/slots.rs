@@ -176,8 +176,9 @@ impl View<'_> {
             let [first, second] = &self.buckets[place];
             let (is_first, is_second) = (is_of(first, asked.key), is_of(second, asked.key));
             let number = number_in(select_unpredictable(is_second, second, first));
-            if is_first | is_second | (first[1] & GOES_ON == 0) {
-                return select_unpredictable(is_first | is_second, number, NONE);
+            let is_found = is_first | is_second;
+            if is_found || first[1] & GOES_ON == 0 {
+                return select_unpredictable(is_found, number, NONE);
             }
             place = (place + 1) & (self.buckets.len() - 1);
         }
@@ -192,7 +193,7 @@ pub(super) fn spread(key: Key) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-/// The bucket where a key of this hash would be. The filter looks at the lowest and the uppermost bits.
+/// The bucket where a key of this hash would be. The filter looks at the lowest six and the uppermost bits.
 #[inline(always)]
 fn home(hash: u64, buckets: usize) -> usize {
     (hash >> 12) as usize & (buckets - 1)
