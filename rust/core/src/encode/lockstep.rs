@@ -324,9 +324,11 @@ mod tests {
         let (mut portable, mut native) = (empty.clone(), empty);
         let mut lockstep = Lockstep::<LANES>::default();
         take_turns(&mut lockstep, ranks, numbered(), |index, word| {
-            portable[index] = word.tokens(ranks).collect()
+            portable[index] = word.tokens(ranks).collect();
         });
-        lockstep.merge(ranks, numbered(), |index, word| native[index] = word.tokens(ranks).collect());
+        lockstep.merge(ranks, numbered(), |index, word| {
+            native[index] = word.tokens(ranks).collect();
+        });
         [portable, native]
     }
 
