@@ -3,10 +3,8 @@
 //! Inside the table, a token is named by what makes it: a byte by its value, any other token by 256 and the rank of its
 //! merge. So an entry needs no id besides the rank.
 
-use std::hint::select_unpredictable;
-
 use super::ranks::{BytePairs, Pair, PairRanks};
-use super::slots::{self, Asked, KIND_SHIFT, Key, NO_KEY, Slots};
+use super::slots::{self, Asked, KIND_SHIFT, Key, Slots};
 
 /// A merge: the pair `left`, `right` becomes `id`. A list of merges is in the order of their ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,9 +102,7 @@ impl PairRanks for ListedRanks<'_> {
 
     #[inline(always)]
     fn ask(&self, _text: &[u8], pair: Pair) -> Result<Asked, u32> {
-        let key = key_of(pair.left, pair.right);
-        let is_empty = pair.start == pair.end;
-        Ok(self.pairs.ask([key[0], select_unpredictable(is_empty, NO_KEY[1], key[1])]))
+        Ok(self.pairs.ask(key_of(pair.left, pair.right)))
     }
 
     #[inline(always)]

@@ -35,7 +35,7 @@ pub(super) trait PairRanks {
     /// The rank of a pair of bytes, or [`NEVER`].
     fn byte_rank(&self, left: u8, right: u8) -> u32;
 
-    /// Begins to look a pair up, or finds its rank at once. A pair of no bytes has none.
+    /// Begins to look a pair up, or finds its rank at once. Of a pair of no bytes the answer may be anything.
     fn ask(&self, text: &[u8], pair: Pair) -> Result<Asked, u32>;
 
     /// The pair's rank, or [`NEVER`].

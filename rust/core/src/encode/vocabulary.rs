@@ -170,7 +170,8 @@ pub(super) struct View<'v> {
 }
 
 impl View<'_> {
-    /// Begins to look up `text[start..end]`, or finds its id, or [`NO_ID`], at once; no bytes are no token.
+    /// Begins to look up `text[start..end]`, or finds its id, or [`NO_ID`], at once.
+    /// Of no bytes the answer may be anything.
     #[inline(always)]
     pub(super) fn ask(self, text: &[u8], start: usize, end: usize) -> Result<Asked, u32> {
         let length = end - start;
