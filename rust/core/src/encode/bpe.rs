@@ -1,10 +1,10 @@
 //! Byte-pair encoding of one pretoken: its bytes, merged pair by pair, always the pair of the lowest rank, the
 //! leftmost one among equals, until no pair has a rank.
 //!
-//! Three ways to find that pair, with the same result. Short pieces merge in [`Lockstep`], whose search is quadratic, but
-//! moves nothing and fits into a few cache lines. Long ones are cut into windows ([`Stitcher`]). Where windows cannot be
-//! short, a heap of `(rank, position)` over a linked list gives n log n; its entries are left in place when a neighbour
-//! merges away and recognised as stale when they come up, because the rank at their position is then another.
+//! Three ways to find that pair, with the same result. Short pieces merge in [`Lockstep`], whose search is quadratic,
+//! but moves nothing and fits into a few cache lines. Long ones are cut into windows ([`Stitcher`]). Where windows
+//! cannot be short, a heap of `(rank, position)` over a linked list gives n log n; its entries are left in place when a
+//! neighbour merges away and recognised as stale when they come up, because the rank at their position is then another.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

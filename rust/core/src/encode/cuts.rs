@@ -165,8 +165,8 @@ impl Cuts {
         bits & 1 == 1
     }
 
-    /// Appends the ends of the pieces of `pretoken`, which is UTF-8, from `start` on: the borders that no token holds, and
-    /// the end. Stops when there are `most`.
+    /// Appends the ends of the pieces of `pretoken`, which is UTF-8, from `start` on: the borders that no token holds,
+    /// and the end. Stops when there are `most`.
     #[inline]
     pub(super) fn push_ends(&self, pretoken: &[u8], start: usize, most: usize, ends: &mut Vec<usize>) {
         let mut left = Character::at(pretoken, start);

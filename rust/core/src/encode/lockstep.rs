@@ -1,11 +1,11 @@
 //! Byte-pair encoding of short pieces, many at once.
 //!
-//! A piece of fewer bytes than there are lanes has so few pairs that the ranks of all of them, each with its place in the
-//! lower bits, are a few registers, and the lowest, the leftmost among equals, is found without a loop. What takes time
-//! is the memory in which ranks are looked up: two look-ups follow from each merge, and the next merge depends on both.
-//! Therefore every step begins its look-ups and leaves them to the step after, and steps of up to [`WIDTH`] pieces take
-//! turns: while one piece waits, the others work. On books (o200k) a miss takes 300 ns by itself and 150 among others,
-//! look-up of the whole pretoken and insertion into the cache included.
+//! A piece of fewer bytes than there are lanes has so few pairs that the ranks of all of them, each with its place in
+//! the lower bits, are a few registers, and the lowest, the leftmost among equals, is found without a loop. What takes
+//! time is the memory in which ranks are looked up: two look-ups follow from each merge, and the next merge depends on
+//! both. Therefore every step begins its look-ups and leaves them to the step after, and steps of up to [`WIDTH`]
+//! pieces take turns: while one piece waits, the others work. On books (o200k) a miss takes 300 ns by itself and 150
+//! among others, look-up of the whole pretoken and insertion into the cache included.
 //!
 //! Steps have no branches but the one that ends them, since nothing tells which way those would go.
 

@@ -1,7 +1,7 @@
 //! What merging has to know of pairs of tokens: the order in which they merge, and what becomes of them.
 //!
-//! There are two kinds. A list of merges says which two tokens make which ([`MergeTable`]); so Hugging Face has it. Or any two
-//! adjacent tokens whose bytes together are a token make that token, lower ids first ([`SpelledRanks`]); so
+//! There are two kinds. A list of merges says which two tokens make which ([`MergeTable`]); so Hugging Face has it. Or
+//! any two adjacent tokens whose bytes together are a token make that token, lower ids first ([`SpelledRanks`]); so
 //! tiktoken has it, and then nothing but the vocabulary itself has to be looked up. For most lists both come to the
 //! same, but that has to be found out token by token.
 
@@ -168,10 +168,11 @@ impl Spelled {
     /// The merge of each token that merges make, by id.
     ///
     /// Only one pair ever makes a token: as long as no merge reaches across the borders of a stretch of text, what
-    /// happens inside depends on the stretch alone, so the two parts from which its last merge makes the token are always
-    /// the same. They are what merging the token's own bytes comes to when the last merge is left out; if it gets stuck
-    /// before, no merge makes the token, and it is found only as a whole pretoken. (Why tiktoken's rule «the pretoken, if
-    /// it is a token» is part of its format.) The parts may have higher ids than the token: Llama 3 has such tokens.
+    /// happens inside depends on the stretch alone, so the two parts from which its last merge makes the token are
+    /// always the same. They are what merging the token's own bytes comes to when the last merge is left out; if it
+    /// gets stuck before, no merge makes the token, and it is found only as a whole pretoken. (Why tiktoken's rule «the
+    /// pretoken, if it is a token» is part of its format.) The parts may have higher ids than the token: Llama 3 has
+    /// such tokens.
     pub(super) fn merges(&self, vocabulary: &Vocabulary) -> &[Merge] {
         self.merges.get_or_init(|| {
             let jobs = (vocabulary.id_bound() as u32).div_ceil(JOB_IDS) as usize;

@@ -7,16 +7,17 @@
 //! *Proof.* Merge both together and look at the first merge that crosses a border of X. Up to it, what is left of X, X
 //! itself, and what is right of X merge each by themselves. Which pair of two neighbouring regions, or across
 //! their border, comes next does not depend on a third region: the pair is the lowest, and the leftmost of equals, of
-//! those that there are. So a merge across X's left border would have taken place in the left window, too, which holds all
-//! that is left of X; and one across its right border in the right window. But in both X came out whole.
+//! those that there are. So a merge across X's left border would have taken place in the left window, too, which holds
+//! all that is left of X; and one across its right border in the right window. But in both X came out whole.
 //!
 //! Nothing is assumed of ranks. The same argument holds for a chain of windows: each next one must meet the chain in a
 //! token that begins no earlier than the last one in which windows met.
 //!
-//! Nearly always windows of [`NARROW`] bytes meet, wherever they begin, so they are merged many at a time. If two do not,
-//! the first of them is merged anew as a wider one, which begins where a token of the one before begins: runs of spaces,
-//! where tokens have 128 bytes, meet only so. If that does not help, all begins again with windows four times as wide, up
-//! to the whole piece. So the time is linear, and n log² n where hostile ranks keep windows from ever meeting.
+//! Nearly always windows of [`NARROW`] bytes meet, wherever they begin, so they are merged many at a time. If two do
+//! not, the first of them is merged anew as a wider one, which begins where a token of the one before begins: runs of
+//! spaces, where tokens have 128 bytes, meet only so. If that does not help, all begins again with windows four times
+//! as wide, up to the whole piece. So the time is linear, and n log² n where hostile ranks keep windows from ever
+//! meeting.
 //!
 //! What windows lately merged to is kept, so that periodic text runs at the speed at which windows are compared: a
 //! megabyte of one letter at 400 MB/s, of spaces at 500, where random letters run at 46 (o200k).
@@ -30,8 +31,8 @@ use super::ranks::PairRanks;
 /// The bytes of a narrow window.
 const NARROW: usize = MANY_LANES - 1;
 
-/// How far apart narrow windows begin. With 32 they do more than they need (random letters: 40 MB/s, not 46), with 48 some
-/// do not meet (mixed blanks: 20 MB/s, not 40).
+/// How far apart narrow windows begin. With 32 they do more than they need (random letters: 40 MB/s, not 46), with 48
+/// some do not meet (mixed blanks: 20 MB/s, not 40).
 const STRIDE: usize = 40;
 
 /// How many narrow windows are merged at once.

@@ -252,7 +252,8 @@ fn windows_meet_or_widen() {
     }
 }
 
-/// The ids of a pretoken by tiktoken's rule: the pair whose bytes are the token of the lowest id merges, the leftmost first.
+/// The ids of a pretoken by tiktoken's rule: the pair whose bytes are the token of the lowest id merges, the leftmost
+/// first.
 fn naive_spelled_ids(tokens: &[Vec<u8>], pretoken: &[u8]) -> Vec<u32> {
     let id = |bytes: &[u8]| tokens.iter().position(|token| token == bytes);
     if let Some(id) = id(pretoken) {

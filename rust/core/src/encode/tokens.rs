@@ -1,5 +1,5 @@
-//! Tokens as a list: all bytes in one buffer, and none by itself, since a vocabulary is read in less time than hundreds of
-//! thousands of small vectors are made and dropped.
+//! Tokens as a list: all bytes in one buffer, and none by itself, since a vocabulary is read in less time than hundreds
+//! of thousands of small vectors are made and dropped.
 
 /// Ids and bytes of tokens, in any order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
