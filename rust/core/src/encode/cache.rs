@@ -45,6 +45,14 @@ impl Lanes {
         Self(lanes)
     }
 
+    /// The first `count` of `ids`, whatever the others are.
+    #[inline(always)]
+    pub(super) fn of(ids: [u32; LANES], count: usize) -> Self {
+        let mut lanes: [u32; LANES] = std::array::from_fn(|at| if at < count { ids[at] } else { 0 });
+        lanes[LANES - 1] |= (count as u32) << 24;
+        Self(lanes)
+    }
+
     /// All four lanes, of which the first [`len`](Self::len) are ids.
     #[inline(always)]
     pub(super) fn ids(self) -> [u32; LANES] {
@@ -210,10 +218,12 @@ impl View<'_> {
         (slot.key == key).then_some(slot.lanes)
     }
 
-    /// The ids of a short piece that is not at its place: it may be at the place beside it.
-    #[cold]
-    pub(super) fn find_beside(self, key: Key, place: u32) -> Option<Lanes> {
-        self.find(key, place ^ 1)
+    /// The same, and where it is not there, beside its place, which is looked at only where it may be there.
+    #[inline]
+    pub(super) fn find_near(self, key: Key, place: u32) -> Option<Lanes> {
+        let found = self.find(key, place);
+        let is_full = self.buckets[place as usize][1].key != 0;
+        if found.is_none() && is_full { self.find(key, place ^ 1) } else { found }
     }
 }
 

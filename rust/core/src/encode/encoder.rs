@@ -2,22 +2,20 @@
 
 use std::sync::{Mutex, TryLockError};
 
-use super::bpe::Merger;
-use super::cache::{Cache, LANES, LONG_BYTES, Lanes, View};
+use super::cache::{Cache, LANES, View};
 use super::cuts::Cuts;
 use super::ids::Ids;
-use super::keys::{Extent, KEY_BYTES, Key, Keys, NO_KEY, has_bytes, key_of};
-use super::merges::{Merge, MergeTable};
+use super::keys::{Extent, Key, Keys, has_bytes};
+use super::merges::Merge;
+use super::misses::MissSpace;
+use super::ranks::{Merges, Ranks};
 use super::vocabulary::Vocabulary;
+use crate::Result;
 use crate::processor::Level;
 use crate::split::{Ends, Splitter};
-use crate::{Error, Result};
 
 /// How many workspaces wait for the next call; more than this many threads at once make some anew.
 const KEPT_WORKSPACES: usize = 16;
-
-/// How many pieces of a long pretoken are found at once: it may be as long as the text.
-const MOST_PIECES: usize = 512;
 
 /// What happens to a pretoken that is a token as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +32,9 @@ pub(super) struct Encoder {
     pub(super) splitter: Splitter,
     pub(super) vocabulary: Vocabulary,
     pub(super) whole_pretokens: WholePretokens,
-    merges: MergeTable,
-    cuts: Cuts,
-    level: Level,
+    pub(super) ranks: Ranks,
+    pub(super) cuts: Cuts,
+    pub(super) level: Level,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
@@ -54,35 +52,24 @@ struct BlockSpace {
     keys: Keys,
     /// Keys in the block that the cache does not have.
     missed: Vec<Key>,
-    long: LongSpace,
-}
-
-/// What it takes to encode a long pretoken.
-#[derive(Debug, Default)]
-struct LongSpace {
-    merger: Merger,
-    /// Where its pieces end, and their places in the cache.
-    pieces: Vec<(usize, Key)>,
-    /// Its ids.
-    ids: Vec<u32>,
-    lanes: Vec<Lanes>,
+    misses: MissSpace,
 }
 
 impl Encoder {
     pub(super) fn new(
         splitter: Splitter,
         vocabulary: Vocabulary,
-        merges: Vec<Merge>,
+        merges: Merges,
         byte_ids: &[u32; 256],
         whole_pretokens: WholePretokens,
     ) -> Self {
-        let merges = MergeTable::new(merges, byte_ids, vocabulary.id_bound());
+        let ranks = Ranks::new(merges, byte_ids, &vocabulary);
         let cuts = Cuts::new(vocabulary.iter().map(|(_, token)| token));
         Self {
             splitter,
             vocabulary,
             whole_pretokens,
-            merges,
+            ranks,
             cuts,
             level: Level::best(),
             workspaces: Mutex::default(),
@@ -90,7 +77,7 @@ impl Encoder {
     }
 
     pub(super) fn merges(&self) -> &[Merge] {
-        self.merges.merges()
+        self.ranks.merges(&self.vocabulary)
     }
 
     /// Adds the ids of `text` to `ids`; tells whether more are wanted.
@@ -146,23 +133,22 @@ impl Encoder {
         number: usize,
         ids: &mut Ids,
     ) -> Result<bool> {
-        let BlockSpace { cache, keys, missed, long } = space;
+        let BlockSpace { cache, keys, missed, misses } = space;
         let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
         let (all, places) = keys.first(pretokens.ends().len());
         let view = cache.view();
-        let is_missed = |&(&key, &place): &(&Key, &u32)| {
-            has_bytes(key) && view.find(key, place).or_else(|| view.find_beside(key, place)).is_none()
-        };
-        let beside = view.find_beside(all[number], places[number]);
-        if let Some(lanes) = beside.filter(|lanes| lanes.len() <= LANES) {
+        let near = view.find_near(all[number], places[number]);
+        if let Some(lanes) = near.filter(|lanes| lanes.len() <= LANES) {
             return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
         }
-        if beside.is_none() && is_missed(&(&all[number], &places[number])) {
+        if near.is_none() && has_bytes(all[number]) {
+            let is_missed =
+                |&(&key, &place): &(&Key, &u32)| has_bytes(key) && view.find_near(key, place).is_none();
             missed.clear();
             let rest = all[number..].iter().zip(&places[number..]);
             missed.extend(rest.filter(is_missed).map(|(&key, _)| key));
             let bits = view.bits();
-            let lanes = self.resolve(long, cache, missed)[0];
+            let lanes = self.resolve(misses, cache, missed)[0];
             if cache.view().bits() != bits {
                 keys.find_places(cache.view());
             }
@@ -170,128 +156,7 @@ impl Encoder {
                 return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
             }
         }
-        self.encode_long(long, cache, pretoken, &mut |more| ids.extend(more))
-    }
-
-    fn resolve<'s>(&self, space: &'s mut LongSpace, cache: &mut Cache, keys: &[Key]) -> &'s [Lanes] {
-        space.lanes.clear();
-        for &key in keys {
-            let bytes = key.to_le_bytes();
-            let lanes = self.encode_short(cache, &mut space.merger, key, &bytes[..(bytes[15] & 15) as usize]);
-            space.lanes.push(lanes);
-        }
-        &space.lanes
-    }
-
-    /// Encodes a pretoken that is long, or has many ids.
-    #[cold]
-    fn encode_long(
-        &self,
-        space: &mut LongSpace,
-        cache: &mut Cache,
-        pretoken: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
-        if let Some(ids) = cache.find_long(pretoken) {
-            return Ok(emit(ids));
-        }
-        if let Some(id) = self.whole_token(pretoken) {
-            cache.insert_long(pretoken, &[id]);
-            return Ok(emit(&[id]));
-        }
-        if pretoken.len() > LONG_BYTES {
-            return self.encode_pieces(space, cache, pretoken, emit);
-        }
-        let mut ids = std::mem::take(&mut space.ids);
-        ids.clear();
-        self.encode_pieces(space, cache, pretoken, &mut |more| {
-            ids.extend_from_slice(more);
-            true
-        })?;
-        cache.insert_long(pretoken, &ids);
-        space.ids = ids;
-        Ok(emit(&space.ids))
-    }
-
-    /// Encodes a pretoken that is no token, piece by piece; short pieces are looked up like short pretokens.
-    fn encode_pieces(
-        &self,
-        space: &mut LongSpace,
-        cache: &mut Cache,
-        pretoken: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
-        let LongSpace { merger, pieces, .. } = space;
-        // Without a split, a pretoken may be anything.
-        let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
-        let mut found = 0;
-        while found < pretoken.len() {
-            let mut start = found;
-            pieces.clear();
-            while found < pretoken.len() && pieces.len() < MOST_PIECES {
-                let end = if is_text { self.cuts.piece_end(pretoken, found) } else { pretoken.len() };
-                let key = if end - found <= KEY_BYTES {
-                    key_of(pretoken, found, end - found, Extent::Piece)
-                } else {
-                    NO_KEY
-                };
-                pieces.push((end, key));
-                found = end;
-            }
-            for &(end, key) in &*pieces {
-                let piece = &pretoken[start..end];
-                let mut lanes = cache.view().find(key, cache.view().place_of(key));
-                if lanes.is_none() && has_bytes(key) {
-                    lanes = Some(self.merge_short(cache, merger, key, piece));
-                }
-                let wants_more = match lanes {
-                    Some(lanes) if lanes.len() <= LANES => emit(&lanes.ids()[..lanes.len()]),
-                    _ => emit(self.merge(merger, piece)?),
-                };
-                if !wants_more {
-                    return Ok(false);
-                }
-                start = end;
-            }
-        }
-        Ok(true)
-    }
-
-    /// The ids of a short pretoken that the cache does not know yet, if they are few.
-    #[cold]
-    fn encode_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, pretoken: &[u8]) -> Lanes {
-        match self.whole_token(pretoken) {
-            Some(id) => {
-                let lanes = Lanes::new(&[id]);
-                cache.insert(key, lanes);
-                lanes
-            }
-            None => self.merge_short(cache, merger, key, pretoken),
-        }
-    }
-
-    /// The same for a piece of a pretoken, or a pretoken that is no token.
-    fn merge_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, piece: &[u8]) -> Lanes {
-        let lanes = Lanes::new(merger.merge(piece, &self.merges));
-        cache.insert(key, lanes);
-        lanes
-    }
-
-    /// The ids that the bytes of a piece merge to.
-    fn merge<'m>(&self, merger: &'m mut Merger, piece: &[u8]) -> Result<&'m [u32]> {
-        if u32::try_from(piece.len()).is_err() {
-            let message = format!("{} bytes that nothing cuts, and 4 GiB is the most", piece.len());
-            return Err(Error::argument("text", message));
-        }
-        Ok(merger.merge(piece, &self.merges))
-    }
-
-    /// The token that the whole pretoken is, where such a token counts.
-    fn whole_token(&self, pretoken: &[u8]) -> Option<u32> {
-        match self.whole_pretokens {
-            WholePretokens::Take => self.vocabulary.id_of(pretoken),
-            WholePretokens::Merge => None,
-        }
+        self.encode_long(misses, cache, pretoken, &mut |more| ids.extend(more))
     }
 
     /// A workspace that no other thread has. Never waits: the lock may be held by a thread that a fork left behind.

@@ -72,16 +72,6 @@ fn last_bytes(text: &[u8]) -> u128 {
     text.iter().rev().fold(0, |number, &byte| number << 8 | u128::from(byte))
 }
 
-/// A hash of the key that spreads it over all 64 bits.
-#[inline(always)]
-pub(super) fn hash_of(key: Key) -> u64 {
-    // One multiplication of both halves; either constant keeps a half of zeros from hiding the other.
-    let low = key as u64 ^ 0x9E37_79B9_7F4A_7C15;
-    let high = (key >> 64) as u64 ^ 0xD6E8_FEB8_6659_FD93;
-    let product = u128::from(low) * u128::from(high);
-    (product >> 64) as u64 ^ product as u64
-}
-
 /// Odd factors for the lower and the upper half of a key.
 const FACTORS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93];
 
@@ -313,7 +303,7 @@ mod tests {
                     (keys.to_vec(), places.to_vec())
                 };
                 let expected = at(Level::Portable);
-                assert_eq!(expected.0.contains(&NO_KEY), true);
+                assert!(expected.0.contains(&NO_KEY));
                 Level::available().for_each(|level| assert_eq!(at(level), expected, "{level:?}"));
             }
         }
