@@ -13,13 +13,15 @@ use regex_syntax::hir::{Class, HirKind};
 const BLOCK: usize = 128;
 
 /// Name, character class as a regular expression, and bit.
-const CLASSES: [(&str, &str, u8); 6] = [
+const CLASSES: [(&str, &str, u8); 8] = [
     ("LETTER", r"\p{L}", 1),
     ("NUMBER", r"\p{N}", 2),
     ("SPACE", r"\s", 4),
     ("NEWLINE", r"[\r\n]", 8),
     ("UPPER", r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", 16),
     ("LOWER", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", 32),
+    ("PUNCTUATION", r"[\p{P}\p{S}]", 64),
+    ("HAN_OR_KANA", "[\u{4E00}-\u{9FA5}\u{3040}-\u{309F}\u{30A0}-\u{30FF}]", 128),
 ];
 
 fn main() {

@@ -40,6 +40,8 @@ mod tests {
             (NEWLINE, r"[\r\n]"),
             (UPPER, r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"),
             (LOWER, r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"),
+            (PUNCTUATION, r"[\p{P}\p{S}]"),
+            (HAN_OR_KANA, "[一-龥぀-ゟ゠-ヿ]"),
         ]
         .map(|(bit, class)| (bit, fancy_regex::Regex::new(class).expect("a valid class")));
         let mut buffer = [0; 4];

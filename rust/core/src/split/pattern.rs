@@ -7,17 +7,18 @@ use std::fmt;
 pub struct Published {
     /// Its short name.
     pub name: &'static str,
-    /// The regular expression, letter for letter.
-    pub expression: &'static str,
-    /// An expression with the same matches in Oniguruma too, the engine of Hugging Face, which takes `{1,3}+` for a
+    /// The regular expressions, letter for letter. Where there are several, each splits the pieces that the one before
+    /// it leaves, and sees each piece as a text of its own.
+    pub expressions: &'static [&'static str],
+    /// Expressions with the same matches in Oniguruma too, the engine of Hugging Face, which takes `{1,3}+` for a
     /// repetition of a repetition and `$` for the end of a line.
-    pub portable: &'static str,
+    pub portable: &'static [&'static str],
 }
 
 impl Published {
     /// A pattern that all engines read alike.
-    const fn new(name: &'static str, expression: &'static str) -> Self {
-        Self { name, expression, portable: expression }
+    const fn new(name: &'static str, expressions: &'static [&'static str]) -> Self {
+        Self { name, expressions, portable: expressions }
     }
 }
 
@@ -36,70 +37,92 @@ impl Pattern {
     /// The published patterns.
     ///
     /// `gpt2`: openai/gpt-2, `encoder.py`. `cl100k`, `o200k`: openai/tiktoken, `openai_public.py`. `llama3`:
-    /// meta-llama/llama3, `tokenizer.py`. `qwen2`: the `tokenizer.json` of Qwen2.
-    pub const NAMED: [Published; 5] = [
-        Published::new("gpt2", r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"),
+    /// meta-llama/llama3, `tokenizer.py`. `qwen2`, `deepseek`: the `tokenizer.json` of Qwen2, and of DeepSeek-V3.
+    pub const NAMED: [Published; 6] = [
+        Published::new(
+            "gpt2",
+            &[r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"],
+        ),
         Published {
             name: "cl100k",
-            expression: concat!(
+            expressions: &[concat!(
                 r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+",
                 r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
-            ),
-            portable: concat!(
+            )],
+            portable: &[concat!(
                 r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*",
                 r"|\s+\z|\s*[\r\n]|\s+(?!\S)|\s"
-            ),
+            )],
         },
         Published::new(
             "o200k",
-            concat!(
+            &[concat!(
                 r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
                 r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?",
                 r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-            ),
+            )],
         ),
         Published::new(
             "llama3",
-            concat!(
+            &[concat!(
                 r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*",
                 r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-            ),
+            )],
         ),
         Published::new(
             "qwen2",
-            concat!(
+            &[concat!(
                 r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*",
                 r"|\s*[\r\n]+|\s+(?!\S)|\s+"
-            ),
+            )],
+        ),
+        // A carriage return and a line feed stand in it as such.
+        Published::new(
+            "deepseek",
+            &[
+                r"\p{N}{1,3}",
+                "[一-龥぀-ゟ゠-ヿ]+",
+                concat!(
+                    r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+"##,
+                    "|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+",
+                    "| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+",
+                    r"|\s+(?!\S)|\s+"
+                ),
+            ],
         ),
     ];
 
     /// The pattern that a user means by `text`: a name, any other text a regular expression, and `None` no cut.
     ///
-    /// An expression that is one of the published, letter for letter, is that one.
+    /// An expression that is the one of a published pattern, letter for letter, is that pattern.
     pub fn new(text: Option<&str>) -> Self {
         let Some(text) = text else { return Pattern::Whole };
-        let is_meant = |known: &Published| [known.name, known.expression, known.portable].contains(&text);
-        match Self::NAMED.iter().position(is_meant) {
+        match Self::NAMED.iter().position(|known| known.name == text) {
             Some(index) => Pattern::Named(index),
-            None => Pattern::Regex(text.to_owned()),
+            None => Self::published(&[text]).unwrap_or_else(|| Pattern::Regex(text.to_owned())),
         }
     }
 
-    /// The regular expression, or `None` for no cut.
-    pub fn regex(&self) -> Option<&str> {
+    /// The published pattern whose expressions are these, letter for letter.
+    pub fn published(expressions: &[&str]) -> Option<Self> {
+        let is_meant = |known: &Published| [known.expressions, known.portable].contains(&expressions);
+        Self::NAMED.iter().position(is_meant).map(Pattern::Named)
+    }
+
+    /// The regular expressions that are applied in turn; none for no cut.
+    pub fn expressions(&self) -> Vec<&str> {
         match self {
-            Pattern::Named(index) => Some(Self::NAMED[*index].expression),
-            Pattern::Regex(expression) => Some(expression),
-            Pattern::Whole => None,
+            Pattern::Named(index) => Self::NAMED[*index].expressions.to_vec(),
+            Pattern::Regex(expression) => vec![expression],
+            Pattern::Whole => Vec::new(),
         }
     }
 
-    /// The regular expression as every engine reads it, or `None` for no cut.
-    pub fn portable_regex(&self) -> Option<&str> {
+    /// The regular expressions as every engine reads them; none for no cut.
+    pub fn portable_expressions(&self) -> Vec<&str> {
         match self {
-            Pattern::Named(index) => Some(Self::NAMED[*index].portable),
-            Pattern::Regex(_) | Pattern::Whole => self.regex(),
+            Pattern::Named(index) => Self::NAMED[*index].portable.to_vec(),
+            Pattern::Regex(_) | Pattern::Whole => self.expressions(),
         }
     }
 

@@ -196,7 +196,7 @@ fn merges(pairs: &[Pair<'_>], ids: &HashMap<&str, u32>) -> Checked<Vec<Merge>> {
     pairs.iter().enumerate().map(&mut merge).collect()
 }
 
-/// The split, from a `ByteLevel` pretokenizer, alone or behind one `Split`.
+/// The split, from a `ByteLevel` pretokenizer, alone or behind `Split`s.
 fn pattern(pre_tokenizer: &Value) -> Checked<Pattern> {
     let steps = match pre_tokenizer["type"].as_str() {
         Some("Sequence") => pre_tokenizer["pretokenizers"].as_array().map_or(&[][..], Vec::as_slice),
@@ -211,22 +211,34 @@ fn pattern(pre_tokenizer: &Value) -> Checked<Pattern> {
     match splits {
         [] if uses_regex => Ok(Pattern::new(Some("gpt2"))),
         [] => Ok(Pattern::Whole),
-        [split] if !uses_regex && split["type"] == "Split" => split_pattern(split),
+        [split] if !uses_regex => split_pattern(split),
+        splits if !uses_regex => splits_pattern(splits).map_or_else(refuse, Ok),
         _ => refuse(),
     }
 }
 
 /// The pattern of a `Split` that keeps the matches, and what is between them, as pretokens.
 fn split_pattern(split: &Value) -> Checked<Pattern> {
-    let keeps_all = split["behavior"] == "Isolated" && split["invert"] != true;
-    // What does not match is dropped here; the published patterns leave nothing unmatched.
-    let keeps_matches = split["behavior"] == "Removed" && split["invert"] == true;
+    // What does not match is dropped here; a published pattern of one expression leaves nothing unmatched.
+    let keeps_matches = split["type"] == "Split" && split["behavior"] == "Removed" && split["invert"] == true;
     let pattern = split["pattern"]["Regex"].as_str().map(|expression| Pattern::new(Some(expression)));
     match pattern {
-        Some(pattern) if keeps_all => Ok(pattern),
+        Some(pattern) if keeps_all(split) => Ok(pattern),
         Some(pattern @ Pattern::Named(_)) if keeps_matches => Ok(pattern),
         _ => Err(format!("pre_tokenizer: {} is not supported", brief(split))),
     }
+}
+
+/// The published pattern that several `Split`s in turn are, if they are one.
+fn splits_pattern(splits: &[Value]) -> Option<Pattern> {
+    let expressions =
+        splits.iter().map(|split| split["pattern"]["Regex"].as_str().filter(|_| keeps_all(split)));
+    Pattern::published(&expressions.collect::<Option<Vec<_>>>()?)
+}
+
+/// Whether a `Split` leaves matches and what is between them as pieces.
+fn keeps_all(split: &Value) -> bool {
+    split["type"] == "Split" && split["behavior"] == "Isolated" && split["invert"] != true
 }
 
 fn check_decoder(decoder: &Value) -> Checked<()> {
@@ -336,19 +348,16 @@ fn byte_level() -> Value {
 
 /// The split. Hugging Face has GPT-2's built in, and some readers know it only so.
 fn pre_tokenizer(pattern: &Pattern) -> Value {
-    match pattern.portable_regex() {
-        None => byte_level(),
-        Some(_) if pattern.text() == Some("gpt2") => {
-            json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true})
-        }
-        Some(expression) => json!({
-            "type": "Sequence",
-            "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": false},
-                byte_level(),
-            ],
-        }),
+    if pattern.text() == Some("gpt2") {
+        return json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true});
     }
+    let split = |expression: &str| json!({"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": false});
+    let mut steps: Vec<Value> = pattern.portable_expressions().into_iter().map(split).collect();
+    if steps.is_empty() {
+        return byte_level();
+    }
+    steps.push(byte_level());
+    json!({"type": "Sequence", "pretokenizers": steps})
 }
 
 fn post_processor(definition: &Definition) -> Value {
