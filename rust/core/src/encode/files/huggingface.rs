@@ -127,6 +127,7 @@ fn definition(file: &File<'_>) -> Checked<Definition> {
         tokens: tokens(&file.model.vocab, &special_tokens)?,
         whole_pretokens: if file.model.ignore_merges { WholePretokens::Take } else { WholePretokens::Merge },
         special_tokens,
+        unmarked: file.added_tokens.iter().filter(|token| !token.special).map(|token| token.id).collect(),
         bos,
         eos,
     })
@@ -151,22 +152,36 @@ fn check_model(model: &Model<'_>) -> Checked<()> {
 
 fn special_tokens(added: &[AddedToken]) -> Checked<Vec<(String, u32)>> {
     let check = |token: &AddedToken| {
-        let AddedToken { id, content, single_word, lstrip, rstrip, special, .. } = token;
+        let AddedToken { id, content, single_word, lstrip, rstrip, .. } = token;
         if content.is_empty() {
             return Err(format!("added token {id} is empty"));
         }
-        let wanted = [
-            ("single_word", *single_word),
-            ("lstrip", *lstrip),
-            ("rstrip", *rstrip),
-            ("special=false", !special),
-        ];
+        let wanted = [("single_word", *single_word), ("lstrip", *lstrip), ("rstrip", *rstrip)];
         match wanted.iter().find(|(_, is_used)| *is_used) {
             Some((option, _)) => Err(format!("added token {content:?}: {option} is not supported")),
             None => Ok((content.clone(), *id)),
         }
     };
+    check_normalized(added)?;
     added.iter().map(check).collect()
+}
+
+/// Without a normalizer, `normalized` tokens are found in the text as it is, but only where the others leave room. The
+/// leftmost of all are the same unless one of them reaches from the left over the start of another.
+fn check_normalized(added: &[AddedToken]) -> Checked<()> {
+    let (late, early): (Vec<_>, Vec<_>) = added.iter().partition(|token| token.normalized);
+    let reaches_over = |left: &str, right: &str| {
+        left.contains(right) || left.char_indices().skip(1).any(|(at, _)| right.starts_with(&left[at..]))
+    };
+    for AddedToken { content: left, .. } in late {
+        if let Some(right) = early.iter().find(|right| reaches_over(left, &right.content)) {
+            return Err(format!(
+                "added token {left:?}: normalized is not supported beside {:?}, which may begin inside it",
+                right.content
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn tokens(vocab: &Vocab<'_>, special_tokens: &[(String, u32)]) -> Checked<Vec<(u32, Vec<u8>)>> {
@@ -303,7 +318,7 @@ pub(super) fn write(tokenizer: &Tokenizer) -> String {
         lstrip: false,
         rstrip: false,
         normalized: false,
-        special: true,
+        special: !definition.unmarked.contains(id),
     });
     let file = json!({
         "version": "1.0",

@@ -114,6 +114,7 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
         merges,
         whole_pretokens: WholePretokens::Take,
         special_tokens,
+        unmarked: Vec::new(),
         bos,
         eos,
     };
