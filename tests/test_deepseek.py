@@ -168,31 +168,71 @@ def test_normalized_is_refused_only_where_it_makes_a_difference(tmp_path, late, 
         assert ours.encode(text, special="encode").tolist() == peer.encode(text).ids, text
 
 
-# -- what is not this pattern -----------------------------------------------------------------------------------
+# -- other sequences --------------------------------------------------------------------------------------------
+
+
+def change(ours, path, changed):
+    """A file of `ours` with other steps of the pretokenizer."""
+    ours.save(path)
+    file = json.loads(path.read_text())
+    changed(file["pre_tokenizer"]["pretokenizers"])
+    path.write_text(json.dumps(file))
 
 
 def swapped(steps):
     steps[0], steps[1] = steps[1], steps[0]
 
 
-CHANGES = {
+def of_the_first_deepseek(steps):
+    steps[:2] = [
+        steps[0] | {"pattern": {"Regex": expression}}
+        for expression in ("[\r\n]", r"\s?\p{L}+", r"\s?\p{P}+", "[一-龥ࠀ-一가-\ud7ff]+", r"\p{N}")
+    ]
+    steps.pop(-2)
+
+
+OTHERS = {
     "other order": swapped,
     "one fewer": lambda steps: steps.pop(0),
     "other expression": lambda steps: steps[0]["pattern"].update(Regex=r"\p{N}{1,2}"),
-    "a text": lambda steps: steps[0].update(pattern={"String": r"\p{N}{1,3}"}),
-    "other behaviour": lambda steps: steps[1].update(behavior="MergedWithNext"),
-    "inverted": lambda steps: steps[1].update(invert=True),
-    "another split behind": lambda steps: steps[3].update(use_regex=True),
-    "a space before": lambda steps: steps[3].update(add_prefix_space=True),
+    "another one behind": lambda steps: steps[3].update(use_regex=True),
+    "that of the first DeepSeek": of_the_first_deepseek,
 }
 
 
-@pytest.mark.parametrize("kind", CHANGES)
-def test_other_sequences_are_refused(ours, tmp_path, kind):
+@pytest.mark.parametrize("kind", OTHERS)
+def test_other_sequences_give_their_ids(ours, texts, tmp_path, kind):
     path = tmp_path / "tokenizer.json"
-    ours.save(path)
-    file = json.loads(path.read_text())
-    CHANGES[kind](file["pre_tokenizer"]["pretokenizers"])
-    path.write_text(json.dumps(file))
+    change(ours, path, OTHERS[kind])
+    other, peer = bs.Tokenizer.load(path), tokenizers.Tokenizer.from_file(str(path))
+    assert other.pattern != "deepseek"
+    samples = [*CASES, *texts[:3], *("".join(pair) * 2 for pair in permutations(CHARACTERS, 2))]
+    for text in samples:
+        assert other.encode(text).tolist() == peer.encode(text).ids, text
+    # The pattern is one text, which training, counting and files take back.
+    other.save(path)
+    assert bs.Tokenizer.load(path) == other
+    counts = bs.count_words(iter(samples), pattern=other.pattern)
+    counts.save(tmp_path / "counts")
+    assert bs.WordCounts.load(tmp_path / "counts").pattern == other.pattern
+    assert bs.train(counts, 300).pattern == other.pattern
+
+
+REFUSED = {
+    "a text": lambda steps: steps[0].update(pattern={"String": r"\p{N}{1,3}"}),
+    "other behaviour": lambda steps: steps[1].update(behavior="MergedWithNext"),
+    "inverted": lambda steps: steps[1].update(invert=True),
+    "only matches": lambda steps: steps[2].update(behavior="Removed", invert=True),
+    "a space before": lambda steps: steps[3].update(add_prefix_space=True),
+    "two in one": lambda steps: steps[0]["pattern"].update(Regex="a\x1eb"),
+    "a name": lambda steps: steps[0]["pattern"].update(Regex="deepseek"),
+    "no bytes": lambda steps: steps.pop(),
+}
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_other_pretokenizers_are_refused(ours, tmp_path, kind):
+    path = tmp_path / "tokenizer.json"
+    change(ours, path, REFUSED[kind])
     with pytest.raises(ValueError, match="pre_tokenizer: .* is not supported"):
         bs.Tokenizer.load(path)

@@ -231,7 +231,7 @@ impl Tokenizer {
                 hash.update(&(bytes.len() as u64).to_le_bytes());
                 hash.update(bytes);
             };
-            add(self.splitter().pattern().expressions().join("\0").as_bytes());
+            add(self.splitter().pattern().expressions().join(&Pattern::THEN.to_string()).as_bytes());
             add(&[u8::from(self.encoder.whole_pretokens == WholePretokens::Take)]);
             for (id, token) in self.encoder.vocabulary.iter() {
                 add(&id.to_le_bytes());

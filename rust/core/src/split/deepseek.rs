@@ -1,4 +1,4 @@
-//! The scanner of DeepSeek's pattern, which is three splits in sequence.
+//! The scanner of the pattern `deepseek`, which is three splits in sequence.
 //!
 //! The first two cut out runs: numbers, three at a time, and Chinese or Japanese characters ([`HAN_OR_KANA`], ranges of
 //! code points, unassigned ones among them). The third is a regular expression that sees each piece by itself, so that
@@ -87,14 +87,17 @@ fn word_end(text: &[u8], at: usize, class: u8) -> usize {
 /// How many ASCII letters `text` begins with; eight at once, for most words are shorter.
 #[inline(always)]
 fn ascii_letters(text: &[u8]) -> usize {
-    const EACH: u64 = 0x0101_0101_0101_0101;
+    const fn each(byte: u8) -> u64 {
+        u64::from_ne_bytes([byte; 8])
+    }
     let mut count = 0;
     while let Some(&eight) = text[count..].first_chunk::<8>() {
         let bytes = u64::from_le_bytes(eight);
-        // Sums of seven bits with what makes the eighth one for `a` and beyond, and for what is beyond `z`.
-        let lower = (bytes | 0x20 * EACH) & 0x7F * EACH;
-        let letters = lower + (0x80 - 0x61) * EACH & !(lower + (0x80 - 0x7B) * EACH) & !bytes & 0x80 * EACH;
-        let others = letters ^ 0x80 * EACH;
+        let lower = (bytes | each(0x20)) & each(0x7F);
+        // Sums that have their eighth bit from `a` on, and behind `z`; none carries into the next byte.
+        let from_a = lower + each(0x80 - b'a');
+        let behind_z = lower + each(0x80 - b'z' - 1);
+        let others = (!from_a | behind_z | bytes) & each(0x80);
         if others != 0 {
             return count + others.trailing_zeros() as usize / 8;
         }

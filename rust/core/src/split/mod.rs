@@ -300,6 +300,19 @@ mod tests {
     }
 
     #[test]
+    fn several_expressions_split_in_turn() {
+        let digits_then_words = splitter("[0-9]+\x1e\\w+$");
+        assert_eq!(
+            pretokens(&digits_then_words, b"ab cd12ef gh"),
+            [&b"ab "[..], b"cd", b"12", b"ef ", b"gh"]
+        );
+        let written = Pattern::NAMED.map(|known| known.expressions.join("\x1e"));
+        let names = written.each_ref().map(|text| Pattern::new(Some(text)).text().map(str::to_owned));
+        assert_eq!(names, Pattern::NAMED.map(|known| Some(known.name.to_owned())));
+        assert!(Splitter::new(&Pattern::new(Some("a\x1e("))).is_err());
+    }
+
+    #[test]
     fn bytes_that_are_not_utf8_stand_alone() {
         assert_eq!(pretokens(&splitter("gpt2"), b"ab\xff\xfe cd"), [&b"ab"[..], b"\xff", b"\xfe", b" cd"]);
     }

@@ -1,4 +1,4 @@
-//! The patterns by name, as their inventors published them, and any other regular expression.
+//! The patterns by name, as their inventors published them, and any other regular expressions.
 
 use std::fmt;
 
@@ -27,17 +27,22 @@ impl Published {
 pub enum Pattern {
     /// One of the published patterns in [`Pattern::NAMED`], by its place there.
     Named(usize),
-    /// Any regular expression; what it does not match is kept as pretokens of its own.
+    /// Any regular expression, or several that split in turn, with [`Pattern::THEN`] between; what they do not match is
+    /// kept as pretokens of its own.
     Regex(String),
     /// No cut at all: the whole text is one pretoken.
     Whole,
 }
 
 impl Pattern {
+    /// Stands between expressions that split in turn: the record separator of ASCII, which an expression can still match
+    /// as `\x1e`. So a pattern is one text wherever it is kept.
+    pub const THEN: char = '\x1e';
+
     /// The published patterns.
     ///
     /// `gpt2`: openai/gpt-2, `encoder.py`. `cl100k`, `o200k`: openai/tiktoken, `openai_public.py`. `llama3`:
-    /// meta-llama/llama3, `tokenizer.py`. `qwen2`, `deepseek`: the `tokenizer.json` of Qwen2, and of DeepSeek-V3.
+    /// meta-llama/llama3, `tokenizer.py`. `qwen2`, `deepseek`: the `tokenizer.json` of Qwen2, of `DeepSeek`-V3.
     pub const NAMED: [Published; 6] = [
         Published::new(
             "gpt2",
@@ -92,28 +97,26 @@ impl Pattern {
         ),
     ];
 
-    /// The pattern that a user means by `text`: a name, any other text a regular expression, and `None` no cut.
+    /// The pattern that a user means by `text`: a name, any other text regular expressions, and `None` no cut.
     ///
-    /// An expression that is the one of a published pattern, letter for letter, is that pattern.
+    /// Expressions that are those of a published pattern, letter for letter, are that pattern.
     pub fn new(text: Option<&str>) -> Self {
         let Some(text) = text else { return Pattern::Whole };
-        match Self::NAMED.iter().position(|known| known.name == text) {
+        let expressions: Vec<&str> = text.split(Self::THEN).collect();
+        let is_meant = |known: &Published| {
+            known.name == text || [known.expressions, known.portable].contains(&&*expressions)
+        };
+        match Self::NAMED.iter().position(is_meant) {
             Some(index) => Pattern::Named(index),
-            None => Self::published(&[text]).unwrap_or_else(|| Pattern::Regex(text.to_owned())),
+            None => Pattern::Regex(text.to_owned()),
         }
-    }
-
-    /// The published pattern whose expressions are these, letter for letter.
-    pub fn published(expressions: &[&str]) -> Option<Self> {
-        let is_meant = |known: &Published| [known.expressions, known.portable].contains(&expressions);
-        Self::NAMED.iter().position(is_meant).map(Pattern::Named)
     }
 
     /// The regular expressions that are applied in turn; none for no cut.
     pub fn expressions(&self) -> Vec<&str> {
         match self {
             Pattern::Named(index) => Self::NAMED[*index].expressions.to_vec(),
-            Pattern::Regex(expression) => vec![expression],
+            Pattern::Regex(expressions) => expressions.split(Self::THEN).collect(),
             Pattern::Whole => Vec::new(),
         }
     }
@@ -126,11 +129,11 @@ impl Pattern {
         }
     }
 
-    /// What [`Pattern::new`] makes this from: the name where there is one, else the expression.
+    /// What [`Pattern::new`] makes this from: the name where there is one, else the expressions.
     pub fn text(&self) -> Option<&str> {
         match self {
             Pattern::Named(index) => Some(Self::NAMED[*index].name),
-            Pattern::Regex(expression) => Some(expression),
+            Pattern::Regex(expressions) => Some(expressions),
             Pattern::Whole => None,
         }
     }

@@ -222,38 +222,42 @@ fn pattern(pre_tokenizer: &Value) -> Checked<Pattern> {
     if byte_level["type"] != "ByteLevel" || byte_level["add_prefix_space"] == true {
         return refuse();
     }
-    let uses_regex = byte_level["use_regex"] != false;
+    let built_in = Pattern::new((byte_level["use_regex"] != false).then_some("gpt2"));
     match splits {
-        [] if uses_regex => Ok(Pattern::new(Some("gpt2"))),
-        [] => Ok(Pattern::Whole),
-        [split] if !uses_regex => split_pattern(split),
-        splits if !uses_regex => splits_pattern(splits).map_or_else(refuse, Ok),
+        [] => Ok(built_in),
+        [split] if built_in == Pattern::Whole && keeps_matches(split) => {
+            // What does not match is dropped; a published pattern of one expression leaves nothing unmatched.
+            match Pattern::new(Some(expression(split)?)) {
+                named @ Pattern::Named(_) => Ok(named),
+                _ => refuse(),
+            }
+        }
+        _ if splits.iter().all(keeps_all) => {
+            let built_in = built_in.expressions().into_iter().map(Ok);
+            let expressions: Vec<&str> =
+                splits.iter().map(expression).chain(built_in).collect::<Checked<_>>()?;
+            Ok(Pattern::new(Some(&expressions.join(&Pattern::THEN.to_string()))))
+        }
         _ => refuse(),
     }
 }
 
-/// The pattern of a `Split` that keeps the matches, and what is between them, as pretokens.
-fn split_pattern(split: &Value) -> Checked<Pattern> {
-    // What does not match is dropped here; a published pattern of one expression leaves nothing unmatched.
-    let keeps_matches = split["type"] == "Split" && split["behavior"] == "Removed" && split["invert"] == true;
-    let pattern = split["pattern"]["Regex"].as_str().map(|expression| Pattern::new(Some(expression)));
-    match pattern {
-        Some(pattern) if keeps_all(split) => Ok(pattern),
-        Some(pattern @ Pattern::Named(_)) if keeps_matches => Ok(pattern),
-        _ => Err(format!("pre_tokenizer: {} is not supported", brief(split))),
-    }
+/// The expression of a `Split`. As a pattern it must not mean anything else.
+fn expression(split: &Value) -> Checked<&str> {
+    let is_one =
+        |text: &&str| !text.contains(Pattern::THEN) && Pattern::NAMED.iter().all(|known| known.name != *text);
+    let expression = split["pattern"]["Regex"].as_str().filter(is_one);
+    expression.ok_or_else(|| format!("pre_tokenizer: {} is not supported", brief(split)))
 }
 
-/// The published pattern that several `Split`s in turn are, if they are one.
-fn splits_pattern(splits: &[Value]) -> Option<Pattern> {
-    let expressions =
-        splits.iter().map(|split| split["pattern"]["Regex"].as_str().filter(|_| keeps_all(split)));
-    Pattern::published(&expressions.collect::<Option<Vec<_>>>()?)
+/// Whether a pretokenizer is a `Split` that leaves its matches, and what is between them, as pieces.
+fn keeps_all(step: &Value) -> bool {
+    step["type"] == "Split" && step["behavior"] == "Isolated" && step["invert"] != true
 }
 
-/// Whether a `Split` leaves matches and what is between them as pieces.
-fn keeps_all(split: &Value) -> bool {
-    split["type"] == "Split" && split["behavior"] == "Isolated" && split["invert"] != true
+/// Whether a pretokenizer is a `Split` that leaves its matches alone.
+fn keeps_matches(step: &Value) -> bool {
+    step["type"] == "Split" && step["behavior"] == "Removed" && step["invert"] == true
 }
 
 fn check_decoder(decoder: &Value) -> Checked<()> {
