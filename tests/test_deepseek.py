@@ -137,6 +137,7 @@ def test_added_tokens_that_are_not_special_are_found_like_special_ones(texts, tm
         assert marks == {token.content: token.special for token in ADDED}
         assert bs.Tokenizer.load(path) == ours
     again = tokenizers.Tokenizer.from_file(str(path))
+    assert all(again.token_to_id(name) == id for name, id in ours.special_tokens.items())
     ids = ours.encode("<s>a<think>中文", special="encode").tolist()
     assert again.encode("<s>a<think>中文").ids == ids
     assert again.decode(ids) == peer.decode(ids) == "a<think>中文"

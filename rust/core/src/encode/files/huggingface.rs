@@ -346,10 +346,21 @@ pub(super) fn write(tokenizer: &Tokenizer) -> String {
             "merges": merges.collect::<Vec<_>>(),
         },
     });
-    let vocab = VocabById(definition.tokens.iter().map(|(id, token)| (text_of_bytes(token), *id)).collect());
-    let vocab = serde_json::to_string(&vocab).expect("texts and numbers are JSON");
+    let vocab = serde_json::to_string(&vocab(&definition)).expect("texts and numbers are JSON");
     let text = serde_json::to_string_pretty(&file).expect("a JSON value is JSON");
     text.replacen("\"vocab\": null", &format!("\"vocab\": {vocab}"), 1)
+}
+
+/// The vocabulary. Hugging Face numbers the added tokens that are not in it one after the other, from the number of its
+/// entries on, whatever ids the file gives them. So they are in it unless they have just these ids.
+fn vocab(definition: &Definition) -> VocabById {
+    let Definition { tokens, special_tokens, .. } = definition;
+    let mut entries: Vec<_> = tokens.iter().map(|(id, token)| (text_of_bytes(token), *id)).collect();
+    if !(tokens.len() as u32..).zip(special_tokens).all(|(id, (_, special))| id == *special) {
+        entries.extend_from_slice(special_tokens);
+        entries.sort_by_key(|&(_, id)| id);
+    }
+    VocabById(entries)
 }
 
 /// A map whose entries come by id; `serde_json`'s own map sorts by text.
