@@ -11,7 +11,7 @@ use divan::{Bencher, black_box};
 
 const TEXT_BYTES: usize = 1 << 20;
 const VOCABULARY: u64 = 20_000;
-const PATTERNS: [&str; 5] = ["gpt2", "cl100k", "o200k", "llama3", "qwen2"];
+const PATTERNS: [&str; 6] = ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "deepseek"];
 
 fn main() {
     divan::main();
