@@ -229,7 +229,7 @@ mod tests {
             \t\r\n\n \u{a0}\u{85}\u{2028}\u{3000}.,-/!\u{200d}\u{1f600}\u{1f1e6}_\u{10400}\u{10428}\u{1d7d8}\0\
             $+^\u{7f}\u{feff}\u{e000}\u{378}\u{303f}\u{3040}あ\u{3097}\u{3099}\u{309b}\u{309f}\u{30a0}ア・ー\u{3100}\u{4dff}一\u{9fa5}\u{9fa6}";
         let characters: Vec<char> = characters.chars().collect();
-        prop::collection::vec(prop::sample::select(characters), 0..24).prop_map(String::from_iter)
+        prop::collection::vec(prop::sample::select(characters), 0..100).prop_map(String::from_iter)
     }
 
     /// Longer text of ASCII alone, or nearly, for the scanners that look at 64 bytes at once.
