@@ -19,6 +19,7 @@ pub mod words;
 mod error;
 mod monitor;
 mod parallel;
+mod processor;
 mod whole_file;
 
 pub use error::{Error, Place, Result};

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::count::WordCounts;
 use crate::count::table::Table;
-use crate::split::Splitter;
+use crate::split::{Ends, Splitter};
 use crate::text::Batch;
 use crate::{Monitor, Phase, Result, map_in_order};
 
@@ -48,11 +48,11 @@ impl Counter {
             let other = other.lock().unwrap_or_else(PoisonError::into_inner).take();
             let done = other.map(|other| other());
             let mut table = self.tables[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            let mut ends = Vec::new();
+            let mut ends = Ends::new();
             while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
                 monitor.check()?;
-                self.splitter.for_each_block(part, &mut ends, |block, ends| {
-                    table.add_all(block, ends);
+                self.splitter.for_each_block(part, &mut ends, |text, ends| {
+                    table.add_all(text, ends);
                     true
                 })?;
             }

@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Result;
 use crate::count::WordCounts;
-use crate::split::Pattern;
+use crate::split::{Ends, Pattern};
 
 /// The longest word that is its own key.
 const SHORT: usize = 15;
@@ -37,16 +37,14 @@ impl Table {
         Self { short: ShortWords::new(FIRST_SLOTS), long: LongWords::new() }
     }
 
-    /// Counts the words of `text` that end at `ends`, one after another.
-    pub(super) fn add_all(&mut self, text: &[u8], ends: &[usize]) {
-        let mut start = 0;
-        for &end in ends {
+    /// Counts these words of `text`.
+    pub(super) fn add_all(&mut self, text: &[u8], words: &Ends) {
+        for (&start, &end) in words.starts().iter().zip(words.ends()) {
             if end - start > SHORT {
                 self.long.add(&text[start..end]);
             } else {
                 self.short.add(short_key(window(text, start), end - start));
             }
-            start = end;
         }
     }
 

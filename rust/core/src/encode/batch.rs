@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::ids::Ids;
 use super::ragged::Ragged;
 use super::tokenizer::{EncodeOptions, Part, Tokenizer};
 use crate::{Result, map_in_order};
@@ -22,9 +23,9 @@ impl Tokenizer {
         if threads > 1 && text.len() >= 2 * BYTES_PER_THREAD && options.max_tokens.is_none() {
             return Ok(self.encode_batch(&[text], options, threads)?.ids);
         }
-        let mut ids = Vec::with_capacity(expected_ids(text.len(), options));
-        self.for_each_ids(text, options, |more| ids.extend_from_slice(more))?;
-        Ok(ids)
+        let mut ids = Ids::keep(text.len(), limit(options));
+        self.encode_to(text, options, &mut ids)?;
+        Ok(ids.into_vec())
     }
 
     /// How many ids `text` has; none of them is kept.
@@ -32,9 +33,9 @@ impl Tokenizer {
         if threads > 1 && text.len() >= 2 * BYTES_PER_THREAD && options.max_tokens.is_none() {
             return Ok(self.count_batch(&[text], options, threads)?.iter().sum());
         }
-        let mut count = 0;
-        self.for_each_ids(text, options, |more| count += more.len())?;
-        Ok(count)
+        let mut ids = Ids::count(limit(options));
+        self.encode_to(text, options, &mut ids)?;
+        Ok(ids.total())
     }
 
     /// The ids of each of `texts`.
@@ -49,16 +50,13 @@ impl Tokenizer {
         let jobs = jobs(&parts, threads);
         let results = map_in_order(threads, jobs.len(), |job| {
             let parts = &parts[jobs[job].clone()];
-            let mut ids = Vec::with_capacity(parts.iter().map(SizedPart::bytes).sum::<usize>() / 3);
+            let mut ids = Ids::keep(parts.iter().map(SizedPart::bytes).sum(), usize::MAX);
             let mut ends = Vec::with_capacity(parts.len());
             for part in parts {
-                self.encode_part(part.part, |more| {
-                    ids.extend_from_slice(more);
-                    true
-                })?;
-                ends.push(ids.len());
+                self.encode_part(part.part, &mut ids)?;
+                ends.push(ids.total());
             }
-            Ok((ids, ends))
+            Ok((ids.into_vec(), ends))
         });
         Ok(gather(&parts, texts.len(), results.into_iter().collect::<Result<Vec<_>>>()?))
     }
@@ -84,12 +82,9 @@ impl Tokenizer {
         let results = map_in_order(threads, jobs.len(), |job| {
             let mut counts = Vec::new();
             for part in &parts[jobs[job].clone()] {
-                let mut count = 0;
-                self.encode_part(part.part, |more| {
-                    count += more.len();
-                    true
-                })?;
-                counts.push((part.text, count));
+                let mut ids = Ids::count(usize::MAX);
+                self.encode_part(part.part, &mut ids)?;
+                counts.push((part.text, ids.total()));
             }
             Ok(counts)
         });
@@ -105,14 +100,15 @@ impl Tokenizer {
     /// The ids of each of `texts`, written once to where they stay.
     fn encode_serially(&self, texts: &[&[u8]], options: &EncodeOptions) -> Result<Ragged> {
         let bytes = texts.iter().map(|text| text.len()).sum();
-        let mut ids = Vec::with_capacity(expected_ids(bytes, options));
+        let mut ids = Ids::keep(bytes, usize::MAX);
         let mut offsets = Vec::with_capacity(texts.len() + 1);
         offsets.push(0);
         for text in texts {
-            self.for_each_ids(text, options, |more| ids.extend_from_slice(more))?;
-            offsets.push(ids.len() as i64);
+            ids.set_limit(options.max_tokens);
+            self.encode_to(text, options, &mut ids)?;
+            offsets.push(ids.total() as i64);
         }
-        Ok(Ragged { ids, offsets })
+        Ok(Ragged { ids: ids.into_vec(), offsets })
     }
 
     /// Texts that end early have nothing to share: each is encoded whole by one thread.
@@ -126,20 +122,12 @@ impl Tokenizer {
         Ok(ragged)
     }
 
-    /// Calls `take` with the ids of one text in order, up to `max_tokens`.
-    fn for_each_ids(&self, text: &[u8], options: &EncodeOptions, mut take: impl FnMut(&[u32])) -> Result<()> {
-        let mut left = options.max_tokens.unwrap_or(usize::MAX);
-        if left == 0 {
+    /// Adds the ids of one text to `ids`, as many as are wanted.
+    fn encode_to(&self, text: &[u8], options: &EncodeOptions, ids: &mut Ids) -> Result<()> {
+        if ids.is_full() {
             return Ok(());
         }
-        self.for_each_part(text, options, |part| {
-            self.encode_part(part, |ids| {
-                let taken = ids.len().min(left);
-                take(&ids[..taken]);
-                left -= taken;
-                left > 0
-            })
-        })
+        self.for_each_part(text, options, |part| self.encode_part(part, ids))
     }
 
     /// The parts of all texts, none of them much longer than a job where the split allows to cut.
@@ -176,10 +164,8 @@ impl SizedPart<'_> {
     }
 }
 
-/// How much room the ids of a text need at first.
-fn expected_ids(text_bytes: usize, options: &EncodeOptions) -> usize {
-    // English has four to five bytes per token; a wrong guess costs a copy.
-    (text_bytes / 3 + 4).min(options.max_tokens.unwrap_or(usize::MAX))
+fn limit(options: &EncodeOptions) -> usize {
+    options.max_tokens.unwrap_or(usize::MAX)
 }
 
 /// Runs of parts for the threads to work on.

@@ -1,28 +1,62 @@
 //! Byte-pair encoding of one pretoken: its bytes, merged pair by pair, always the pair of the lowest rank, the
 //! leftmost one among equals, until no pair has a rank.
 //!
-//! Two ways to find that pair, with the same result. Up to [`SHORT`] bytes tokens stay where their first byte is, a bit
-//! each tells where tokens begin, and the lowest of all ranks, each with its place in the lower bits, is looked for
-//! anew for every merge: quadratic, but nothing moves and all fits into a few cache lines. Beyond, a heap of `(rank,
-//! position)` over a linked list gives n log n; its entries are left in place when a neighbour merges away and
-//! recognised as stale when they come up, because the rank at their position is then another.
+//! Three ways to find that pair, with the same result. Short pieces merge in [`Lockstep`], whose search is quadratic,
+//! but moves nothing and fits into a few cache lines. Long ones are cut into windows ([`Stitcher`]). Where windows
+//! cannot be short, a heap of `(rank, position)` over a linked list gives n log n; its entries are left in place when a
+//! neighbour merges away and recognised as stale when they come up, because the rank at their position is then another.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::merges::{MergeTable, NEVER};
+use super::lockstep::{Lockstep, Piece};
+use super::ranks::{NEVER, Pair, PairRanks};
+use super::stitch::{Stitcher, Token};
 
-/// The longest pretoken that is merged by looking through all ranks: as many bytes as a word has bits.
-const SHORT: usize = 64;
+/// Lanes for the shortest pieces, and for those a little longer.
+const FEW_LANES: usize = 16;
+pub(super) const MANY_LANES: usize = 64;
 
-/// How many bits of a ranked place are the place.
-const PLACE_BITS: u32 = SHORT.trailing_zeros();
-
-/// Merges pretokens; holds the memory that this takes.
+/// Merges pieces, always by the same ranks; holds the memory that this takes.
 #[derive(Debug, Default)]
 pub(super) struct Merger {
-    /// The ids at last; while a long pretoken merges, the names of its tokens.
     ids: Vec<u32>,
+    few: Lockstep<FEW_LANES>,
+    many: Lockstep<MANY_LANES>,
+    heap: HeapMerger,
+    stitcher: Stitcher,
+}
+
+impl Merger {
+    /// The ids of `piece`, whose length fits into 32 bits.
+    pub(super) fn merge<R: PairRanks>(&mut self, piece: &[u8], ranks: &R) -> &[u32] {
+        let Self { ids, few, many, heap, stitcher } = self;
+        match piece.len() {
+            ..FEW_LANES => merge_short(few, piece, ranks, ids),
+            FEW_LANES..MANY_LANES => merge_short(many, piece, ranks, ids),
+            MANY_LANES.. => stitcher.merge(many, heap, piece, ranks, ids),
+        }
+        ids
+    }
+}
+
+/// Merges a piece of fewer than `LANES` bytes.
+fn merge_short<const LANES: usize, R: PairRanks>(
+    lockstep: &mut Lockstep<LANES>,
+    piece: &[u8],
+    ranks: &R,
+    ids: &mut Vec<u32>,
+) {
+    ids.clear();
+    lockstep.merge(ranks, std::iter::once(Piece::new(piece, 0)), |_, word| {
+        ids.extend(word.tokens(ranks).map(|(_, id)| id));
+    });
+}
+
+/// Merges with a heap.
+#[derive(Debug, Default)]
+pub(super) struct HeapMerger {
+    names: Vec<u32>,
     ranks: Vec<u32>,
     links: Vec<Link>,
     queue: BinaryHeap<Reverse<u64>>,
@@ -35,67 +69,14 @@ struct Link {
     next: u32,
 }
 
-impl Merger {
-    /// The ids of `pretoken`, whose length fits into 32 bits.
-    pub(super) fn merge(&mut self, pretoken: &[u8], merges: &MergeTable) -> &[u32] {
-        self.ids.clear();
-        if pretoken.len() <= SHORT {
-            self.merge_short(pretoken, merges);
-        } else {
-            self.merge_long(pretoken, merges);
-        }
-        &self.ids
-    }
-
-    /// Merges a pretoken of at most [`SHORT`] bytes.
-    fn merge_short(&mut self, pretoken: &[u8], merges: &MergeTable) {
-        let mut names = [0; SHORT];
-        let mut ranked = [NEVER; SHORT];
-        let at_place =
-            |rank: u32, at: usize| if rank == NEVER { NEVER } else { rank << PLACE_BITS | at as u32 };
-        for (at, &byte) in pretoken.iter().enumerate() {
-            names[at] = u32::from(byte);
-        }
-        for (at, pair) in pretoken.windows(2).enumerate() {
-            ranked[at] = at_place(merges.byte_rank(pair[0], pair[1]), at);
-        }
-        let mut begins = u64::MAX >> (SHORT - pretoken.len());
-        // A multiple of sixteen, so that the search compiles to vector instructions.
-        let searched = pretoken.len().next_multiple_of(16);
-        loop {
-            let lowest = lowest_of(&ranked[..searched]);
-            if lowest == NEVER {
-                break;
-            }
-            let at = lowest as usize % SHORT;
-            names[at] = merges.made(lowest >> PLACE_BITS);
-            let behind = begins & (u64::MAX - 1) << at;
-            let before = begins & !(u64::MAX << at);
-            let gone = behind.trailing_zeros();
-            let behind = behind & (behind - 1);
-            begins &= !(1 << gone);
-            ranked[gone as usize] = NEVER;
-            ranked[at] = NEVER;
-            if behind != 0 {
-                ranked[at] = at_place(merges.rank(names[at], names[behind.trailing_zeros() as usize]), at);
-            }
-            if before != 0 {
-                let previous = before.ilog2() as usize;
-                ranked[previous] = at_place(merges.rank(names[previous], names[at]), previous);
-            }
-        }
-        while begins != 0 {
-            self.ids.push(merges.id(names[begins.trailing_zeros() as usize]));
-            begins &= begins - 1;
-        }
-    }
-
-    /// Merges a pretoken of any length that fits into 32 bits.
-    fn merge_long(&mut self, pretoken: &[u8], merges: &MergeTable) {
-        self.ids.extend(pretoken.iter().map(|&byte| u32::from(byte)));
+impl HeapMerger {
+    /// Replaces `tokens` by those of `piece`, whose length fits into 32 bits.
+    pub(super) fn merge<R: PairRanks>(&mut self, piece: &[u8], ranks: &R, tokens: &mut Vec<Token>) {
+        self.names.clear();
+        self.names.extend(piece.iter().map(|&byte| ranks.byte_name(byte)));
         self.ranks.clear();
-        self.ranks.extend(pretoken.windows(2).map(|pair| merges.byte_rank(pair[0], pair[1])));
-        let length = self.ids.len() as u32;
+        self.ranks.extend(piece.windows(2).map(|pair| ranks.byte_rank(pair[0], pair[1])));
+        let length = piece.len() as u32;
         self.links.clear();
         self.links.extend((0..length).map(|at| Link { previous: at.wrapping_sub(1), next: at + 1 }));
         let ranked = self.ranks.iter().enumerate().filter(|&(_, &rank)| rank != NEVER);
@@ -104,22 +85,22 @@ impl Merger {
         while let Some(Reverse(lowest)) = self.queue.pop() {
             let (rank, at) = ((lowest >> 32) as u32, lowest as u32);
             if self.ranks[at as usize] == rank {
-                self.merge_at(at, rank, length, merges);
+                self.merge_at(at, rank, piece, ranks);
             }
         }
-        let mut kept = 0;
+        tokens.clear();
         let mut at = 0;
         while at < length {
-            self.ids[kept] = merges.id(self.ids[at as usize]);
-            kept += 1;
-            at = self.links[at as usize].next;
+            let end = self.links[at as usize].next;
+            tokens.push(Token { end, id: ranks.id(self.names[at as usize]) });
+            at = end;
         }
-        self.ids.truncate(kept);
     }
 
     /// Merges the token at `at` with the one behind it.
-    fn merge_at(&mut self, at: u32, rank: u32, length: u32, merges: &MergeTable) {
-        self.ids[at as usize] = merges.made(rank);
+    fn merge_at<R: PairRanks>(&mut self, at: u32, rank: u32, piece: &[u8], ranks: &R) {
+        let length = piece.len() as u32;
+        self.names[at as usize] = ranks.made(rank);
         let Link { previous, next: gone } = self.links[at as usize];
         let next = self.links[gone as usize].next;
         self.links[at as usize].next = next;
@@ -129,15 +110,23 @@ impl Merger {
         self.ranks[at as usize] = NEVER;
         if next < length {
             self.links[next as usize].previous = at;
-            self.rank_pair(at, next, merges);
+            self.rank_pair(at, next, piece, ranks);
         }
         if previous < length {
-            self.rank_pair(previous, at, merges);
+            self.rank_pair(previous, at, piece, ranks);
         }
     }
 
-    fn rank_pair(&mut self, left: u32, right: u32, merges: &MergeTable) {
-        let rank = merges.rank(self.ids[left as usize], self.ids[right as usize]);
+    fn rank_pair<R: PairRanks>(&mut self, left: u32, right: u32, piece: &[u8], ranks: &R) {
+        let rank = ranks.rank(
+            piece,
+            Pair {
+                start: left as usize,
+                end: self.links[right as usize].next as usize,
+                left: self.names[left as usize],
+                right: self.names[right as usize],
+            },
+        );
         self.ranks[left as usize] = rank;
         if rank != NEVER {
             self.queue.push(entry(rank, left));
@@ -148,13 +137,4 @@ impl Merger {
 /// A queue entry: entries come in the order of ranks, then of positions.
 fn entry(rank: u32, at: u32) -> Reverse<u64> {
     Reverse(u64::from(rank) << 32 | u64::from(at))
-}
-
-/// The lowest of ranked places; their number is a multiple of sixteen.
-#[inline(always)]
-fn lowest_of(ranked: &[u32]) -> u32 {
-    let (groups, _) = ranked.as_chunks::<16>();
-    let lowest =
-        groups.iter().fold([NEVER; 16], |lowest, group| std::array::from_fn(|at| lowest[at].min(group[at])));
-    lowest.into_iter().fold(NEVER, u32::min)
 }

@@ -13,43 +13,119 @@
 //! * the last bytes of `x` and all of `y`: the last byte of `x`, and `y`;
 //! * the last bytes of `x` and the first of `y`: the last byte of `x` and the first of `y`.
 //!
-//! The notes are bits of a small table, chosen by a hash. Two notes may share a bit: then a border is taken for one
-//! that a token holds, and a possible cut is not made, which is never wrong. With o200k there are 105 thousand notes in 2^21 bits.
+//! A note on two ASCII characters, or on a last and a first byte, is a bit of its own. The others are bits chosen by a
+//! hash. Two notes may share a bit: then a border is taken for one that a token holds, and a possible cut is not made,
+//! which is never wrong. With o200k there are 24,878 pairs with a character beyond ASCII in 2^20 bits, and 612 notes
+//! of the second and third kind in 2^16.
 
-/// log2 of the number of bits: 2^21 bits are 256 KiB.
-const TABLE_BITS: u32 = 21;
+use crate::split::Ends;
+
+/// log2 of the numbers of bits: 128 KiB for pairs of characters, and 8 KiB for characters and bytes.
+const PAIR_BITS: u32 = 20;
+const EDGE_BITS: u32 = 16;
 
 /// Which borders between characters the tokens of a vocabulary hold.
 #[derive(Debug)]
 pub(super) struct Cuts {
-    /// The notes, 64 bits a word.
-    table: Vec<u64>,
+    /// By left ASCII character: a bit for each right one.
+    ascii: Box<[u128; 128]>,
+    /// Pairs of characters of which one is not ASCII.
+    pairs: Vec<u64>,
+    /// Characters before first bytes, and last bytes before characters.
+    edges: Vec<u64>,
+    /// By the lower six bits of a last byte: a bit for each first byte of several, by its lower six bits.
+    bytes: [u64; 64],
 }
 
-/// A character, or what a token has of it, as a number: different kinds never share one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Side(u64);
+/// A character of a text, as the tables want it.
+#[derive(Debug, Clone, Copy)]
+struct Character {
+    length: usize,
+    first: u8,
+    last: u8,
+    /// Hashes of it, as the left one of a pair and as the right one.
+    as_left: u64,
+    as_right: u64,
+}
 
-impl Side {
-    fn character(bytes: &[u8]) -> Self {
-        Side(bytes.iter().fold(1, |number, &byte| number << 8 | u64::from(byte)))
+impl Character {
+    /// From its bytes, one to four, in the lower bits of a number.
+    #[inline(always)]
+    fn new(bytes: u32, length: usize) -> Self {
+        Self {
+            length,
+            first: bytes as u8,
+            last: (bytes >> (8 * (length - 1))) as u8,
+            as_left: u64::from(bytes).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            as_right: u64::from(bytes).wrapping_mul(0xD6E8_FEB8_6659_FD93),
+        }
     }
 
-    fn first_byte(byte: u8) -> Self {
-        Side(1 << 48 | u64::from(byte))
+    /// The one at byte `at` of UTF-8.
+    #[inline(always)]
+    fn at(text: &[u8], at: usize) -> Self {
+        let length = character_length(text[at]);
+        let rest = &text[at..];
+        let bytes = rest.first_chunk().map_or_else(|| number(rest), |bytes| u32::from_le_bytes(*bytes));
+        let bytes = bytes & u32::MAX >> (32 - 8 * length);
+        Self::new(bytes, length)
     }
 
-    fn last_byte(byte: u8) -> Self {
-        Side(1 << 49 | u64::from(byte))
+    #[inline(always)]
+    fn is_ascii(self) -> bool {
+        self.first < 0x80
     }
+
+    /// The bit of the pair with a character behind this one.
+    #[inline(always)]
+    fn pair_bit(self, right: Self) -> usize {
+        ((self.as_left ^ right.as_right) >> (64 - PAIR_BITS)) as usize
+    }
+
+    /// The bit of this one before a first byte.
+    #[inline(always)]
+    fn bit_before(self, first: u8) -> usize {
+        ((self.as_left ^ u64::from(first) << 57) >> (64 - EDGE_BITS)) as usize
+    }
+
+    /// The bit of this one behind a last byte.
+    #[inline(always)]
+    fn bit_behind(self, last: u8) -> usize {
+        ((self.as_right ^ u64::from(last) << 57) >> (64 - EDGE_BITS)) as usize
+    }
+}
+
+/// The first four bytes as a number, the first in its lowest bits.
+#[inline(always)]
+fn number(bytes: &[u8]) -> u32 {
+    bytes.iter().take(4).rev().fold(0, |number, &byte| number << 8 | u32::from(byte))
+}
+
+/// The bit, and others above it.
+#[inline(always)]
+fn bit_at(table: &[u64], bit: usize) -> u64 {
+    table[bit >> 6] >> (bit & 63)
+}
+
+fn set(table: &mut [u64], bit: usize) {
+    table[bit >> 6] |= 1 << (bit & 63);
 }
 
 impl Cuts {
     /// From all tokens of which merges may make use.
     pub(super) fn new<'t>(tokens: impl Iterator<Item = &'t [u8]>) -> Self {
-        let mut cuts = Self { table: vec![0; 1 << (TABLE_BITS - 6)] };
+        let mut cuts = Self {
+            ascii: Box::new([0; 128]),
+            pairs: vec![0; 1 << (PAIR_BITS - 6)],
+            edges: vec![0; 1 << (EDGE_BITS - 6)],
+            bytes: [0; 64],
+        };
         for token in tokens {
-            cuts.note(token);
+            if token.is_ascii() {
+                token.windows(2).for_each(|pair| cuts.ascii[usize::from(pair[0])] |= 1 << pair[1]);
+            } else {
+                cuts.note(token);
+            }
         }
         cuts
     }
@@ -57,84 +133,89 @@ impl Cuts {
     /// Notes the borders inside a token.
     fn note(&mut self, token: &[u8]) {
         let mut left = None;
-        for (part, kind) in parts(token) {
-            let (as_left, as_right) = match kind {
-                Part::Whole => (Side::character(part), Side::character(part)),
-                Part::Head => (Side::character(part), Side::first_byte(part[0])),
-                Part::Tail => (Side::last_byte(part[part.len() - 1]), Side::character(part)),
-            };
-            if let Some(left) = left {
-                self.set(left, as_right);
+        for right in parts(token) {
+            match (left, right) {
+                (Some(Part::Whole(left)), Part::Whole(right)) if left.is_ascii() && right.is_ascii() => {
+                    self.ascii[usize::from(left.first)] |= 1 << right.first;
+                }
+                (Some(Part::Whole(left)), Part::Whole(right)) => set(&mut self.pairs, left.pair_bit(right)),
+                (Some(Part::Whole(left)), Part::Head(first)) => set(&mut self.edges, left.bit_before(first)),
+                (Some(Part::Tail(last)), Part::Whole(right)) => set(&mut self.edges, right.bit_behind(last)),
+                (Some(Part::Tail(last)), Part::Head(first)) => {
+                    self.bytes[usize::from(last & 63)] |= 1 << (first & 63);
+                }
+                // Nothing comes behind a head or before a tail.
+                _ => {}
             }
-            left = Some(as_left);
+            left = Some(right);
         }
-    }
-
-    fn set(&mut self, left: Side, right: Side) {
-        let bit = bit_of(left, right);
-        self.table[bit >> 6] |= 1 << (bit & 63);
-    }
-
-    #[inline(always)]
-    fn is_set(&self, left: Side, right: Side) -> bool {
-        let bit = bit_of(left, right);
-        self.table[bit >> 6] >> (bit & 63) & 1 == 1
     }
 
     /// Whether some token may hold bytes of both characters.
     #[inline(always)]
-    fn holds(&self, left: &[u8], right: &[u8]) -> bool {
-        let (whole_left, whole_right) = (Side::character(left), Side::character(right));
-        let (last, first) = (Side::last_byte(left[left.len() - 1]), Side::first_byte(right[0]));
-        self.is_set(whole_left, whole_right)
-            || self.is_set(whole_left, first)
-            || self.is_set(last, whole_right)
-            || self.is_set(last, first)
+    fn holds(&self, left: Character, right: Character) -> bool {
+        if left.is_ascii() & right.is_ascii() {
+            return self.ascii[usize::from(left.first & 127)] >> right.first & 1 == 1;
+        }
+        // All of them, since a branch for each costs more. An ASCII character is never a part of one, so that for it
+        // some of these bits are nobody's, but may be set by chance.
+        let edges = &self.edges;
+        let bits = bit_at(&self.pairs, left.pair_bit(right))
+            | bit_at(edges, left.bit_before(right.first))
+            | bit_at(edges, right.bit_behind(left.last))
+            | self.bytes[usize::from(left.last & 63)] >> (right.first & 63);
+        bits & 1 == 1
     }
 
-    /// The end of the piece that starts at `start`: the first border from there on that no token holds, or the end of
-    /// `pretoken`, which is UTF-8.
+    /// Adds the pieces of `pretoken`, which is UTF-8, from where `ends` start: up to the borders that no token holds, and
+    /// to the end. Stops when `ends` are full.
     #[inline]
-    pub(super) fn piece_end(&self, pretoken: &[u8], start: usize) -> usize {
-        let mut at = start;
-        let mut end = at + character_length(pretoken[at]);
-        while end < pretoken.len() {
-            let next = end + character_length(pretoken[end]);
-            if next > pretoken.len() || !self.holds(&pretoken[at..end], &pretoken[end..next]) {
-                break;
+    pub(super) fn push_ends(&self, pretoken: &[u8], ends: &mut Ends) {
+        let start = ends.start();
+        let mut left = Character::at(pretoken, start);
+        let mut border = start + left.length;
+        while border < pretoken.len() {
+            let right = Character::at(pretoken, border);
+            if !self.holds(left, right) {
+                ends.push(border);
+                if ends.is_full() {
+                    return;
+                }
             }
-            (at, end) = (end, next);
+            border += right.length;
+            left = right;
         }
-        end.min(pretoken.len())
+        ends.push(pretoken.len());
     }
 }
 
 /// What a token has of a character.
+#[derive(Debug, Clone, Copy)]
 enum Part {
-    Whole,
-    /// Its first bytes, at the end of the token.
-    Head,
-    /// Its last bytes, at the start of the token.
-    Tail,
+    Whole(Character),
+    /// Its first bytes, at the end of the token: the first of them.
+    Head(u8),
+    /// Its last bytes, at the start of the token: the last of them.
+    Tail(u8),
 }
 
 /// The characters and parts of characters in a token. Bytes that cannot be UTF-8 at all never meet a character of a
 /// text, so it does not matter what they are taken for.
-fn parts(token: &[u8]) -> impl Iterator<Item = (&[u8], Part)> {
+fn parts(token: &[u8]) -> impl Iterator<Item = Part> {
     let tail = token.iter().take_while(|&&byte| byte & 0xC0 == 0x80).count();
     let (tail, mut rest) = token.split_at(tail);
-    let tail = (!tail.is_empty()).then_some((tail, Part::Tail));
     let others = std::iter::from_fn(move || {
-        let length = character_length(*rest.first()?);
+        let &first = rest.first()?;
+        let length = character_length(first);
         if length > rest.len() {
-            let head = std::mem::take(&mut rest);
-            return Some((head, Part::Head));
+            rest = &[];
+            return Some(Part::Head(first));
         }
         let (character, more) = rest.split_at(length);
         rest = more;
-        Some((character, Part::Whole))
+        Some(Part::Whole(Character::new(number(character), length)))
     });
-    tail.into_iter().chain(others)
+    tail.last().map(|&last| Part::Tail(last)).into_iter().chain(others)
 }
 
 /// The length in bytes of a character by its first byte.
@@ -148,25 +229,18 @@ fn character_length(first: u8) -> usize {
     }
 }
 
-#[inline(always)]
-fn bit_of(left: Side, right: Side) -> usize {
-    let mixed = (left.0 ^ right.0.rotate_left(32)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let mixed = (mixed ^ mixed >> 29 ^ left.0).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    (mixed >> (64 - TABLE_BITS)) as usize
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn pieces<'t>(cuts: &Cuts, text: &'t str) -> Vec<&'t [u8]> {
         let text = text.as_bytes();
+        let mut ends = Ends::new();
         let mut pieces = Vec::new();
-        let mut start = 0;
-        while start < text.len() {
-            let end = cuts.piece_end(text, start);
-            pieces.push(&text[start..end]);
-            start = end;
+        while ends.end() < text.len() {
+            ends.restart(ends.end());
+            cuts.push_ends(text, &mut ends);
+            pieces.extend(ends.starts().iter().zip(ends.ends()).map(|(&start, &end)| &text[start..end]));
         }
         pieces
     }

@@ -2,21 +2,20 @@
 
 use std::sync::{Mutex, TryLockError};
 
-use super::bpe::Merger;
-use super::cache::{
-    Cache, Extent, KEY_BYTES, Key, LANES, LONG_BYTES, Lanes, NO_KEY, Place, View, has_bytes, key_of,
-};
+use super::cache::{Cache, LANES, View};
 use super::cuts::Cuts;
-use super::merges::{Merge, MergeTable};
+use super::ids::Ids;
+use super::keys::{Extent, Key, Keys, has_bytes};
+use super::merges::Merge;
+use super::misses::MissSpace;
+use super::ranks::{Merges, Ranks};
 use super::vocabulary::Vocabulary;
-use crate::split::Splitter;
-use crate::{Error, Result};
+use crate::Result;
+use crate::processor::Level;
+use crate::split::{Ends, Splitter};
 
 /// How many workspaces wait for the next call; more than this many threads at once make some anew.
 const KEPT_WORKSPACES: usize = 16;
-
-/// How many pieces of a long pretoken are found at once: it may be as long as the text.
-const MOST_PIECES: usize = 512;
 
 /// What happens to a pretoken that is a token as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,234 +32,131 @@ pub(super) struct Encoder {
     pub(super) splitter: Splitter,
     pub(super) vocabulary: Vocabulary,
     pub(super) whole_pretokens: WholePretokens,
-    merges: MergeTable,
-    cuts: Cuts,
+    pub(super) ranks: Ranks,
+    pub(super) cuts: Cuts,
+    pub(super) level: Level,
     workspaces: Mutex<Vec<Workspace>>,
 }
 
 /// What one thread needs to encode. It outlives the call, for the sake of the cache.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Workspace {
-    ends: Vec<usize>,
+    ends: Ends,
     block: BlockSpace,
 }
 
 /// What it takes to encode a block of pretokens.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct BlockSpace {
     cache: Cache,
-    /// Of each pretoken in the block.
-    ahead: Vec<Ahead>,
-    /// The ids of the block so far.
-    ids: Vec<u32>,
-    long: LongSpace,
-}
-
-/// What it takes to encode a long pretoken.
-#[derive(Debug, Default)]
-struct LongSpace {
-    merger: Merger,
-    /// Where its pieces end, and their places in the cache.
-    pieces: Vec<(usize, Ahead)>,
-    /// Its ids.
-    ids: Vec<u32>,
-}
-
-/// A pretoken, or a piece of one, whose slot in the cache is on its way into near memory.
-#[derive(Debug, Clone, Copy)]
-struct Ahead {
-    key: Key,
-    place: Place,
-}
-
-impl Ahead {
-    #[inline(always)]
-    fn new(cache: View<'_>, text: &[u8], start: usize, length: usize, extent: Extent) -> Self {
-        let key = if length <= KEY_BYTES { key_of(text, start, length, extent) } else { NO_KEY };
-        Self { key, place: cache.fetch(key) }
-    }
+    keys: Keys,
+    /// Keys in the block that the cache does not have.
+    missed: Vec<Key>,
+    misses: MissSpace,
 }
 
 impl Encoder {
     pub(super) fn new(
         splitter: Splitter,
         vocabulary: Vocabulary,
-        merges: Vec<Merge>,
+        merges: Merges,
         byte_ids: &[u32; 256],
         whole_pretokens: WholePretokens,
     ) -> Self {
-        let merges = MergeTable::new(merges, byte_ids, vocabulary.id_bound());
+        let ranks = Ranks::new(merges, byte_ids, &vocabulary);
         let cuts = Cuts::new(vocabulary.iter().map(|(_, token)| token));
-        Self { splitter, vocabulary, whole_pretokens, merges, cuts, workspaces: Mutex::default() }
+        Self {
+            splitter,
+            vocabulary,
+            whole_pretokens,
+            ranks,
+            cuts,
+            level: Level::best(),
+            workspaces: Mutex::default(),
+        }
     }
 
     pub(super) fn merges(&self) -> &[Merge] {
-        self.merges.merges()
+        self.ranks.merges(&self.vocabulary)
     }
 
-    /// Calls `emit` with the ids of `text`, some hundreds at a time, until it returns `false`; tells whether it
-    /// wanted more to the end.
-    pub(super) fn encode(&self, text: &[u8], mut emit: impl FnMut(&[u32]) -> bool) -> Result<bool> {
+    /// Adds the ids of `text` to `ids`; tells whether more are wanted.
+    pub(super) fn encode(&self, text: &[u8], ids: &mut Ids) -> Result<bool> {
         let mut workspace = self.take_workspace();
-        let result = self.encode_in(&mut workspace, text, &mut emit);
+        let result = self.encode_in(&mut workspace, text, ids);
         self.return_workspace(workspace);
         result
     }
 
-    fn encode_in(
-        &self,
-        workspace: &mut Workspace,
-        text: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
+    fn encode_in(&self, workspace: &mut Workspace, text: &[u8], ids: &mut Ids) -> Result<bool> {
         let mut outcome = Ok(true);
-        self.splitter.for_each_block(text, &mut workspace.ends, |text, ends| {
-            outcome = self.encode_block(&mut workspace.block, text, ends, emit);
+        self.splitter.for_each_block(text, &mut workspace.ends, |text, pretokens| {
+            outcome = self.encode_block(&mut workspace.block, text, pretokens, ids);
             matches!(outcome, Ok(true))
         })?;
         outcome
     }
 
-    /// Encodes the pretokens of `text` that end at `ends`.
+    /// Encodes some pretokens of `text`.
     #[inline]
     fn encode_block(
         &self,
         space: &mut BlockSpace,
         text: &[u8],
-        ends: &[usize],
-        emit: &mut impl FnMut(&[u32]) -> bool,
+        pretokens: &Ends,
+        ids: &mut Ids,
     ) -> Result<bool> {
-        let BlockSpace { cache, ahead, ids, long } = space;
-        look_ahead(cache.view(), ahead, text, ends);
-        // Four lanes are stored for every pretoken, whatever it has, and the next ones begin where its ids end.
-        ids.resize((ends.len() + 1) * LANES, 0);
-        let mut filled = 0;
-        let mut start = 0;
-        for (&Ahead { key, place }, &end) in ahead.iter().zip(ends) {
-            let lanes = match cache.view().find(key, place) {
-                Some(lanes) => lanes,
-                None if has_bytes(key) => self.encode_short(cache, &mut long.merger, key, &text[start..end]),
-                None => Lanes::MANY,
-            };
-            if lanes.len() > LANES {
-                if !emit(&ids[..filled]) || !self.encode_long(long, cache, &text[start..end], emit)? {
-                    return Ok(false);
-                }
-                filled = 0;
-            } else {
-                ids[filled..filled + LANES].copy_from_slice(&lanes.ids());
-                filled += lanes.len();
+        space.keys.find(self.level, text, pretokens, Extent::Pretoken, space.cache.view());
+        let count = pretokens.ends().len();
+        let mut done = 0;
+        while done < count {
+            done += emit_known(space.cache.view(), space.keys.first(count), done, ids);
+            if ids.is_full() {
+                return Ok(false);
             }
-            start = end;
-        }
-        Ok(emit(&ids[..filled]))
-    }
-
-    /// Encodes a pretoken that is long, or has many ids.
-    #[cold]
-    fn encode_long(
-        &self,
-        space: &mut LongSpace,
-        cache: &mut Cache,
-        pretoken: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
-        if let Some(ids) = cache.find_long(pretoken) {
-            return Ok(emit(ids));
-        }
-        if let Some(id) = self.whole_token(pretoken) {
-            cache.insert_long(pretoken, &[id]);
-            return Ok(emit(&[id]));
-        }
-        if pretoken.len() > LONG_BYTES {
-            return self.encode_pieces(space, cache, pretoken, emit);
-        }
-        let mut ids = std::mem::take(&mut space.ids);
-        ids.clear();
-        self.encode_pieces(space, cache, pretoken, &mut |more| {
-            ids.extend_from_slice(more);
-            true
-        })?;
-        cache.insert_long(pretoken, &ids);
-        space.ids = ids;
-        Ok(emit(&space.ids))
-    }
-
-    /// Encodes a pretoken that is no token, piece by piece; short pieces are looked up like short pretokens.
-    fn encode_pieces(
-        &self,
-        space: &mut LongSpace,
-        cache: &mut Cache,
-        pretoken: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> Result<bool> {
-        let LongSpace { merger, pieces, .. } = space;
-        // Without a split, a pretoken may be anything.
-        let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
-        let mut found = 0;
-        while found < pretoken.len() {
-            let mut start = found;
-            pieces.clear();
-            while found < pretoken.len() && pieces.len() < MOST_PIECES {
-                let end = if is_text { self.cuts.piece_end(pretoken, found) } else { pretoken.len() };
-                let ahead = Ahead::new(cache.view(), pretoken, found, end - found, Extent::Piece);
-                pieces.push((end, ahead));
-                found = end;
+            if done < count && !self.encode_unknown(space, text, pretokens, done, ids)? {
+                return Ok(false);
             }
-            for &(end, Ahead { key, place }) in &*pieces {
-                let piece = &pretoken[start..end];
-                let mut lanes = cache.view().find(key, place);
-                if lanes.is_none() && has_bytes(key) {
-                    lanes = Some(self.merge_short(cache, merger, key, piece));
-                }
-                let wants_more = match lanes {
-                    Some(lanes) if lanes.len() <= LANES => emit(&lanes.ids()[..lanes.len()]),
-                    _ => emit(self.merge(merger, piece)?),
-                };
-                if !wants_more {
-                    return Ok(false);
-                }
-                start = end;
-            }
+            done += 1;
         }
         Ok(true)
     }
 
-    /// The ids of a short pretoken that the cache does not know yet, if they are few.
+    /// Encodes pretoken `number`, for which the cache has no lanes of ids, and makes the cache know what else it misses
+    /// in the block.
     #[cold]
-    fn encode_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, pretoken: &[u8]) -> Lanes {
-        match self.whole_token(pretoken) {
-            Some(id) => {
-                let lanes = Lanes::new(&[id]);
-                cache.insert(key, lanes);
-                lanes
+    fn encode_unknown(
+        &self,
+        space: &mut BlockSpace,
+        text: &[u8],
+        pretokens: &Ends,
+        number: usize,
+        ids: &mut Ids,
+    ) -> Result<bool> {
+        let BlockSpace { cache, keys, missed, misses } = space;
+        let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
+        let (all, places) = keys.first(pretokens.ends().len());
+        let view = cache.view();
+        let near = view.find_near(all[number], places[number]);
+        if let Some(lanes) = near.filter(|lanes| lanes.len() <= LANES) {
+            return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
+        }
+        if near.is_none() && has_bytes(all[number]) {
+            let is_missed =
+                |&(&key, &place): &(&Key, &u32)| has_bytes(key) && view.find_near(key, place).is_none();
+            missed.clear();
+            let rest = all[number..].iter().zip(&places[number..]);
+            missed.extend(rest.filter(is_missed).map(|(&key, _)| key));
+            let bits = view.bits();
+            let lanes = self.resolve(misses, cache, missed)[0];
+            if cache.view().bits() != bits {
+                keys.find_places(cache.view());
             }
-            None => self.merge_short(cache, merger, key, pretoken),
+            if lanes.len() <= LANES {
+                return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
+            }
         }
-    }
-
-    /// The same for a piece of a pretoken, or a pretoken that is no token.
-    fn merge_short(&self, cache: &mut Cache, merger: &mut Merger, key: Key, piece: &[u8]) -> Lanes {
-        let lanes = Lanes::new(merger.merge(piece, &self.merges));
-        cache.insert(key, lanes);
-        lanes
-    }
-
-    /// The ids that the bytes of a piece merge to.
-    fn merge<'m>(&self, merger: &'m mut Merger, piece: &[u8]) -> Result<&'m [u32]> {
-        if u32::try_from(piece.len()).is_err() {
-            let message = format!("{} bytes that nothing cuts, and 4 GiB is the most", piece.len());
-            return Err(Error::argument("text", message));
-        }
-        Ok(merger.merge(piece, &self.merges))
-    }
-
-    /// The token that the whole pretoken is, where such a token counts.
-    fn whole_token(&self, pretoken: &[u8]) -> Option<u32> {
-        match self.whole_pretokens {
-            WholePretokens::Take => self.vocabulary.id_of(pretoken),
-            WholePretokens::Merge => None,
-        }
+        self.encode_long(misses, cache, pretoken, &mut |more| ids.extend(more))
     }
 
     /// A workspace that no other thread has. Never waits: the lock may be held by a thread that a fork left behind.
@@ -269,13 +165,7 @@ impl Encoder {
             Ok(mut kept) => kept.pop(),
             Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => None,
         };
-        kept.unwrap_or_else(|| {
-            let (cache, long) = (Cache::new(), LongSpace::default());
-            Workspace {
-                ends: Vec::new(),
-                block: BlockSpace { cache, ahead: Vec::new(), ids: Vec::new(), long },
-            }
-        })
+        kept.unwrap_or_default()
     }
 
     fn return_workspace(&self, workspace: Workspace) {
@@ -287,16 +177,22 @@ impl Encoder {
     }
 }
 
-/// The keys of the pretokens of `text` that end at `ends`, and their places in the cache, which are on their way into
-/// near memory when this returns.
+/// Adds the ids of pretokens from number `from` on, up to the first that `cache` has no lanes of ids for; tells how many
+/// pretokens these are.
 #[inline(always)]
-fn look_ahead(cache: View<'_>, ahead: &mut Vec<Ahead>, text: &[u8], ends: &[usize]) {
-    ahead.clear();
-    let mut start = 0;
-    ahead.extend(ends.iter().map(|&end| {
-        let length = end - start;
-        let begun = start;
-        start = end;
-        Ahead::new(cache, text, begun, length, Extent::Pretoken)
-    }));
+fn emit_known(cache: View<'_>, (keys, places): (&[Key], &[u32]), from: usize, ids: &mut Ids) -> usize {
+    let (keys, places) = (&keys[from..], &places[from..]);
+    // Four lanes are stored for every pretoken, whatever it has, and the next ones begin where its ids end.
+    let room = ids.room((keys.len() + 1) * LANES);
+    let mut filled = 0;
+    let mut done = 0;
+    for (&key, &place) in keys.iter().zip(places) {
+        let Some(lanes) = cache.find(key, place).filter(|lanes| lanes.len() <= LANES) else { break };
+        let Some(room) = room[filled..].first_chunk_mut() else { break };
+        *room = lanes.ids();
+        filled += lanes.len();
+        done += 1;
+    }
+    ids.add(filled);
+    done
 }

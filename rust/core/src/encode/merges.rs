@@ -1,13 +1,10 @@
-//! Which pairs of tokens merge, in which order, into what.
+//! Which pairs of tokens merge, in which order, into what, where a list of merges says so.
 //!
-//! Encoding a text for the first time spends most of its time waiting for this table, so it is as small as it can be:
-//! eight bytes an entry. Inside it, a token is named by what makes it: a byte by its value, any other token by 256 and
-//! the rank of its merge. So an entry needs no id besides the rank, and two such names have 48 bits. A bijection of
-//! 48-bit numbers mixes them; the upper bits of the result choose the home slot and need not be stored, because slot
-//! and distance from home tell them. The rest, the distance and the rank fill the 64 bits exactly, and a look-up is
-//! exact without a second one.
+//! Inside the table, a token is named by what makes it: a byte by its value, any other token by 256 and the rank of its
+//! merge. So an entry needs no id besides the rank.
 
-use super::table::Table;
+use super::ranks::{BytePairs, Pair, PairRanks};
+use super::slots::{self, Asked, KIND_SHIFT, Key, Slots};
 
 /// A merge: the pair `left`, `right` becomes `id`. A list of merges is in the order of their ranks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,28 +17,19 @@ pub struct Merge {
     pub id: u32,
 }
 
-/// The rank of a pair that does not merge.
-pub(super) const NEVER: u32 = u32::MAX;
-
 /// The most merges there may be, so that names of tokens have 24 bits.
 pub(super) const MOST_MERGES: usize = (1 << NAME_BITS) - 256;
 
 const NAME_BITS: u32 = 24;
-const PAIR_BITS: u32 = 2 * NAME_BITS;
-const PAIR_MASK: u64 = (1 << PAIR_BITS) - 1;
-
-/// log2 of the fewest slots. Distances from home have eight bits fewer.
-const LEAST_BITS: u32 = 12;
-const HOME_BITS_WITHOUT_DISTANCE: u32 = 8;
 
 /// The merges by pair: a table, and a grid for pairs of bytes, where every pretoken starts.
 #[derive(Debug)]
 pub(super) struct MergeTable {
     /// By rank, as they came.
     merges: Vec<Merge>,
-    pairs: PairTable,
-    /// By left byte × 256 + right byte: the rank.
-    byte_pairs: Vec<u32>,
+    /// Ranks by pairs of names.
+    pairs: Slots,
+    byte_pairs: BytePairs,
     /// Ids by name.
     ids: Vec<u32>,
     /// Names of the tokens made, by rank; empty where each merge makes a token of its own.
@@ -65,11 +53,17 @@ impl MergeTable {
             *name = if *name == NOBODY { 256 + rank } else { *name };
         }
         let known = |id: u32| Some(name_of[id as usize]).filter(|&name| name != NOBODY);
-        let entries = (0..)
-            .zip(&merges)
-            .filter_map(|(rank, merge)| Some((known(merge.left)?, known(merge.right)?, rank)));
-        let pairs = PairTable::new(merges.len(), &entries);
-        let byte_pairs = (0..1 << 16).map(|pair| pairs.rank(pair >> 8, pair & 0xFF)).collect();
+        let mut pairs = Slots::new(merges.len(), 0);
+        let mut byte_pairs = BytePairs::default();
+        for (rank, merge) in (0..).zip(&merges) {
+            let (Some(left), Some(right)) = (known(merge.left), known(merge.right)) else { continue };
+            if pairs.insert(key_of(left, right), rank).is_some() {
+                pairs.change(key_of(left, right), rank);
+            }
+            if left < 256 && right < 256 {
+                byte_pairs.set(left as u8, right as u8, rank);
+            }
+        }
         let ids = byte_ids.iter().copied().chain(merges.iter().map(|merge| merge.id)).collect();
         let names = if is_own_token {
             Vec::new()
@@ -79,28 +73,10 @@ impl MergeTable {
         Self { merges, pairs, byte_pairs, ids, names }
     }
 
-    /// The rank of a pair of names, or [`NEVER`].
     #[inline(always)]
-    pub(super) fn rank(&self, left: u32, right: u32) -> u32 {
-        self.pairs.rank(left, right)
-    }
-
-    /// The rank of a pair of bytes, or [`NEVER`].
-    #[inline(always)]
-    pub(super) fn byte_rank(&self, left: u8, right: u8) -> u32 {
-        self.byte_pairs[usize::from(left) << 8 | usize::from(right)]
-    }
-
-    /// The name of the token that the merge of this rank makes.
-    #[inline(always)]
-    pub(super) fn made(&self, rank: u32) -> u32 {
-        if self.names.is_empty() { 256 + rank } else { self.names[rank as usize] }
-    }
-
-    /// The id of the token of this name.
-    #[inline(always)]
-    pub(super) fn id(&self, name: u32) -> u32 {
-        self.ids[name as usize]
+    pub(super) fn ranks(&self) -> ListedRanks<'_> {
+        let Self { pairs, byte_pairs, ids, names, .. } = self;
+        ListedRanks { pairs: pairs.view(), byte_pairs, names, ids }
     }
 
     /// All merges by rank.
@@ -109,90 +85,59 @@ impl MergeTable {
     }
 }
 
-/// Ranks by pairs of names.
-#[derive(Debug)]
-struct PairTable {
-    /// Remaining bits of the mixed pair, distance from its home, and 1 + rank; 0 is a free slot.
-    slots: Table<u64>,
-    /// log2 of the number of slots.
-    bits: u32,
+/// Merges at work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ListedRanks<'m> {
+    pairs: slots::View<'m>,
+    byte_pairs: &'m BytePairs,
+    names: &'m [u32],
+    ids: &'m [u32],
 }
 
-impl PairTable {
-    fn new(count: usize, pairs: &(impl Iterator<Item = (u32, u32, u32)> + Clone)) -> Self {
-        let mut bits = (count * 2 + 1).next_power_of_two().ilog2().max(LEAST_BITS);
-        loop {
-            let mut table = Self { slots: Table::new(1 << bits), bits };
-            if pairs.clone().all(|(left, right, rank)| table.insert(left, right, rank)) {
-                return table;
-            }
-            bits += 1;
-        }
-    }
-
-    /// The home slot of a pair, and what an entry there begins with; one further on, that is 1 more.
+impl PairRanks for ListedRanks<'_> {
     #[inline(always)]
-    fn home(&self, left: u32, right: u32) -> (usize, u64) {
-        let mixed = mix(u64::from(left) << NAME_BITS | u64::from(right));
-        let rest_bits = PAIR_BITS - self.bits;
-        let rest = mixed & ((1 << rest_bits) - 1);
-        ((mixed >> rest_bits) as usize, rest << (self.bits - HOME_BITS_WITHOUT_DISTANCE))
-    }
-
-    /// Enters a pair, or changes its rank; `false` if it would be too far from home.
-    fn insert(&mut self, left: u32, right: u32, rank: u32) -> bool {
-        let (home, begins) = self.home(left, right);
-        let slots = self.slots.entries_mut();
-        for distance in 0..1 << (self.bits - HOME_BITS_WITHOUT_DISTANCE) {
-            let slot = &mut slots[(home + distance) & ((1 << self.bits) - 1)];
-            let tag = begins + distance as u64;
-            if *slot == 0 || *slot >> NAME_BITS == tag {
-                *slot = tag << NAME_BITS | u64::from(rank + 1);
-                return true;
-            }
-        }
-        false
+    fn byte_rank(&self, left: u8, right: u8) -> u32 {
+        self.byte_pairs.rank(left, right)
     }
 
     #[inline(always)]
-    fn rank(&self, left: u32, right: u32) -> u32 {
-        let (home, begins) = self.home(left, right);
-        let slots = self.slots.entries();
-        let mut distance = 0;
-        loop {
-            let slot = slots[(home + distance) & ((1 << self.bits) - 1)];
-            if slot >> NAME_BITS == begins + distance as u64 && slot != 0 {
-                return (slot & ((1 << NAME_BITS) - 1)) as u32 - 1;
-            }
-            if slot == 0 {
-                return NEVER;
-            }
-            distance += 1;
-        }
+    fn ask(&self, _text: &[u8], pair: Pair) -> Result<Asked, u32> {
+        Ok(self.pairs.ask(key_of(pair.left, pair.right)))
+    }
+
+    #[inline(always)]
+    fn answer(&self, asked: Asked) -> u32 {
+        self.pairs.answer(asked)
+    }
+
+    #[inline(always)]
+    fn byte_name(&self, byte: u8) -> u32 {
+        u32::from(byte)
+    }
+
+    #[inline(always)]
+    fn made(&self, rank: u32) -> u32 {
+        if self.names.is_empty() { 256 + rank } else { self.names[rank as usize] }
+    }
+
+    #[inline(always)]
+    fn id(&self, name: u32) -> u32 {
+        self.ids[name as usize]
     }
 }
 
-/// A bijection of 48-bit numbers: multiplying by an odd number and folding the upper half onto the lower can be undone.
+/// The key of a pair of names.
 #[inline(always)]
-fn mix(pair: u64) -> u64 {
-    let mixed = pair.wrapping_mul(0x9E37_79B9_7F4B) & PAIR_MASK;
-    let mixed = mixed ^ mixed >> NAME_BITS;
-    mixed.wrapping_mul(0xD6E8_FEB8_6659) & PAIR_MASK
+fn key_of(left: u32, right: u32) -> Key {
+    [u64::from(left) << 32 | u64::from(right), 1 << KIND_SHIFT]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn ranks_are_found_and_others_are_not() {
-        let pairs = (0..50_000_u32).map(|rank| (rank % 700, 16_000_000 + rank / 700 * 3, rank));
-        let table = PairTable::new(50_000, &pairs);
-        for (left, right, rank) in pairs {
-            assert_eq!(table.rank(left, right), rank);
-            assert_eq!(table.rank(right, left), NEVER);
-            assert_eq!(table.rank(left, right + 1), NEVER);
-        }
+    fn rank(table: &MergeTable, left: u32, right: u32) -> u32 {
+        table.ranks().rank(b"", Pair { start: 0, end: 2, left, right })
     }
 
     #[test]
@@ -201,9 +146,10 @@ mod tests {
         let merge = |left, right, id| Merge { left, right, id };
         let merges = vec![merge(97, 98, 300), merge(300, 97, 301), merge(97, 98, 300), merge(999, 97, 302)];
         let table = MergeTable::new(merges, &byte_ids, 1000);
-        assert_eq!(table.byte_rank(97, 98), 2);
-        assert_eq!((table.made(2), table.id(table.made(2))), (256, 300));
-        assert_eq!(table.rank(256, 97), 1);
-        assert_eq!(table.id(table.made(1)), 301);
+        let ranks = table.ranks();
+        assert_eq!(ranks.byte_rank(97, 98), 2);
+        assert_eq!((ranks.made(2), ranks.id(ranks.made(2))), (256, 300));
+        assert_eq!(rank(&table, 256, 97), 1);
+        assert_eq!(ranks.id(ranks.made(1)), 301);
     }
 }

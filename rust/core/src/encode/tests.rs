@@ -208,3 +208,153 @@ fn a_truncated_vocabulary_is_the_shorter_training() {
         assert!(whole.truncated(size).is_err());
     }
 }
+
+/// Merges that double: a token for each power of two of the letter a up to `longest`, and one of `ab` in the middle of
+/// their ranks.
+fn doubling_merges(longest: usize) -> Vec<Merge> {
+    let [a, b] = [b'a', b'b'].map(|byte| u32::from(ID_OF_BYTE[byte as usize]));
+    let mut merges = vec![Merge { left: a, right: a, id: 256 }];
+    while 2 << merges.len() <= longest {
+        let half = 255 + merges.len() as u32;
+        merges.push(Merge { left: half, right: half, id: half + 1 });
+    }
+    let id = 256 + merges.len() as u32;
+    merges.insert(merges.len() / 2, Merge { left: a, right: b, id });
+    merges
+}
+
+#[test]
+fn windows_meet_or_widen() {
+    for longest in [4, 32, 64, 256, 4096] {
+        let merges = doubling_merges(longest);
+        let definition = tokenizer(None, &[], WholePretokens::Merge).definition();
+        let mut tokens: Vec<(u32, Vec<u8>)> =
+            definition.tokens.iter().map(|(id, token)| (id, token.to_vec())).collect();
+        tokens.extend((1..merges.len()).map(|power| (255 + power as u32, vec![b'a'; 1 << power])));
+        tokens.push((255 + merges.len() as u32, b"ab".to_vec()));
+        let definition = Definition {
+            tokens: tokens.into_iter().collect(),
+            merges: Merges::Listed(merges),
+            special_tokens: Vec::new(),
+            ..definition
+        };
+        let tokenizer = Tokenizer::new(definition).expect("a good definition");
+        for length in [62, 63, 64, 65, 102, 103, 104, 251, 252, 253, 1007, 1008, 1009, 5000] {
+            let mut text = vec![b'a'; length];
+            for at in [length / 3, length - 1] {
+                let ids = tokenizer.encode(&text, &options(), 1).expect("encodes");
+                assert_eq!(ids, naive_ids(&tokenizer, &text), "{length} bytes, tokens of {longest}");
+                text[at] = b'b';
+            }
+            let ids = tokenizer.encode(&text, &options(), 1).expect("encodes");
+            assert_eq!(ids, naive_ids(&tokenizer, &text), "{length} bytes, tokens of {longest}");
+        }
+    }
+}
+
+/// The ids of a pretoken by tiktoken's rule: the pair whose bytes are the token of the lowest id merges, the leftmost
+/// first.
+fn naive_spelled_ids(tokens: &[Vec<u8>], pretoken: &[u8]) -> Vec<u32> {
+    let id = |bytes: &[u8]| tokens.iter().position(|token| token == bytes);
+    if let Some(id) = id(pretoken) {
+        return vec![id as u32];
+    }
+    let mut parts: Vec<Vec<u8>> = pretoken.iter().map(|&byte| vec![byte]).collect();
+    while let Some((_, at)) =
+        (1..parts.len()).filter_map(|at| Some((id(&parts[at - 1..=at].concat())?, at))).min()
+    {
+        let right = parts.remove(at);
+        parts[at - 1].extend(right);
+    }
+    parts.iter().map(|part| id(part).expect("parts are tokens") as u32).collect()
+}
+
+fn rank_file(tokens: &[Vec<u8>]) -> tempfile::NamedTempFile {
+    use base64::Engine as _;
+    let base64 = |token: &Vec<u8>| base64::engine::general_purpose::STANDARD.encode(token);
+    let lines: Vec<String> =
+        (0..).zip(tokens).map(|(id, token)| format!("{} {id}\n", base64(token))).collect();
+    let file = tempfile::Builder::new().suffix(".tiktoken").tempfile().expect("a temporary file");
+    std::fs::write(file.path(), lines.concat()).expect("written");
+    file
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn long_pretokens_are_stitched_from_windows(
+        picks in prop::collection::vec((0_usize..60, 0_usize..60), 0..60),
+        order in prop::collection::vec(any::<u32>(), 60),
+        runs in prop::collection::vec((0_usize..6, 1_usize..90), 1..12),
+    ) {
+        // Ranks in any order, so that parts may have higher ones than what they make.
+        let mut merges: Vec<(u32, Merge)> = order.into_iter().zip(merges_from(&picks)).collect();
+        let made = tokenizer(None, &merges.iter().map(|&(_, merge)| merge).collect::<Vec<_>>(), WholePretokens::Merge);
+        merges.sort_by_key(|&(order, _)| order);
+        let merges = Merges::Listed(merges.into_iter().map(|(_, merge)| merge).collect());
+        let shuffled = Tokenizer::new(Definition { merges, ..made.definition() }).expect("a good definition");
+        let patterns = ["a", "ab", "abc", "dcba ", "aab", "abcd cab"];
+        let text: String = runs.iter().map(|&(pattern, times)| patterns[pattern].repeat(times)).collect();
+        for tokenizer in [&made, &shuffled] {
+            let ids = tokenizer.encode(text.as_bytes(), &options(), 1).expect("encodes");
+            prop_assert_eq!(ids, naive_ids(tokenizer, text.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn rank_files_merge_by_spelling(
+        words in prop::collection::btree_set("[abc ]{2,20}", 0..60),
+        shuffle in any::<u64>(),
+        texts in prop::collection::vec("[abc ]{0,120}", 1..4),
+    ) {
+        let mut tokens: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).chain(words.into_iter().map(String::into_bytes)).collect();
+        // Any order: bytes need not come first, nor shorter tokens before longer ones.
+        tokens.sort_by_key(|token| xxhash_rust::xxh3::xxh3_64_with_seed(token, shuffle));
+        let file = rank_file(&tokens);
+        let load = |pattern: Pattern| {
+            let options = files::LoadOptions { pattern: Some(pattern), special_tokens: None };
+            Tokenizer::load(file.path(), &options).expect("a good file")
+        };
+        let spelled = load(Pattern::Whole);
+        for text in &texts {
+            let expected = naive_spelled_ids(&tokens, text.as_bytes());
+            prop_assert_eq!(&spelled.encode(text.as_bytes(), &options(), 1).expect("encodes"), &expected);
+            // As a list, the merges come to the same.
+            let again = Tokenizer::from_json(spelled.to_json().as_bytes(), Path::new("memory")).expect("own file");
+            prop_assert_eq!(&again.encode(text.as_bytes(), &options(), 1).expect("encodes"), &expected);
+            prop_assert_eq!(again.fingerprint(), spelled.fingerprint());
+        }
+        let split = load(Pattern::new(Some("gpt2")));
+        for text in &texts {
+            let mut expected = Vec::new();
+            split.splitter().for_each(text.as_bytes(), |pretoken| expected.extend(naive_spelled_ids(&tokens, pretoken))).expect("no runaway");
+            prop_assert_eq!(split.encode(text.as_bytes(), &options(), 1).expect("encodes"), expected);
+        }
+        let saved = tempfile::Builder::new().suffix(".tiktoken").tempfile().expect("a temporary file");
+        spelled.save(saved.path()).expect("written");
+        prop_assert_eq!(std::fs::read(saved.path()).expect("read"), std::fs::read(file.path()).expect("read"));
+    }
+
+    #[test]
+    fn pieces_that_take_turns_merge_like_each_alone(
+        tokenizer in any_tokenizer(),
+        words in prop::collection::vec("[abcd ]{1,15}", 0..120),
+    ) {
+        use super::cache::{Cache, Lanes};
+        use super::keys::{Extent, key_of};
+        let keys: Vec<_> = words.iter().map(|word| key_of(word.as_bytes(), 0, word.len(), Extent::Pretoken)).collect();
+        let (mut cache, mut space) = (Cache::new(), misses::MissSpace::default());
+        let lanes = tokenizer.encoder.resolve(&mut space, &mut cache, &keys).to_vec();
+        prop_assert_eq!(lanes.len(), words.len());
+        for ((word, &key), lanes) in words.iter().zip(&keys).zip(lanes) {
+            let expected = naive_ids(&tokenizer, word.as_bytes());
+            prop_assert_eq!(lanes, Lanes::new(&expected));
+            if lanes == Lanes::MANY {
+                prop_assert_eq!(cache.find_long(word.as_bytes()), Some(&*expected));
+            }
+            let view = cache.view();
+            prop_assert!(view.find_near(key, view.place_of(key)).is_none_or(|found| found == lanes));
+        }
+    }
+}

@@ -6,8 +6,11 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::bytes::{BYTE_OF_ID, bytes_of_text};
 use super::encoder::{Encoder, WholePretokens};
+use super::ids::Ids;
 use super::merges::{MOST_MERGES, Merge};
+use super::ranks::{Merges, Spelled};
 use super::special::{SpecialPolicy, Specials, check_names};
+use super::tokens::Tokens;
 use super::vocabulary::Vocabulary;
 use crate::split::{Pattern, Splitter};
 use crate::{Error, Result};
@@ -18,9 +21,9 @@ pub struct Definition {
     /// How text is cut before bytes merge.
     pub pattern: Pattern,
     /// Ids and bytes of the ordinary tokens, in any order; each single byte must be among them.
-    pub tokens: Vec<(u32, Vec<u8>)>,
-    /// The merges in the order of their ranks, of ids among `tokens`.
-    pub merges: Vec<Merge>,
+    pub tokens: Tokens,
+    /// Which pairs of them merge.
+    pub merges: Merges,
     /// What happens to a pretoken that is a token as a whole.
     pub whole_pretokens: WholePretokens,
     /// Names and ids of the special tokens.
@@ -68,10 +71,10 @@ impl Tokenizer {
         let Definition { pattern, tokens, merges, whole_pretokens, special_tokens, bos, eos } = definition;
         let splitter = Splitter::new(&pattern).map_err(|error| error.to_string())?;
         let token_count = tokens.len() + special_tokens.len();
-        let ordinary: Vec<_> = tokens.iter().map(|(id, token)| (*id, token.as_slice())).collect();
-        let special: Vec<_> = special_tokens.iter().map(|(name, id)| (*id, name.as_bytes())).collect();
-        let vocabulary = Vocabulary::new(&ordinary, &special).map_err(|error| error.to_string())?;
-        check_merges(&merges, &vocabulary)?;
+        let vocabulary = Vocabulary::new(tokens, &special_tokens).map_err(|error| error.to_string())?;
+        if let Merges::Listed(merges) = &merges {
+            check_merges(merges, &vocabulary)?;
+        }
         let byte_ids = byte_ids(&vocabulary)?;
         check_written_names(&special_tokens, &vocabulary)?;
         let specials = Specials::new(special_tokens).map_err(|error| error.to_string())?;
@@ -91,8 +94,8 @@ impl Tokenizer {
         let special_tokens = special_tokens.iter().cloned().zip(tokens.len() as u32..).collect();
         let definition = Definition {
             pattern,
-            tokens,
-            merges: merges.to_vec(),
+            tokens: tokens.into_iter().collect(),
+            merges: Merges::Listed(merges.to_vec()),
             whole_pretokens: WholePretokens::Merge,
             special_tokens,
             bos: None,
@@ -110,11 +113,10 @@ impl Tokenizer {
 
     /// The definition this could be made from again; the tokens come by id.
     pub fn definition(&self) -> Definition {
-        let ordinary = |(id, token): (u32, &[u8])| (!self.is_special(id)).then(|| (id, token.to_vec()));
         Definition {
             pattern: self.splitter().pattern().clone(),
-            tokens: self.encoder.vocabulary.iter().filter_map(ordinary).collect(),
-            merges: self.encoder.merges().to_vec(),
+            tokens: self.encoder.vocabulary.iter().filter(|&(id, _)| !self.is_special(id)).collect(),
+            merges: self.encoder.ranks.definition(),
             whole_pretokens: self.encoder.whole_pretokens,
             special_tokens: self.specials.tokens().to_vec(),
             bos: self.bos,
@@ -132,15 +134,15 @@ impl Tokenizer {
             return Err(Error::argument("vocab_size", message));
         };
         let whole = self.definition();
-        if !is_as_trained(&whole) {
+        if !is_as_trained(&whole, self.merges()) {
             let message = "only a vocabulary in the order of its training can be truncated";
             return Err(Error::argument("vocab_size", message));
         }
         let bound = 256 + room as u32;
         let moved_down = whole.special_tokens[..].first().map_or(0, |&(_, first)| first - bound);
         let shorter = Definition {
-            tokens: whole.tokens.into_iter().filter(|&(id, _)| id < bound).collect(),
-            merges: whole.merges.into_iter().filter(|merge| merge.id < bound).collect(),
+            tokens: whole.tokens.iter().filter(|&(id, _)| id < bound).collect(),
+            merges: whole.merges.below(bound),
             special_tokens: whole
                 .special_tokens
                 .into_iter()
@@ -176,6 +178,13 @@ impl Tokenizer {
     /// The merges in the order of their ranks.
     pub fn merges(&self) -> &[Merge] {
         self.encoder.merges()
+    }
+
+    /// The merges that tiktoken's rule makes of the ordinary tokens.
+    pub(super) fn spelled_merges(&self) -> Vec<Merge> {
+        let vocabulary = &self.encoder.vocabulary;
+        let byte_ids = byte_ids(vocabulary).expect("a tokenizer has all bytes");
+        Spelled::new(vocabulary, &byte_ids).merges(vocabulary).to_vec()
     }
 
     /// The id of a special token by its text.
@@ -270,22 +279,22 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// Calls `emit` with the ids of one part, until it returns `false`; tells whether it wanted more to the end.
-    pub(super) fn encode_part(&self, part: Part<'_>, mut emit: impl FnMut(&[u32]) -> bool) -> Result<bool> {
+    /// Adds the ids of one part to `ids`; tells whether more are wanted.
+    pub(super) fn encode_part(&self, part: Part<'_>, ids: &mut Ids) -> Result<bool> {
         match part {
-            Part::Id(id) => Ok(emit(&[id])),
-            Part::Text(text) => self.encoder.encode(text, emit),
+            Part::Id(id) => Ok(ids.extend(&[id])),
+            Part::Text(text) => self.encoder.encode(text, ids),
         }
     }
 }
 
 /// Whether ids are the 256 bytes, then the tokens of the merges in their order, then the special tokens.
-fn is_as_trained(definition: &Definition) -> bool {
-    let Definition { tokens, merges, special_tokens, .. } = definition;
+fn is_as_trained(definition: &Definition, merges: &[Merge]) -> bool {
+    let Definition { tokens, special_tokens, .. } = definition;
     let in_order = |(id, merge): (u32, &Merge)| merge.id == id && merge.left < id && merge.right < id;
     let specials_begin = 256 + merges.len() as u32;
     tokens.len() == specials_begin as usize
-        && tokens.iter().take(256).all(|(id, token)| *id < 256 && token.len() == 1)
+        && tokens.iter().take(256).all(|(id, token)| id < 256 && token.len() == 1)
         && (256..).zip(merges).all(in_order)
         && (specials_begin..).zip(special_tokens).all(|(id, &(_, special))| special == id)
 }

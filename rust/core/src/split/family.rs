@@ -44,6 +44,11 @@ pub(super) trait Family {
     const NEWLINES: bool = true;
     /// Whitespace at the end of the text is one pretoken, newlines or not (`\s++$` before the newline rule).
     const TRAILING_SPACE: bool = false;
+
+    /// Whether pretokens hold more than one digit, but not any number of them.
+    fn counts_digits() -> bool {
+        Self::DIGITS > 1 && Self::DIGITS < usize::MAX
+    }
 }
 
 pub(super) struct Llama3;

@@ -1,20 +1,24 @@
 //! Sixty-four bytes at once: which of them are letters, digits, spaces, …, as bits of 64-bit masks.
 //!
-//! [`Masks::portable`] defines what the masks are; the versions for particular processors give the same, and the tests
-//! compare them on every byte at every place.
+//! [`Masks::portable`] defines what the masks of ASCII are; the versions for particular processors give the same, and
+//! the tests compare them on every byte at every place. [`wide`](super::wide) adds the other characters.
 
-/// One bit per byte of a block of 64, the first byte in the lowest bit. Only ASCII is classified.
+/// One bit per byte of a block of 64, the first byte in the lowest bit. All bytes of a character have its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Masks {
-    /// `A` to `Z`, `a` to `z`.
+    /// `\p{L}`
     pub(super) letter: u64,
-    /// `A` to `Z`.
+    /// Letters in upper case, for cased words.
     pub(super) upper: u64,
-    /// `0` to `9`.
+    /// Letters and marks that count as upper and as lower case, for cased words; none of them is ASCII.
+    pub(super) uncased: u64,
+    /// `\p{M}`, for cased words; none of them is ASCII.
+    pub(super) mark: u64,
+    /// `\p{N}`
     pub(super) digit: u64,
-    /// Space, tab, line feed, vertical tab, form feed, carriage return.
+    /// `\s`
     pub(super) space: u64,
-    /// Space only.
+    /// U+0020.
     pub(super) blank: u64,
     /// Line feed, carriage return.
     pub(super) newline: u64,
@@ -24,22 +28,18 @@ pub(super) struct Masks {
     pub(super) slash: u64,
     /// Not ASCII.
     pub(super) high: u64,
+    /// Second, third and fourth bytes of characters.
+    pub(super) tail_byte: u64,
 }
 
 /// How many bytes have masks at once.
 pub(super) const WIDTH: usize = 64;
 
 impl Masks {
-    /// The masks of a block, in plain Rust.
+    /// The masks of the ASCII in a block, and of the other bytes only that they are, in plain Rust.
     #[inline(always)]
     pub(super) fn portable(block: &[u8; WIDTH]) -> Self {
-        let of = |is: fn(u8) -> bool| {
-            // Eight bytes of 0 and 1 become eight bits by one multiplication.
-            block.chunks_exact(8).rev().fold(0, |mask, bytes| {
-                let ones = std::array::from_fn(|at| u8::from(is(bytes[at])));
-                mask << 8 | u64::from_le_bytes(ones).wrapping_mul(0x0102_0408_1020_4080) >> 56
-            })
-        };
+        let of = |is: fn(u8) -> bool| bits_where(block, is);
         Self {
             letter: of(|byte| byte.is_ascii_alphabetic()),
             upper: of(|byte| byte.is_ascii_uppercase()),
@@ -50,8 +50,20 @@ impl Masks {
             apostrophe: of(|byte| byte == b'\''),
             slash: of(|byte| byte == b'/'),
             high: of(|byte| !byte.is_ascii()),
+            tail_byte: of(|byte| byte & 0xC0 == 0x80),
+            ..Self::default()
         }
     }
+}
+
+/// A bit for each byte that `is` accepts.
+#[inline(always)]
+pub(super) fn bits_where(block: &[u8; WIDTH], is: impl Fn(u8) -> bool) -> u64 {
+    // Eight bytes of 0 and 1 become eight bits by one multiplication.
+    block.chunks_exact(8).rev().fold(0, |mask, bytes| {
+        let ones = std::array::from_fn(|at| u8::from(is(bytes[at])));
+        mask << 8 | u64::from_le_bytes(ones).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    })
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -65,7 +77,7 @@ pub(super) mod x86 {
     use super::{Masks, WIDTH};
 
     impl Masks {
-        /// The masks of a block, by AVX-512.
+        /// The same as [`portable`](Self::portable), by AVX-512.
         #[inline]
         #[target_feature(enable = "avx512bw")]
         pub(in super::super) fn avx512(block: &[u8; WIDTH]) -> Self {
@@ -88,10 +100,12 @@ pub(super) mod x86 {
                 apostrophe: is(b'\''),
                 slash: is(b'/'),
                 high: _mm512_movepi8_mask(bytes),
+                tail_byte: _mm512_cmplt_epi8_mask(bytes, _mm512_set1_epi8(0xC0_u8.cast_signed())),
+                ..Self::default()
             }
         }
 
-        /// The masks of a block, by AVX2, 32 bytes at a time.
+        /// The same as [`portable`](Self::portable), by AVX2, 32 bytes at a time.
         #[inline]
         #[target_feature(enable = "avx2")]
         pub(in super::super) fn avx2(block: &[u8; WIDTH]) -> Self {
@@ -108,6 +122,8 @@ pub(super) mod x86 {
                 apostrophe: join(|half| half.apostrophe),
                 slash: join(|half| half.slash),
                 high: join(|half| half.high),
+                tail_byte: join(|half| half.tail_byte),
+                ..Self::default()
             }
         }
     }
@@ -123,6 +139,7 @@ pub(super) mod x86 {
         apostrophe: u32,
         slash: u32,
         high: u32,
+        tail_byte: u32,
     }
 
     impl Half {
@@ -151,6 +168,7 @@ pub(super) mod x86 {
                 apostrophe: is(b'\''),
                 slash: is(b'/'),
                 high: bits(bytes),
+                tail_byte: bits(_mm256_cmpgt_epi8(_mm256_set1_epi8(0xC0_u8.cast_signed()), bytes)),
             }
         }
     }
@@ -180,6 +198,7 @@ mod tests {
                 assert_eq!(bit(masks.apostrophe), byte == b'\'');
                 assert_eq!(bit(masks.slash), byte == b'/');
                 assert_eq!(bit(masks.high), byte >= 0x80);
+                assert_eq!(bit(masks.tail_byte), byte & 0xC0 == 0x80);
             }
         }
     }

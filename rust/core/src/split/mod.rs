@@ -6,20 +6,24 @@
 
 mod classes;
 mod cut;
+mod ends;
 mod family;
-mod level;
 mod masks;
 mod pattern;
 mod regex;
 mod scan;
+mod scanner;
 mod starts;
+mod wide;
 
+pub use ends::Ends;
 pub use pattern::{Pattern, Published};
 
 use crate::Result;
+use crate::processor::Level;
 use family::{Cl100k, Gpt2, Llama3, O200k, Qwen2};
-use level::{Level, Scanner};
 use regex::RegexSplitter;
+use scanner::{Scanner, scanner_for};
 
 /// How many pretokens are found at once: enough to hide the memory latency of what is done with them, few enough
 /// that their ends and the text itself stay in the L1 cache.
@@ -50,11 +54,11 @@ impl Splitter {
     /// With the scanner of a given level, where the pattern has one.
     fn at_level(pattern: &Pattern, level: Level) -> Result<Self> {
         let engine = match (pattern, pattern.text()) {
-            (Pattern::Named(_), Some("gpt2")) => Engine::Scan(level.scanner::<Gpt2>()),
-            (Pattern::Named(_), Some("cl100k")) => Engine::Scan(level.scanner::<Cl100k>()),
-            (Pattern::Named(_), Some("o200k")) => Engine::Scan(level.scanner::<O200k>()),
-            (Pattern::Named(_), Some("llama3")) => Engine::Scan(level.scanner::<Llama3>()),
-            (Pattern::Named(_), Some("qwen2")) => Engine::Scan(level.scanner::<Qwen2>()),
+            (Pattern::Named(_), Some("gpt2")) => Engine::Scan(scanner_for::<Gpt2>(level)),
+            (Pattern::Named(_), Some("cl100k")) => Engine::Scan(scanner_for::<Cl100k>(level)),
+            (Pattern::Named(_), Some("o200k")) => Engine::Scan(scanner_for::<O200k>(level)),
+            (Pattern::Named(_), Some("llama3")) => Engine::Scan(scanner_for::<Llama3>(level)),
+            (Pattern::Named(_), Some("qwen2")) => Engine::Scan(scanner_for::<Qwen2>(level)),
             (_, Some(expression)) => Engine::Regex(RegexSplitter::new(expression)?),
             (_, None) => Engine::Whole,
         };
@@ -66,37 +70,32 @@ impl Splitter {
         &self.pattern
     }
 
-    /// Replaces `ends` by the ends of the next pretokens of `text`, which start at `from`: at least one, some
-    /// hundreds where there are as many.
+    /// Replaces `ends` by the next pretokens of `text` from `from` on: at least one, some hundreds where there are as
+    /// many.
     ///
     /// `from < text.len()` is 0 or the last end of the call before. Fails only when a regular expression gives up
     /// on the text because it backtracks without end.
     #[inline]
-    pub fn next_ends(&self, text: &str, from: usize, ends: &mut Vec<usize>) -> Result<()> {
-        ends.clear();
+    pub fn next_ends(&self, text: &str, from: usize, ends: &mut Ends) -> Result<()> {
+        ends.restart(from);
         match &self.engine {
             Engine::Whole => ends.push(text.len()),
             Engine::Scan(scan) => scan(text.as_bytes(), from, ends),
-            Engine::Regex(regex) => regex.next_ends(text, from, BLOCK, ends)?,
+            Engine::Regex(regex) => regex.next_ends(text, from, ends)?,
         }
         Ok(())
     }
 
     /// Calls `visit` with each pretoken of `text`, in order; fails as [`next_ends`](Self::next_ends) does.
     pub fn for_each<'t>(&self, text: &'t [u8], mut visit: impl FnMut(&'t [u8])) -> Result<()> {
-        let mut ends = Vec::with_capacity(BLOCK + 1);
-        self.for_each_block(text, &mut ends, |block, ends| {
-            let mut start = 0;
-            for &end in ends {
-                visit(&block[start..end]);
-                start = end;
-            }
+        self.for_each_block(text, &mut Ends::new(), |run, ends| {
+            ends.starts().iter().zip(ends.ends()).for_each(|(&start, &end)| visit(&run[start..end]));
             true
         })
     }
 
-    /// Calls `visit` with run after run of `text` and the ends of its pretokens, counted from the run's start, until
-    /// it returns `false`. `ends` is scratch space.
+    /// Calls `visit` with pretokens of `text`, some hundreds at a time, until it returns `false`: a run of the text, and
+    /// where in it they start and end. `ends` is scratch space.
     ///
     /// A run reaches to the end of `text` at least where its pretokens do, and may reach further, so that the bytes
     /// behind a pretoken can be read.
@@ -104,12 +103,14 @@ impl Splitter {
     pub fn for_each_block<'t>(
         &self,
         text: &'t [u8],
-        ends: &mut Vec<usize>,
-        mut visit: impl FnMut(&'t [u8], &[usize]) -> bool,
+        ends: &mut Ends,
+        mut visit: impl FnMut(&'t [u8], &Ends) -> bool,
     ) -> Result<()> {
         if let Engine::Whole = self.engine {
             if !text.is_empty() {
-                visit(text, &[text.len()]);
+                ends.restart(0);
+                ends.push(text.len());
+                visit(text, ends);
             }
             return Ok(());
         }
@@ -122,7 +123,9 @@ impl Splitter {
                 return Ok(());
             }
             for byte in chunk.invalid().chunks(1) {
-                if !visit(byte, &[1]) {
+                ends.restart(0);
+                ends.push(1);
+                if !visit(byte, ends) {
                     return Ok(());
                 }
             }
@@ -135,20 +138,16 @@ impl Splitter {
     fn for_each_valid_block<'t>(
         &self,
         text: &'t str,
-        ends: &mut Vec<usize>,
-        visit: &mut impl FnMut(&'t [u8], &[usize]) -> bool,
+        ends: &mut Ends,
+        visit: &mut impl FnMut(&'t [u8], &Ends) -> bool,
     ) -> Result<bool> {
         let mut from = 0;
         while from < text.len() {
             self.next_ends(text, from, ends)?;
-            let end = ends[ends.len() - 1];
-            for pretoken_end in ends.iter_mut() {
-                *pretoken_end -= from;
-            }
-            if !visit(&text.as_bytes()[from..], ends) {
+            if !visit(text.as_bytes(), ends) {
                 return Ok(false);
             }
-            from = end;
+            from = ends.end();
         }
         Ok(true)
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fancy_regex::Regex;
 
+use super::ends::Ends;
 use crate::{Error, Result};
 
 /// A compiled regular expression whose matches, and the stretches between them, are the pretokens.
@@ -19,17 +20,11 @@ impl RegexSplitter {
         }
     }
 
-    /// Appends the ends of the pretokens from `from` on: at least one, and at most one more than `limit`.
-    pub(super) fn next_ends(
-        &self,
-        text: &str,
-        from: usize,
-        limit: usize,
-        ends: &mut Vec<usize>,
-    ) -> Result<()> {
+    /// Appends the ends of the pretokens from `from` on: at least one.
+    pub(super) fn next_ends(&self, text: &str, from: usize, ends: &mut Ends) -> Result<()> {
         let mut done = from;
         let mut search = from;
-        while ends.len() < limit && done < text.len() {
+        while !ends.is_full() && done < text.len() {
             let Some((start, end)) = self.next_match(text, search)? else {
                 ends.push(text.len());
                 break;

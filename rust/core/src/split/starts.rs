@@ -1,13 +1,13 @@
-//! Where pretokens start in 64 bytes of ASCII, by arithmetic on masks instead of a look at each byte.
+//! Where pretokens start in 64 bytes of text, by arithmetic on masks instead of a look at each character.
 //!
-//! The block begins with a pretoken, so nothing before it matters: no pattern looks behind. Whether another one starts
-//! at a byte then follows from classes of bytes inside the block, as far as these decide (see [`scan`](super::scan) for
-//! the patterns):
+//! A pretoken starts at the first byte that counts, so nothing before it matters: no pattern looks behind. Whether
+//! another one starts at a character then follows from classes of characters inside the block, as far as these decide
+//! (see [`scan`](super::scan) for the patterns):
 //!
 //! * A letter starts one unless a letter is before it, or a character that may lead it. A space, or with
 //!   [`ANY_LEAD`](Family::ANY_LEAD) any whitespace but a newline, always leads: `\s+(?!\S)` leaves the last one to what
 //!   follows. Punctuation leads a letter if it is alone; after another one or after a space it belongs to these.
-//!   In cased words an upper-case letter behind a lower-case one starts one, too.
+//!   In cased words, to which marks belong as well, an upper-case letter behind a lower-case one starts one, too.
 //! * A digit starts one unless a digit is before it (or a space, where those may lead digits), and at every third digit.
 //! * Punctuation starts one unless punctuation or a space is before it.
 //! * Whitespace, except for newlines behind punctuation that takes them, starts one behind something else, behind the
@@ -15,39 +15,67 @@
 //!   newline and newlines end pretokens.
 //! * A contraction, of which there are few, is looked at by itself.
 //!
-//! Only whitespace and contractions depend on what comes later. So starts are certain up to the first byte that is not
-//! ASCII, and not inside whitespace that reaches to it or to the end of the block, nor near an apostrophe there.
+//! All bytes of a character have the bits of its class. So the first byte of a run is a character's first byte, and
+//! only two rules have to tell bytes from characters: that punctuation is alone, and what the last character of
+//! whitespace is.
+//!
+//! Only whitespace and contractions depend on what comes later. So starts are certain except inside whitespace that
+//! reaches to the end of the block, and near an apostrophe there. Three things that are rare and not worth their
+//! arithmetic are in doubt as well, and nothing from there on is certain: slashes behind the newlines of punctuation, digits that are not ASCII where digits are
+//! counted, and in cased words upper case behind a letter without case (what it is depends on the end of the word) and
+//! marks behind punctuation.
 
 use super::family::{Contractions, Family, Tail};
-use super::masks::{Masks, WIDTH};
+use super::masks::Masks;
 use super::scan::contraction_end;
 
-/// The certain starts in `block`, as bits. The first byte's is not among them.
+/// What is known of the starts in a block.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Starts {
+    /// Those that are certain: all up to some place. The first byte's is not among them.
+    pub(super) starts: u64,
+    /// The last one that would be a start whatever is before it, or none. It may not be among the certain.
+    pub(super) last_sure: u64,
+}
+
+/// The starts in the block at `text[at..]`.
 #[inline(always)]
-pub(super) fn pretoken_starts<F: Family>(block: &[u8; WIDTH], masks: Masks) -> u64 {
-    let Masks { letter, digit, space, blank, newline, high, .. } = masks;
-    let known = below(high.trailing_zeros());
-    let other = known & !(letter | digit | space);
+pub(super) fn pretoken_starts<F: Family>(text: &[u8], at: usize, masks: &Masks) -> Starts {
+    let Masks { digit, space, blank, newline, tail_byte, .. } = *masks;
+    let word = masks.letter | masks.mark;
+    let other = !(word | digit | space);
     let own_other = other & !(other << 1) & !(blank << 1);
     let tail = tail_newlines::<F>(other, newline);
-    let starts = letter_starts::<F>(&masks, own_other)
-        | digit_starts::<F>(digit, blank)
+    let starts = letter_starts::<F>(masks, word, own_other)
+        | digit_starts::<F>(digit & !tail_byte, digit, blank)
         | own_other
-        | space_starts::<F>(space, newline, tail);
-    let mut certain = known & !trailing_run(space & known, known);
-    if F::TAIL == Tail::NewlinesAndSlashes {
-        // Slashes may go on with the tail; these places are left to the scanner.
-        certain &= below((masks.slash & tail << 1).trailing_zeros());
-    }
+        | space_starts::<F>(masks, tail);
+    let mut certain = !trailing_run(space);
+    let doubtful = doubtful::<F>(masks, other, tail);
+    certain &= !doubtful & doubtful.wrapping_sub(1);
     let apostrophes = masks.apostrophe & own_other & certain;
     let starts = if apostrophes == 0 {
         starts
     } else {
-        let (starts, decided) = with_contractions::<F>(block, starts, apostrophes, letter, known);
+        let (starts, decided) = with_contractions::<F>(&text[at..], starts, apostrophes, word);
         certain &= decided;
         starts
     };
-    starts & certain & !1
+    Starts { starts: starts & certain & !1, last_sure: highest(sure_starts(masks, word)) }
+}
+
+/// Places where a pretoken starts whatever is before the block: a space behind anything but whitespace, and what is
+/// neither letter nor apostrophe behind a letter. (See [`cut`](super::cut) for the reason.)
+#[inline(always)]
+fn sure_starts(masks: &Masks, word: u64) -> u64 {
+    masks.blank & !(masks.space << 1) & !1 | word << 1 & !(word | masks.apostrophe)
+}
+
+/// The highest bit alone, or none.
+#[inline(always)]
+fn highest(bits: u64) -> u64 {
+    // Shifted down and up again because there may be none.
+    (1_u64 << 63).checked_shr(bits.leading_zeros()).unwrap_or(0)
 }
 
 /// The bits below `count`, which is 64 at most.
@@ -56,26 +84,56 @@ fn below(count: u32) -> u64 {
     if count >= 64 { !0 } else { (1 << count) - 1 }
 }
 
-/// The run of `space` that touches the upper end of `known`, but for its first byte, whose being a start is certain.
+/// The run of whitespace that touches the end of the block, but for its first byte, whose being a start is certain.
 #[inline(always)]
-fn trailing_run(space: u64, known: u64) -> u64 {
-    let gap = known & !space;
-    let behind_gap = 64 - gap.leading_zeros();
-    known & !below(behind_gap + 1)
+fn trailing_run(space: u64) -> u64 {
+    !below(65 - (!space).leading_zeros())
+}
+
+/// Places from the first of which on nothing is certain.
+#[inline(always)]
+fn doubtful<F: Family>(masks: &Masks, other: u64, tail: u64) -> u64 {
+    let mut doubtful = 0;
+    if F::TAIL == Tail::NewlinesAndSlashes {
+        // Slashes may go on with the tail.
+        doubtful |= masks.slash & tail << 1;
+    }
+    if F::CASED {
+        doubtful |= masks.upper & masks.uncased << 1 | masks.mark & other << 1;
+    }
+    if F::counts_digits() {
+        doubtful |= masks.digit & masks.high;
+    }
+    doubtful
 }
 
 #[inline(always)]
-fn letter_starts<F: Family>(masks: &Masks, own_other: u64) -> u64 {
-    let Masks { letter, upper, space, blank, newline, .. } = *masks;
-    let leads = if F::ANY_LEAD { own_other | space & !newline } else { blank };
-    let first = letter & !(letter << 1) & !(leads << 1);
-    if F::CASED { first | upper & (letter & !upper) << 1 } else { first }
+fn letter_starts<F: Family>(masks: &Masks, word: u64, own_other: u64) -> u64 {
+    let Masks { upper, space, blank, newline, tail_byte, .. } = *masks;
+    let leads = if F::ANY_LEAD { whole(own_other, tail_byte) | space & !newline } else { blank };
+    let first = word & !(word << 1) & !(leads << 1);
+    if F::CASED { first | upper & (word & !upper) << 1 } else { first }
+}
+
+/// All bytes of the characters that begin at `first`.
+#[inline(always)]
+fn whole(first: u64, tail_byte: u64) -> u64 {
+    let second = first << 1 & tail_byte;
+    let third = second << 1 & tail_byte;
+    first | second | third | third << 1 & tail_byte
+}
+
+/// The first bytes of the characters of at most three bytes that end at `last`.
+#[inline(always)]
+fn first_bytes(last: u64, tail_byte: u64) -> u64 {
+    let one_before = last & !tail_byte | (last & tail_byte) >> 1;
+    one_before & !tail_byte | (one_before & tail_byte) >> 1
 }
 
 #[inline(always)]
-fn digit_starts<F: Family>(digit: u64, blank: u64) -> u64 {
+fn digit_starts<F: Family>(first_bytes: u64, digit: u64, blank: u64) -> u64 {
     if F::DIGITS == 1 {
-        return digit;
+        return first_bytes;
     }
     let mut starts = digit & !(digit << 1);
     if F::SPACED_DIGITS {
@@ -89,10 +147,12 @@ fn digit_starts<F: Family>(digit: u64, blank: u64) -> u64 {
     for count in 1..=F::DIGITS {
         further &= digit << count;
     }
-    let mut group = starts;
-    while group != 0 {
-        group = group << F::DIGITS & further;
-        starts |= group;
+    if further != 0 {
+        let mut group = starts;
+        while group != 0 {
+            group = group << F::DIGITS & further;
+            starts |= group;
+        }
     }
     starts
 }
@@ -109,14 +169,15 @@ fn tail_newlines<F: Family>(other: u64, newline: u64) -> u64 {
 }
 
 #[inline(always)]
-fn space_starts<F: Family>(space: u64, newline: u64, tail: u64) -> u64 {
-    let space = space & !tail;
+fn space_starts<F: Family>(masks: &Masks, tail: u64) -> u64 {
+    let space = masks.space & !tail;
     let first = space & !(space << 1);
-    let last = space & space << 1 & !(space >> 1);
+    // The last character of each run, but for runs of a single one.
+    let last = first_bytes(space & !(space >> 1), masks.tail_byte) & space << 1;
     if !F::NEWLINES {
         return first | last;
     }
-    let newline = newline & space;
+    let newline = masks.newline & space;
     let line = space & !newline;
     let mut behind_newline = line & newline << 1;
     // A run of blanks between two newlines goes with the second one.
@@ -134,21 +195,20 @@ fn space_starts<F: Family>(space: u64, newline: u64, tail: u64) -> u64 {
 /// punctuation starts.
 #[inline(always)]
 fn with_contractions<F: Family>(
-    block: &[u8; WIDTH],
+    block: &[u8],
     mut starts: u64,
     mut apostrophes: u64,
-    letter: u64,
-    known: u64,
+    word: u64,
 ) -> (u64, u64) {
     let mut behind_contraction = None;
     while apostrophes != 0 {
         let at = apostrophes.trailing_zeros();
         apostrophes &= apostrophes - 1;
-        if known >> at < 0b1111 {
+        if at > 60 {
             // The three bytes behind it are not all known.
             return (starts, below(at));
         }
-        let behind_word = at > 0 && letter >> (at - 1) & 1 == 1 && behind_contraction != Some(at as usize);
+        let behind_word = at > 0 && word >> (at - 1) & 1 == 1 && behind_contraction != Some(at as usize);
         if F::CONTRACTIONS == Contractions::Suffix && !behind_word {
             continue;
         }
@@ -160,7 +220,7 @@ fn with_contractions<F: Family>(
             if F::CONTRACTIONS != Contractions::Suffix {
                 starts |= 1 << at;
             }
-            starts |= letter & 1_u64.checked_shl(end as u32).unwrap_or(0);
+            starts |= word & 1_u64.checked_shl(end as u32).unwrap_or(0);
         }
     }
     (starts, !0)

@@ -16,7 +16,9 @@ use crate::Place;
 use crate::encode::bytes::{bytes_of_text, text_of_bytes};
 use crate::encode::encoder::WholePretokens;
 use crate::encode::merges::Merge;
+use crate::encode::ranks::Merges;
 use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::tokens::Tokens;
 use crate::split::Pattern;
 
 type Checked<T> = std::result::Result<T, String>;
@@ -123,7 +125,7 @@ fn definition(file: &File<'_>) -> Checked<Definition> {
     }
     Ok(Definition {
         pattern: pattern(&file.pre_tokenizer)?,
-        merges: merges(&file.model.merges, &ids)?,
+        merges: Merges::Listed(merges(&file.model.merges, &ids)?),
         tokens: tokens(&file.model.vocab, &special_tokens)?,
         whole_pretokens: if file.model.ignore_merges { WholePretokens::Take } else { WholePretokens::Merge },
         special_tokens,
@@ -169,7 +171,7 @@ fn special_tokens(added: &[AddedToken]) -> Checked<Vec<(String, u32)>> {
     added.iter().map(check).collect()
 }
 
-fn tokens(vocab: &Vocab<'_>, special_tokens: &[(String, u32)]) -> Checked<Vec<(u32, Vec<u8>)>> {
+fn tokens(vocab: &Vocab<'_>, special_tokens: &[(String, u32)]) -> Checked<Tokens> {
     let special: HashMap<&str, u32> = special_tokens.iter().map(|(name, id)| (name.as_str(), *id)).collect();
     let ordinary = vocab.0.iter().filter(|(text, _)| !special.contains_key(&**text));
     let token = |(text, id): &(Cow<'_, str>, u32)| match bytes_of_text(text) {
@@ -283,7 +285,7 @@ fn brief(value: &Value) -> String {
 pub(super) fn write(tokenizer: &Tokenizer) -> String {
     let definition = tokenizer.definition();
     let text_of = |id: u32| text_of_bytes(tokenizer.bytes_of(id).unwrap_or_default());
-    let merges = definition.merges.iter().map(|merge| [text_of(merge.left), text_of(merge.right)]);
+    let merges = tokenizer.merges().iter().map(|merge| [text_of(merge.left), text_of(merge.right)]);
     let added = definition.special_tokens.iter().map(|(content, id)| AddedToken {
         id: *id,
         content: content.clone(),
@@ -315,7 +317,7 @@ pub(super) fn write(tokenizer: &Tokenizer) -> String {
             "merges": merges.collect::<Vec<_>>(),
         },
     });
-    let vocab = VocabById(definition.tokens.iter().map(|(id, token)| (text_of_bytes(token), *id)).collect());
+    let vocab = VocabById(definition.tokens.iter().map(|(id, token)| (text_of_bytes(token), id)).collect());
     let vocab = serde_json::to_string(&vocab).expect("texts and numbers are JSON");
     let text = serde_json::to_string_pretty(&file).expect("a JSON value is JSON");
     text.replacen("\"vocab\": null", &format!("\"vocab\": {vocab}"), 1)

@@ -1,0 +1,234 @@
+//! What becomes of text that the cache does not know: tokens as a whole are looked up, short pieces merge many at once,
+//! long pretokens are cut.
+
+use super::bpe::Merger;
+use super::cache::{Cache, LANES, LONG_BYTES, Lanes};
+use super::encoder::{Encoder, WholePretokens};
+use super::keys::{Extent, Key, Keys, has_bytes};
+use super::lockstep::{self, Lockstep, Word};
+use super::ranks::{PairRanks, Ranks};
+use super::slots::Asked;
+use super::vocabulary::NO_ID;
+use crate::Error;
+use crate::split::Ends;
+
+/// A key's bytes, of which the last tells the length, as lanes.
+const KEY_LANES: usize = 16;
+
+/// What it takes to encode what the cache does not know.
+#[derive(Debug, Default)]
+pub(super) struct MissSpace {
+    merger: Merger,
+    /// Some pieces of a long pretoken, which may be as long as the text.
+    pieces: Ends,
+    keys: Keys,
+    /// Those of them that the cache does not know.
+    missed: Vec<Key>,
+    /// Ids of a long pretoken.
+    ids: Vec<u32>,
+    resolved: Resolved,
+}
+
+/// What it takes to encode short pieces, and what comes of it.
+#[derive(Debug, Default)]
+struct Resolved {
+    asked: Vec<Result<Asked, u32>>,
+    /// Those that are no tokens, by number.
+    merged: Vec<(usize, Key)>,
+    lanes: Vec<Lanes>,
+    lockstep: Lockstep<KEY_LANES>,
+}
+
+impl Encoder {
+    /// The ids of short pretokens or pieces that the cache does not know, as the keys say: lanes for each, in order.
+    /// The cache has them from now on.
+    pub(super) fn resolve<'s>(
+        &self,
+        space: &'s mut MissSpace,
+        cache: &mut Cache,
+        keys: &[Key],
+    ) -> &'s [Lanes] {
+        self.resolve_in(&mut space.resolved, cache, keys);
+        &space.resolved.lanes
+    }
+
+    fn resolve_in(&self, space: &mut Resolved, cache: &mut Cache, keys: &[Key]) {
+        let Resolved { asked, merged, lanes, .. } = space;
+        let vocabulary = self.vocabulary.view();
+        let takes_whole = self.whole_pretokens == WholePretokens::Take;
+        asked.clear();
+        asked.extend(keys.iter().map(|&key| match extent_of(key) {
+            Extent::Pretoken if takes_whole => vocabulary.ask(&bytes_of(key), 0, length_of(key)),
+            _ => Err(NO_ID),
+        }));
+        lanes.clear();
+        merged.clear();
+        for (index, (&asked, &key)) in asked.iter().zip(keys).enumerate() {
+            let id = asked.map_or_else(|id| id, |asked| vocabulary.answer(asked));
+            if id == NO_ID {
+                merged.push((index, key));
+            }
+            lanes.push(if id == NO_ID { Lanes::MANY } else { Lanes::new(&[id]) });
+        }
+        match &self.ranks {
+            Ranks::Spelled(spelled) => {
+                resolve_merged(space, cache, keys, &spelled.ranks(&self.vocabulary));
+            }
+            Ranks::Listed(listed) => resolve_merged(space, cache, keys, &listed.ranks()),
+        }
+        for (&key, &lanes) in keys.iter().zip(&space.lanes) {
+            cache.insert(key, lanes);
+        }
+    }
+
+    /// Encodes a pretoken that is long, or has many ids.
+    #[cold]
+    pub(super) fn encode_long(
+        &self,
+        space: &mut MissSpace,
+        cache: &mut Cache,
+        pretoken: &[u8],
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> crate::Result<bool> {
+        if let Some(ids) = cache.find_long(pretoken) {
+            return Ok(emit(ids));
+        }
+        if let Some(id) = self.whole_token(pretoken) {
+            cache.insert_long(pretoken, &[id]);
+            return Ok(emit(&[id]));
+        }
+        if pretoken.len() > LONG_BYTES {
+            return self.encode_pieces(space, cache, pretoken, emit);
+        }
+        let mut ids = std::mem::take(&mut space.ids);
+        ids.clear();
+        self.encode_pieces(space, cache, pretoken, &mut |more| {
+            ids.extend_from_slice(more);
+            true
+        })?;
+        cache.insert_long(pretoken, &ids);
+        space.ids = ids;
+        Ok(emit(&space.ids))
+    }
+
+    /// Encodes a pretoken that is no token, piece by piece; short pieces are looked up like short pretokens.
+    fn encode_pieces(
+        &self,
+        space: &mut MissSpace,
+        cache: &mut Cache,
+        pretoken: &[u8],
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> crate::Result<bool> {
+        // Without a split, a pretoken may be anything.
+        let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
+        space.pieces.restart(0);
+        while space.pieces.end() < pretoken.len() {
+            space.pieces.restart(space.pieces.end());
+            if is_text {
+                self.cuts.push_ends(pretoken, &mut space.pieces);
+            } else {
+                space.pieces.push(pretoken.len());
+            }
+            if !self.encode_found(space, cache, pretoken, emit)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Encodes the pieces in `space`.
+    fn encode_found(
+        &self,
+        space: &mut MissSpace,
+        cache: &mut Cache,
+        pretoken: &[u8],
+        emit: &mut impl FnMut(&[u32]) -> bool,
+    ) -> crate::Result<bool> {
+        let MissSpace { merger, pieces, keys, missed, resolved, .. } = space;
+        keys.find(self.level, pretoken, pieces, Extent::Piece, cache.view());
+        let (all, places) = keys.first(pieces.ends().len());
+        missed.clear();
+        let view = cache.view();
+        let is_missed =
+            |&(&key, &place): &(&Key, &u32)| has_bytes(key) && view.find_near(key, place).is_none();
+        missed.extend(all.iter().zip(places).filter(is_missed).map(|(&key, _)| key));
+        if !missed.is_empty() {
+            self.resolve_in(resolved, cache, missed);
+            keys.find_places(cache.view());
+        }
+        let (all, places) = keys.first(pieces.ends().len());
+        let mut missed = missed.iter().zip(&resolved.lanes).peekable();
+        for (number, (&key, &place)) in all.iter().zip(places).enumerate() {
+            let lanes = match missed.next_if(|&(&other, _)| other == key) {
+                Some((_, &lanes)) => Some(lanes),
+                None => cache.view().find_near(key, place),
+            };
+            let wants_more = match lanes {
+                Some(lanes) if lanes.len() <= LANES => emit(&lanes.ids()[..lanes.len()]),
+                _ => emit(self.merge(merger, &pretoken[pieces.starts()[number]..pieces.ends()[number]])?),
+            };
+            if !wants_more {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The ids that the bytes of a piece merge to.
+    fn merge<'m>(&self, merger: &'m mut Merger, piece: &[u8]) -> crate::Result<&'m [u32]> {
+        if u32::try_from(piece.len()).is_err() {
+            let message = format!("{} bytes that nothing cuts, and 4 GiB is the most", piece.len());
+            return Err(Error::argument("text", message));
+        }
+        Ok(match &self.ranks {
+            Ranks::Spelled(spelled) => merger.merge(piece, &spelled.ranks(&self.vocabulary)),
+            Ranks::Listed(listed) => merger.merge(piece, &listed.ranks()),
+        })
+    }
+
+    /// The token that the whole pretoken is, where such a token counts.
+    fn whole_token(&self, pretoken: &[u8]) -> Option<u32> {
+        match self.whole_pretokens {
+            WholePretokens::Take => self.vocabulary.id_of(pretoken),
+            WholePretokens::Merge => None,
+        }
+    }
+}
+
+/// Merges those of `keys` that are no tokens.
+fn resolve_merged<R: PairRanks>(space: &mut Resolved, cache: &mut Cache, keys: &[Key], ranks: &R) {
+    let Resolved { merged, lanes, lockstep, .. } = space;
+    let pieces = merged.iter().map(|&(index, key)| lockstep::Piece {
+        bytes: bytes_of(key),
+        length: length_of(key),
+        index,
+    });
+    lockstep.merge(ranks, pieces, |index: usize, word: &Word<KEY_LANES>| {
+        lanes[index] = match word.count() {
+            count @ ..=LANES => Lanes::of(word.first_ids(ranks), count),
+            count => {
+                if extent_of(keys[index]) == Extent::Pretoken {
+                    let ids = word.first_ids::<KEY_LANES, _>(ranks);
+                    cache.insert_long(&bytes_of(keys[index])[..length_of(keys[index])], &ids[..count]);
+                }
+                Lanes::MANY
+            }
+        };
+    });
+}
+
+/// The bytes of a key's piece, and others behind them.
+#[inline(always)]
+fn bytes_of(key: Key) -> [u8; 16] {
+    key.to_le_bytes()
+}
+
+#[inline(always)]
+fn length_of(key: Key) -> usize {
+    (key >> 120) as usize & 0xF
+}
+
+#[inline(always)]
+fn extent_of(key: Key) -> Extent {
+    if key >> 127 == 0 { Extent::Pretoken } else { Extent::Piece }
+}

@@ -1,0 +1,280 @@
+//! What merging has to know of pairs of tokens: the order in which they merge, and what becomes of them.
+//!
+//! There are two kinds. A list of merges says which two tokens make which ([`MergeTable`]); so Hugging Face has it. Or
+//! any two adjacent tokens whose bytes together are a token make that token, lower ids first ([`SpelledRanks`]); so
+//! tiktoken has it, and then nothing but the vocabulary itself has to be looked up. For most lists both come to the
+//! same, but that has to be found out token by token.
+
+use std::hint::select_unpredictable;
+use std::sync::OnceLock;
+
+use super::bpe::{MANY_LANES, Merger};
+use super::merges::{Merge, MergeTable};
+use super::slots::{Asked, NONE};
+use super::vocabulary::{self, Vocabulary};
+use crate::{available_threads, map_in_order};
+
+/// How many ids' merges are found in one job.
+const JOB_IDS: u32 = 4096;
+
+/// The rank of a pair that does not merge.
+pub(super) const NEVER: u32 = NONE;
+
+/// Two adjacent tokens of a text: where they stand in it, and their names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pair {
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) left: u32,
+    pub(super) right: u32,
+}
+
+/// Ranks of pairs, looked up in two steps, so that several can wait for memory at once. Inside, each kind may name
+/// tokens as it likes. Ranks have 24 bits.
+pub(super) trait PairRanks {
+    /// The rank of a pair of bytes, or [`NEVER`].
+    fn byte_rank(&self, left: u8, right: u8) -> u32;
+
+    /// Begins to look a pair up, or finds its rank at once. Of a pair of no bytes the answer may be anything.
+    fn ask(&self, text: &[u8], pair: Pair) -> Result<Asked, u32>;
+
+    /// The pair's rank, or [`NEVER`].
+    fn answer(&self, asked: Asked) -> u32;
+
+    /// The name of a byte.
+    fn byte_name(&self, byte: u8) -> u32;
+
+    /// The name of the token that the pair of this rank makes.
+    fn made(&self, rank: u32) -> u32;
+
+    /// The id of the token of this name.
+    fn id(&self, name: u32) -> u32;
+
+    /// The rank of a pair, or [`NEVER`].
+    #[inline(always)]
+    fn rank(&self, text: &[u8], pair: Pair) -> u32 {
+        self.ask(text, pair).map_or_else(|rank| rank, |asked| self.answer(asked))
+    }
+}
+
+/// The ranks of pairs of bytes, where every piece starts.
+#[derive(Debug)]
+pub(super) struct BytePairs(Box<[u32; 1 << 16]>);
+
+impl Default for BytePairs {
+    /// No pair merges.
+    fn default() -> Self {
+        let pairs = vec![NEVER; 1 << 16].into_boxed_slice();
+        Self(pairs.try_into().expect("as many as there are pairs"))
+    }
+}
+
+impl BytePairs {
+    pub(super) fn set(&mut self, left: u8, right: u8, rank: u32) {
+        self.0[usize::from(u16::from_be_bytes([left, right]))] = rank;
+    }
+
+    #[inline(always)]
+    pub(super) fn rank(&self, left: u8, right: u8) -> u32 {
+        self.0[usize::from(u16::from_be_bytes([left, right]))]
+    }
+}
+
+/// What the names of single bytes begin with; ids are smaller.
+const BYTE_NAME: u32 = 1 << 31;
+
+/// Which pairs of a vocabulary's tokens merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Merges {
+    /// These, in the order of their ranks.
+    Listed(Vec<Merge>),
+    /// Those whose bytes together are a token, in the order of its id: tiktoken's rule.
+    Spelled,
+}
+
+impl Merges {
+    /// Those that make ids below `bound`.
+    pub(super) fn below(self, bound: u32) -> Self {
+        match self {
+            Self::Listed(merges) => {
+                Self::Listed(merges.into_iter().filter(|merge| merge.id < bound).collect())
+            }
+            Self::Spelled => Self::Spelled,
+        }
+    }
+}
+
+/// [`Merges`] made ready to be looked up.
+#[derive(Debug)]
+pub(super) enum Ranks {
+    Listed(MergeTable),
+    Spelled(Box<Spelled>),
+}
+
+impl Ranks {
+    /// `byte_ids` are the ids of the 256 single bytes.
+    pub(super) fn new(merges: Merges, byte_ids: &[u32; 256], vocabulary: &Vocabulary) -> Self {
+        match merges {
+            Merges::Listed(merges) => Self::Listed(MergeTable::new(merges, byte_ids, vocabulary.id_bound())),
+            Merges::Spelled => Self::Spelled(Box::new(Spelled::new(vocabulary, byte_ids))),
+        }
+    }
+
+    /// What this was made from.
+    pub(super) fn definition(&self) -> Merges {
+        match self {
+            Self::Listed(listed) => Merges::Listed(listed.merges().to_vec()),
+            Self::Spelled(_) => Merges::Spelled,
+        }
+    }
+
+    /// The merges in the order of their ranks.
+    pub(super) fn merges(&self, vocabulary: &Vocabulary) -> &[Merge] {
+        match self {
+            Self::Listed(listed) => listed.merges(),
+            Self::Spelled(spelled) => spelled.merges(vocabulary),
+        }
+    }
+}
+
+/// What merging by spelling needs besides the vocabulary.
+#[derive(Debug)]
+pub(super) struct Spelled {
+    /// The ids of the tokens of two bytes.
+    byte_pairs: BytePairs,
+    /// The ids of the single bytes.
+    byte_ids: [u32; 256],
+    /// The merges as a list, once somebody asked for it.
+    merges: OnceLock<Vec<Merge>>,
+}
+
+impl Spelled {
+    pub(super) fn new(vocabulary: &Vocabulary, byte_ids: &[u32; 256]) -> Self {
+        let mut byte_pairs = BytePairs::default();
+        for (id, token) in vocabulary.iter() {
+            if let &[left, right] = token
+                && vocabulary.id_of(token) == Some(id)
+            {
+                byte_pairs.set(left, right, id);
+            }
+        }
+        Self { byte_pairs, byte_ids: *byte_ids, merges: OnceLock::new() }
+    }
+
+    pub(super) fn ranks<'v>(&'v self, vocabulary: &'v Vocabulary) -> SpelledRanks<'v> {
+        SpelledRanks { vocabulary: vocabulary.view(), byte_pairs: &self.byte_pairs, byte_ids: &self.byte_ids }
+    }
+
+    /// The merge of each token that merges make, by id.
+    ///
+    /// Only one pair ever makes a token: as long as no merge reaches across the borders of a stretch of text, what
+    /// happens inside depends on the stretch alone, so the two parts from which its last merge makes the token are
+    /// always the same. They are what merging the token's own bytes comes to when the last merge is left out; if it
+    /// gets stuck before, no merge makes the token, and it is found only as a whole pretoken. (Why tiktoken's rule «the
+    /// pretoken, if it is a token» is part of its format.) The parts may have higher ids than the token: Llama 3 has
+    /// such tokens.
+    pub(super) fn merges(&self, vocabulary: &Vocabulary) -> &[Merge] {
+        self.merges.get_or_init(|| {
+            let jobs = (vocabulary.id_bound() as u32).div_ceil(JOB_IDS) as usize;
+            map_in_order(available_threads(), jobs, |job| {
+                let first = job as u32 * JOB_IDS;
+                let mut merger = Merger::default();
+                let merge = |id| {
+                    let token =
+                        vocabulary.bytes_of(id).filter(|token| vocabulary.id_of(token) == Some(id))?;
+                    // What is longer leaves windows behind, which would be others for other ranks.
+                    if token.len() >= MANY_LANES {
+                        merger = Merger::default();
+                    }
+                    let parts = Parts { ranks: self.ranks(vocabulary), length: token.len() };
+                    match *merger.merge(token, &parts) {
+                        [left, right] => Some(Merge { left, right, id }),
+                        _ => None,
+                    }
+                };
+                (first..first + JOB_IDS).filter_map(merge).collect::<Vec<_>>()
+            })
+            .concat()
+        })
+    }
+}
+
+/// Ranks of pairs whose bytes together are a token: its id. Tokens are named by their ids, but single bytes by
+/// [`BYTE_NAME`] and the byte, which is cheaper for the many that merge.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SpelledRanks<'v> {
+    vocabulary: vocabulary::View<'v>,
+    byte_pairs: &'v BytePairs,
+    byte_ids: &'v [u32; 256],
+}
+
+impl PairRanks for SpelledRanks<'_> {
+    #[inline(always)]
+    fn byte_rank(&self, left: u8, right: u8) -> u32 {
+        self.byte_pairs.rank(left, right)
+    }
+
+    #[inline(always)]
+    fn ask(&self, text: &[u8], pair: Pair) -> Result<Asked, u32> {
+        self.vocabulary.ask(text, pair.start, pair.end)
+    }
+
+    #[inline(always)]
+    fn answer(&self, asked: Asked) -> u32 {
+        self.vocabulary.answer(asked)
+    }
+
+    #[inline(always)]
+    fn byte_name(&self, byte: u8) -> u32 {
+        BYTE_NAME | u32::from(byte)
+    }
+
+    #[inline(always)]
+    fn made(&self, rank: u32) -> u32 {
+        rank
+    }
+
+    #[inline(always)]
+    fn id(&self, name: u32) -> u32 {
+        let of_byte = self.byte_ids[name as usize % 256];
+        select_unpredictable(name >= BYTE_NAME, of_byte, name)
+    }
+}
+
+/// The ranks that leave the whole of a text of this length in two parts.
+#[derive(Debug, Clone, Copy)]
+struct Parts<'v> {
+    ranks: SpelledRanks<'v>,
+    length: usize,
+}
+
+impl PairRanks for Parts<'_> {
+    fn byte_rank(&self, left: u8, right: u8) -> u32 {
+        if self.length == 2 { NEVER } else { self.ranks.byte_rank(left, right) }
+    }
+
+    #[inline(always)]
+    fn ask(&self, text: &[u8], pair: Pair) -> Result<Asked, u32> {
+        if pair.end - pair.start == self.length { Err(NEVER) } else { self.ranks.ask(text, pair) }
+    }
+
+    #[inline(always)]
+    fn answer(&self, asked: Asked) -> u32 {
+        self.ranks.answer(asked)
+    }
+
+    #[inline(always)]
+    fn byte_name(&self, byte: u8) -> u32 {
+        self.ranks.byte_name(byte)
+    }
+
+    #[inline(always)]
+    fn made(&self, rank: u32) -> u32 {
+        self.ranks.made(rank)
+    }
+
+    #[inline(always)]
+    fn id(&self, name: u32) -> u32 {
+        self.ranks.id(name)
+    }
+}

@@ -1,0 +1,84 @@
+//! Where the pretokens of a block start and end.
+
+use super::BLOCK;
+use super::masks::WIDTH;
+
+/// Room for a start, a block, and what the last two steps add to it.
+const ROOM: usize = 1 + BLOCK + 2 * WIDTH;
+
+/// A run of pretokens, as the places between them: room for a block, which scanners fill some at a time without looking
+/// at its length.
+#[derive(Debug)]
+pub struct Ends {
+    /// The start of the first one, then their ends.
+    places: Box<[usize; ROOM]>,
+    count: usize,
+}
+
+impl Ends {
+    /// No pretokens.
+    pub fn new() -> Self {
+        Self { places: Box::new([0; ROOM]), count: 0 }
+    }
+
+    /// No pretokens, of which the first will start at `start`.
+    pub fn restart(&mut self, start: usize) {
+        self.places[0] = start;
+        self.count = 0;
+    }
+
+    /// Where they start, in ascending order.
+    #[inline(always)]
+    pub fn starts(&self) -> &[usize] {
+        &self.places[..self.count]
+    }
+
+    /// Where they end: each where the next one starts.
+    #[inline(always)]
+    pub fn ends(&self) -> &[usize] {
+        &self.places[1..=self.count]
+    }
+
+    /// Where the first one starts.
+    #[inline(always)]
+    pub fn start(&self) -> usize {
+        self.places[0]
+    }
+
+    /// Where the last one ends.
+    #[inline(always)]
+    pub fn end(&self) -> usize {
+        self.places[self.count]
+    }
+
+    /// Whether there are enough for a block.
+    #[inline(always)]
+    pub fn is_full(&self) -> bool {
+        self.count >= BLOCK
+    }
+
+    /// Adds one to a run that is not full.
+    #[inline(always)]
+    pub fn push(&mut self, end: usize) {
+        self.count += 1;
+        self.places[self.count] = end;
+    }
+
+    /// Room for the next ends, of a run that was not full before the last [`grow`](Self::grow).
+    #[inline(always)]
+    pub(super) fn room(&mut self) -> &mut [usize; WIDTH] {
+        self.places[self.count + 1..].first_chunk_mut().expect("room for two times as many behind a block")
+    }
+
+    /// Adds the first `count` of the ends written to the [`room`](Self::room).
+    #[inline(always)]
+    pub(super) fn grow(&mut self, count: usize) {
+        self.count += count;
+    }
+}
+
+impl Default for Ends {
+    fn default() -> Self {
+        Self::new()
+    }
+}
