@@ -5,6 +5,8 @@ PYTHON ?= python3
 CORPUS ?=
 OUT    ?= demo
 BENCH  ?=
+STRINGS ?= 1000000
+FUZZ   ?=
 
 VENV := $(abspath .venv)
 UV_VERSION := 0.13.9
@@ -27,11 +29,12 @@ endef
 export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-torch lint format bench bench-micro clean
+.PHONY: help build demo test test-rust test-python test-slow test-torch fuzz-encode lint format bench bench-encode
+.PHONY: bench-micro clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [NAME=value]"; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(VENV)/.built ## Build the package into .venv
 
@@ -46,6 +49,12 @@ test-rust: $(VENV)/.synced ## Run the Rust tests
 
 test-python: build $(VENV)/.peers ## Run the Python tests
 	python -m pytest --quiet
+
+test-slow: build $(VENV)/.peers ## Run the Python tests that take minutes
+	python -m pytest --quiet -m slow
+
+fuzz-encode: build $(VENV)/.peers ## Compare ids on made-up texts: STRINGS=number per pattern, FUZZ="more options"
+	python tests/fuzz_encode.py --strings $(STRINGS) $(FUZZ)
 
 test-torch: build ## Run the tests with PyTorch, which is large and so no part of the others
 	uv sync --quiet --locked --inexact --no-install-project --group torch
@@ -66,6 +75,10 @@ format: $(VENV)/.synced ## Format all sources
 
 bench: build $(VENV)/.peers ## Compare with other libraries: CORPUS="files", BENCH="more options" (try --help)
 	python benches/compare.py $(CORPUS) $(BENCH)
+
+bench-encode: build $(VENV)/.peers ## Measure encoding from every side, as bench does: CORPUS, BENCH
+	cargo bench --locked --quiet --package bytestride-core --bench limit --no-run
+	python benches/encode.py $(CORPUS) $(BENCH)
 
 bench-micro: build $(VENV)/.peers ## Time single operations, from Python and in the core
 	python -m pytest benches --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds

@@ -15,9 +15,15 @@ import report
 import trainers
 import vocabularies
 import windowing
-from timing import pin_to_one_core  # first: it sets how many threads the libraries use
+from timing import available_cores, pin
 
 JOBS = ("encode", "train", "windows")
+PEERS = ("gigatoken", "tiktoken", "tokenizers")
+PACKAGES = ("bytestride", "gigatoken", "gigabpe", "rustbpe", "tiktoken", "tokenizers", "numpy", "torch")
+NOTES = (
+    "Medians of alternating rounds; every output was checked to be equal first.",
+    "More on encoding, and more libraries: [ENCODE.md](ENCODE.md).",
+)
 WINDOW_TOKENS = 1 << 24
 WINDOW_BATCHES = 100
 
@@ -44,12 +50,11 @@ def arguments():
 
 def main():
     chosen = arguments()
-    lines = report.header(pin_to_one_core())
-    texts = [corpus.read(path, chosen.megabytes) for path in chosen.corpus]
-    texts = texts or [corpus.standard_library(chosen.megabytes)]
+    where = f"one thread, {pin(available_cores()[-1:])}"
+    lines = report.header("Results", where, PACKAGES, NOTES)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for text in texts:
+        for text in corpus.chosen(chosen.corpus, chosen.megabytes):
             if "encode" in chosen.jobs:
                 lines += encode(text, folder, chosen)
             if "train" in chosen.jobs:
@@ -64,8 +69,9 @@ def encode(text, folder, chosen):
     """Tables of encoding one corpus with each vocabulary, or with one trained on it."""
     paths = chosen.vocab or [vocabularies.train(text, folder / "trained.json", chosen.merges)]
     lines = []
-    for vocabulary in map(vocabularies.load, paths):
-        tokens, notes, passes = encoders.run(text, vocabulary, chosen.rounds)
+    for path in paths:
+        vocabulary = vocabularies.load(path, folder)
+        tokens, notes, passes = encoders.run(text, vocabulary, PEERS, chosen.rounds)
         title = f"Encode {text.name} ({text.megabytes:.1f} MB, {tokens:,} tokens) with {vocabulary.name}"
         lines += report.table(title, passes, text.megabytes, "MB", notes)
     return lines

@@ -29,10 +29,18 @@ class Corpus:
         return path
 
 
+def chosen(paths, megabytes):
+    """The corpus of each file, one at a time, or else that of Python's library."""
+    if not paths:
+        yield standard_library(megabytes or 10)
+    for path in paths:
+        yield read(path, megabytes)
+
+
 def read(path, megabytes):
-    """The first `megabytes` of a file, cut into documents at the separator."""
+    """The first `megabytes` of a file, or all of it, cut into documents at the separator."""
     with Path(path).open("rb") as file:
-        text = file.read(int(megabytes * 1e6)).decode(errors="ignore")
+        text = file.read(int(megabytes * 1e6) if megabytes else None).decode(errors="ignore")
     return Corpus(Path(path).name, [document for document in text.split(END) if document])
 
 

@@ -7,26 +7,27 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("bytestride", "gigatoken", "gigabpe", "rustbpe", "tiktoken", "tokenizers", "numpy", "torch")
 
-
-def header(pinned):
-    """The command, the machine and the versions."""
-    command = shlex.join(["python", "benches/compare.py", *sys.argv[1:]])
+def header(title, where, packages, notes=()):
+    """The command, the machine and the versions; `where` says which cores and how many threads."""
+    command = shlex.join(["python", f"benches/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     rows = {
         "command": f"`{command}`",
         "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{_processor()}, {platform.system()} {platform.release()}; one thread, {pinned}",
+        "machine": f"{_processor()}, {platform.system()} {platform.release()}; {where}",
         "Python": platform.python_version(),
-        "versions": ", ".join(_versions()),
+        "versions": ", ".join(map(_version, packages)),
     }
-    lines = [
-        "# Results",
-        "",
-        "Medians of alternating rounds; every output was checked to be equal first.",
-        "",
-    ]
+    lines = [f"# {title}", ""]
+    lines += [line for note in notes for line in (note, "")]
     return lines + [f"- {name}: {value}" for name, value in rows.items()]
+
+
+def grid(title, head, rows, notes=()):
+    """A table of texts; the first column is on the left, the others are on the right."""
+    lines = ["", f"## {title}", "", f"| {' | '.join(head)} |", "|---" + "|---:" * (len(head) - 1) + "|"]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    return lines + [line for note in notes for line in ("", note)]
 
 
 def table(title, passes, amount, unit, notes=()):
@@ -35,31 +36,32 @@ def table(title, passes, amount, unit, notes=()):
     `amount` is what one call handles, in units: MB of text, or millions of tokens.
     """
     names = list(passes)
-    lines = ["", f"## {title}", ""]
-    head = "".join(f" | {name} | {unit}/s | ×" for name in names)
-    lines += [f"| library{head} |", "|---" + "|---:|---:|---:" * len(names) + "|"]
+    head = ["library", *(column for name in names for column in (name, f"{unit}/s", "×"))]
+    rows = []
     for row, times in enumerate(next(iter(passes.values()))):
         cells = [times.name]
         for name in names:
             one, ours = passes[name][row], passes[name][0]
             speed = "" if name == "open" else f"{amount / one.median:,.1f}"
-            cells += [f"{_seconds(one.median)} ± {one.spread:.0%}", speed, f"{one.median / ours.median:.2f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines + [line for note in notes for line in ("", note)]
+            cells += [f"{duration(one.median)} ± {one.spread:.0%}", speed, f"{one.median / ours.median:.2f}"]
+        rows.append(cells)
+    return grid(title, head, rows, notes)
 
 
-def _seconds(seconds):
+def duration(seconds):
+    """Three or so figures in the unit that suits them."""
     if seconds >= 1:
         return f"{seconds:.2f} s"
-    return f"{seconds * 1e3:.1f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.0f} µs"
+    if seconds >= 1e-3:
+        return f"{seconds * 1e3:.1f} ms"
+    return f"{seconds * 1e6:.0f} µs" if seconds >= 1e-5 else f"{seconds * 1e6:.2f} µs"
 
 
-def _versions():
-    for package in PACKAGES:
-        try:
-            yield f"{package} {metadata.version(package)}"
-        except metadata.PackageNotFoundError:
-            yield f"{package} not installed"
+def _version(package):
+    try:
+        return f"{package} {metadata.version(package)}"
+    except metadata.PackageNotFoundError:
+        return f"{package} not installed"
 
 
 def _processor():

@@ -8,19 +8,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-# Some libraries read these when they are imported, which the benches do only when they load a tokenizer.
-os.environ["RAYON_NUM_THREADS"] = "1"
-os.environ["TOKENIZERS_PARALLELISM"] = "false"
-os.environ["OMP_NUM_THREADS"] = "1"
+
+def available_cores():
+    """The cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
 
 
-def pin_to_one_core():
-    """Binds the process to the last core it may use, where the system can; says to which."""
+def pin(cores):
+    """Binds the process to `cores`, where the system can, and libraries to as many threads; says to which.
+
+    Some libraries look at cores and variables when they are imported, so this comes first: the benches import
+    a library only when they load a tokenizer.
+    """
+    os.environ["RAYON_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = str(len(cores))
+    os.environ["TOKENIZERS_PARALLELISM"] = "true" if len(cores) > 1 else "false"
     if not hasattr(os, "sched_setaffinity"):
         return "not pinned"
-    core = max(os.sched_getaffinity(0))
-    os.sched_setaffinity(0, {core})
-    return f"pinned to core {core}"
+    os.sched_setaffinity(0, cores)
+    return f"pinned to core {', '.join(map(str, cores))}"
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 UPPER = r"\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}"
@@ -33,11 +34,11 @@ def token_bytes(token):
 
 @dataclass
 class Vocabulary:
-    """A vocabulary file, the pattern it goes with, and its tokens by rank; no special tokens."""
+    """A vocabulary file and the pattern it goes with; `folder` takes what it is converted to."""
 
     path: Path
     pattern: str | None
-    ranks: dict[bytes, int]
+    folder: Path
 
     @property
     def name(self):
@@ -47,9 +48,32 @@ class Vocabulary:
     def is_tiktoken(self):
         return self.path.suffix == ".tiktoken"
 
+    @cached_property
+    def ranks(self):
+        """The tokens' bytes and their ranks, without the special tokens."""
+        if self.is_tiktoken:
+            lines = (line.split() for line in self.path.read_bytes().splitlines() if line)
+            return {base64.b64decode(token): int(rank) for token, rank in lines}
+        parsed = json.loads(self.path.read_text(encoding="utf-8"))
+        added = {token["content"] for token in parsed["added_tokens"]}
+        vocabulary = parsed["model"]["vocab"].items()
+        return {token_bytes(token): rank for token, rank in vocabulary if token not in added}
 
-def load(path):
-    """Reads a .tiktoken file, whose name tells the pattern, or a byte-level tokenizer.json."""
+    @cached_property
+    def tokenizer_json(self):
+        """The path of a tokenizer.json with this vocabulary: ours, for a library that reads no other file."""
+        if not self.is_tiktoken:
+            return self.path
+        path = self.folder / f"{self.path.stem}.json"
+        if not path.exists():
+            import bytestride as bs
+
+            bs.Tokenizer.load(self.path, pattern=self.pattern).save(path)
+        return path
+
+
+def load(path, folder):
+    """A .tiktoken file, whose name tells the pattern, or a byte-level tokenizer.json."""
     path = Path(path)
     if path.suffix == ".tiktoken":
         pattern = path.stem.removesuffix("_base")
@@ -57,13 +81,9 @@ def load(path):
             raise SystemExit(
                 f"{path}: the name should be one of {', '.join(PATTERNS)}, with .tiktoken after it"
             )
-        lines = (line.split() for line in path.read_bytes().splitlines() if line)
-        return Vocabulary(path, pattern, {base64.b64decode(token): int(rank) for token, rank in lines})
-    parsed = json.loads(path.read_text(encoding="utf-8"))
-    added = {token["content"] for token in parsed["added_tokens"]}
-    vocabulary = parsed["model"]["vocab"].items()
-    ranks = {token_bytes(token): rank for token, rank in vocabulary if token not in added}
-    return Vocabulary(path, _pattern(parsed["pre_tokenizer"]), ranks)
+    else:
+        pattern = _pattern(json.loads(path.read_text(encoding="utf-8"))["pre_tokenizer"])
+    return Vocabulary(path, pattern, Path(folder))
 
 
 def _pattern(pre_tokenizer):

@@ -17,6 +17,12 @@ SCRIPTS = (
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--random-megabytes", type=int, default=200, help="random words for the test of memory (200)"
+    )
+
+
 @pytest.fixture(scope="session")
 def documents() -> list[str]:
     """About a megabyte of real text: Python sources, and some lines in other scripts."""
@@ -25,6 +31,17 @@ def documents() -> list[str]:
         path for folder in ("asyncio", "email", "json") for path in (library / folder).glob("*.py")
     )
     return [*(path.read_text(encoding="utf-8") for path in sources), *SCRIPTS]
+
+
+@pytest.fixture(scope="session")
+def library_texts() -> list[str]:
+    """Over five megabytes of real text: every few of the sources and documents of Python's library."""
+    library = Path(sysconfig.get_path("stdlib"))
+    paths = [path for suffix in (".py", ".txt", ".rst") for path in sorted(library.rglob(f"*{suffix}"))]
+    own = [path for path in paths if "site-packages" not in path.parts]
+    most = sum(path.stat().st_size for path in own)
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in own[:: max(1, most // 6_000_000)]]
+    return [*texts, *SCRIPTS]
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,121 @@
+"""Ids are those of tiktoken and Hugging Face, on much text of every kind; `make fuzz-encode` compares more of it."""
+
+import subprocess
+import sys
+import unicodedata
+from itertools import chain, islice, pairwise
+from pathlib import Path
+
+import pytest
+
+import bytestride as bs
+import fuzz_encode
+from fuzz_encode import HUGGING_FACE, TIKTOKEN
+
+STRINGS = 20_000
+PATTERNS = [
+    *TIKTOKEN,
+    *(
+        # Read as soon as its pattern is known; then this mark must go.
+        pytest.param(pattern, marks=pytest.mark.xfail(raises=ValueError, reason="is not read yet"))
+        if pattern == "deepseek"
+        else pattern
+        for pattern in HUGGING_FACE
+    ),
+]
+ALL_CHARACTERS = [chr(point) for point in chain(range(0xD800), range(0xE000, 0x110000))]
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    return fuzz_encode.learned(tmp_path_factory.mktemp("learned"))
+
+
+@pytest.fixture(scope="module")
+def joining(tmp_path_factory):
+    return fuzz_encode.joining(tmp_path_factory.mktemp("joining"))
+
+
+@pytest.fixture(scope="module")
+def of_real_text(documents, tmp_path_factory):
+    path = tmp_path_factory.mktemp("real") / "real.tiktoken"
+    bs.train(iter(documents), 8000, pattern="gpt2").save(path)
+    return fuzz_encode.of_ranks(path)
+
+
+def compare(pair, texts):
+    texts = iter(texts)
+    while batch := list(islice(texts, 20_000)):
+        pair.compare(batch)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_made_up_texts_have_the_ids_of_the_peers(pattern, learned):
+    pair = learned[pattern]()
+    assert list(fuzz_encode.fuzz(pair, STRINGS, "sample"))[-1] == STRINGS
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_real_texts_have_the_ids_of_the_peers(pattern, of_real_text, library_texts):
+    assert sum(map(len, library_texts)) > 5_000_000
+    of_real_text[pattern]().compare(library_texts)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_characters_at_the_edges_of_classes_stand_beside_others_as_with_the_peers(pattern, joining):
+    pairs = pairwise(ALL_CHARACTERS)
+    edges = [pair for pair in pairs if len(set(map(unicodedata.category, pair))) > 1]
+    compare(joining[pattern](), fuzz_encode.beside_samples(sorted(set(chain(*edges)))))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_every_character_stands_beside_others_as_with_the_peers(pattern, joining):
+    compare(joining[pattern](), fuzz_encode.beside_samples(ALL_CHARACTERS))
+
+
+def test_a_difference_is_told_on_a_short_text(learned):
+    cl100k, llama3 = learned["cl100k"](), learned["llama3"]()
+    mixed = fuzz_encode.Pair("a mixture", cl100k.load, llama3.theirs)
+    with pytest.raises(fuzz_encode.DifferenceError, match=r"a mixture differs on '\\n '\n"):
+        mixed.compare(["the same", "some text and then\n  "])
+
+
+# -- memory -----------------------------------------------------------------------------------------------------
+
+RANDOM_WORDS = """
+import sys
+import numpy as np
+import bytestride as bs
+
+def peak():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("VmHWM")) * 1024
+
+def words(size):
+    letters = numbers.integers(ord("a"), ord("z") + 1, size, np.uint8)
+    letters[numbers.random(size, np.float32) < 0.15] = ord(" ")
+    return letters.tobytes()
+
+chunk, amount = 1 << 22, int(sys.argv[2])
+numbers = np.random.default_rng(0)
+tokenizer = bs.Tokenizer.load(sys.argv[1])
+# As much as a chunk and its ids take, before the tokenizer has seen any text.
+room = (words(chunk), np.ones(chunk, np.uint32))
+del room
+before, tokens = peak(), 0
+for _ in range(amount // chunk):
+    tokens += len(tokenizer.encode(words(chunk)))
+print(peak() - before, tokens)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell peaks of memory")
+def test_random_words_do_not_fill_the_memory(pytestconfig, library_texts, tmp_path):
+    bs.train(iter(library_texts), 30_000).save(tmp_path / "tokenizer.json")
+    amount = pytestconfig.getoption("random_megabytes") * 1_000_000
+    command = [sys.executable, "-c", RANDOM_WORDS, str(tmp_path / "tokenizer.json"), str(amount)]
+    grown, tokens = map(int, subprocess.check_output(command).split())
+    assert tokens > amount / 10
+    assert grown < 64 << 20
