@@ -12,7 +12,9 @@ from timing import alternate
 # Each keeps its tokenizer, for its memory counts.
 CODES = {
     "bytestride": "import bytestride\nmade = bytestride.Tokenizer.load(path, **pattern)\nmade.encode(line)",
-    "gigatoken": "import gigatoken\nmade = gigatoken.Tokenizer.from_tiktoken(path, None, {})\nmade.encode(line)",
+    "gigatoken": (
+        "import gigatoken\nmade = gigatoken.Tokenizer.from_tiktoken(path, None, {})\nmade.encode(line)"
+    ),
     "gigatoken encode_batch": (
         "import gigatoken\nmade = gigatoken.Tokenizer.from_tiktoken(path, None, {})\n"
         "made.encode_batch([line], parallel=False)"
