@@ -100,6 +100,7 @@ def test_a_file_of_hugging_face_gives_its_ids(documents, tmp_path):
     again = bs.Tokenizer.load(path)
     assert again == ours
     assert peer.encode(documents[0]).ids == again.encode(documents[0], bos=True, eos=True).tolist()
+    assert peer.encode("a</s>b").ids == again.encode("a</s>b", bos=True, eos=True, special="encode").tolist()
 
 
 # -- against itself ---------------------------------------------------------------------------------------------
@@ -279,6 +280,18 @@ def test_patterns_survive_a_file(documents, tmp_path):
         assert again == tok
 
 
+def test_special_tokens_keep_their_ids_in_a_file(tok, tmp_path):
+    ranks, path = tmp_path / "x.tiktoken", tmp_path / "tokenizer.json"
+    tok.save(ranks)
+    for ids in ([998, 999], [999, 998], [1000, 1005]):
+        names = dict(zip(("<a>", "<b>"), ids, strict=True))
+        ours = bs.Tokenizer.load(ranks, pattern="cl100k", special_tokens=names)
+        ours.save(path)
+        assert bs.Tokenizer.load(path).special_tokens == names
+        peer = tokenizers.Tokenizer.from_file(str(path))
+        assert peer.encode("x<b>y<a>").ids == ours.encode("x<b>y<a>", special="encode").tolist()
+
+
 def test_threads_share_a_tokenizer(tok, documents):
     expected = [tok.encode(text).tolist() for text in documents]
     wrong = []
@@ -365,11 +378,11 @@ BAD_FILES = {
     ),
     "other decoder": (set_in("decoder", value={"type": "WordPiece"}), "decoder: .* is not supported"),
     "special twice": (
-        lambda file: file["added_tokens"].append({"id": 5000, "content": END}),
-        "added token .*: special=false is not supported",
-    ),
-    "special names twice": (
         lambda file: file["added_tokens"].append({"id": 5000, "content": END, "special": True}),
+        "stands twice",
+    ),
+    "added and special": (
+        lambda file: file["added_tokens"].append({"id": 5000, "content": END}),
         "stands twice",
     ),
     "no byte": (set_in("model", "vocab", "漢", value=5000), "stands for no byte"),

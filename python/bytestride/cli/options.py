@@ -94,7 +94,8 @@ VocabSize = Annotated[
 Pattern = Annotated[
     str,
     typer.Option(
-        help="How text is split before merging: gpt2, cl100k, o200k, llama3, qwen2, none, or any expression."
+        help="How text is split before merging: gpt2, cl100k, o200k, llama3, qwen2, deepseek, none, or any "
+        "expression."
     ),
 ]
 Special = Annotated[list[str] | None, typer.Option(help="A special token to add; repeat for more.")]

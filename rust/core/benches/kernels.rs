@@ -11,7 +11,7 @@ use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
 use made_up::text;
 
-const PATTERNS: [&str; 5] = ["gpt2", "cl100k", "o200k", "llama3", "qwen2"];
+const PATTERNS: [&str; 6] = ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "deepseek"];
 
 fn main() {
     divan::main();

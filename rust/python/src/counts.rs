@@ -235,8 +235,9 @@ pub(crate) struct CountOptions<'a, 'py> {
 /// Args:
 ///     source: a path, a glob or a folder, or a list of those; or documents: a list of `bytes`, or any other iterable
 ///         of `str` or `bytes` (a list of `str` is a list of paths). Lone surrogates become U+FFFD.
-///     pattern: `"gpt2"`, `"cl100k"`, `"o200k"`, `"llama3"`, `"qwen2"`, any other regular expression, or `None` to
-///         take each document as one word.
+///     pattern: `"gpt2"`, `"cl100k"`, `"o200k"`, `"llama3"`, `"qwen2"`, `"deepseek"`, any other regular expression, or
+///         `None` to take each document as one word. With `"\\x1e"` between, several expressions split in turn, each the
+///         pieces of the one before it.
 ///     format: how files hold documents: `"text"`, `"jsonl"`, or `"auto"`, by the suffix.
 ///     separator: what stands between the documents of a text file; `None`: the whole file is one.
 ///     text_field: the field that holds the document, in files of JSON lines.

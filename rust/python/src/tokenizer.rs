@@ -51,9 +51,9 @@ impl Tokenizer {
     /// The tokenizer in a file.
     ///
     /// A Hugging Face `tokenizer.json` of byte-level BPE says all about itself; what bytestride does not support is
-    /// refused by name. A `.tiktoken` file holds ranks only: for the published ones (`cl100k_base`,
-    /// `o200k_base`, `r50k_base`, `llama3`, `qwen2`, recognised by name and size) pattern and special tokens
-    /// are known, for others give them.
+    /// refused by name. All its added tokens are special tokens here, marked so or not. A `.tiktoken` file holds ranks
+    /// only: for the published ones (`cl100k_base`, `o200k_base`, `r50k_base`, `llama3`, `qwen2`, recognised by name
+    /// and size) pattern and special tokens are known, for others give them.
     ///
     /// Args:
     ///     path: The file.

@@ -7,7 +7,7 @@
 //! | 8 | `BYTCOUNT` |
 //! | 4 | version of the format, 1 |
 //! | 4 | length of the pattern's text, `0xFFFFFFFF` for no pattern |
-//! | … | the pattern's text, UTF-8: a name or a regular expression |
+//! | … | the pattern's text, UTF-8: a name or regular expressions (see [`Pattern::new`]) |
 //! | 8 | number of words |
 //! | 8 each | where each word ends in the words' bytes |
 //! | 8 each | count of each word |

@@ -293,7 +293,7 @@ mod tests {
         for number in 0..40 {
             pieces.restart(number);
             while !pieces.is_full() && pieces.end() + 20 < text.len() - number {
-                pieces.push(pieces.end() + 1 + (pieces.end() * 7 + number) % 18);
+                pieces.push(pieces.end() + 1 + usize::from(text[pieces.end()] % 18));
             }
             for extent in [Extent::Pretoken, Extent::Piece] {
                 let at = |level| {

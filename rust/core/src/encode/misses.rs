@@ -2,9 +2,9 @@
 //! long pretokens are cut.
 
 use super::bpe::Merger;
-use super::cache::{Cache, LANES, LONG_BYTES, Lanes};
+use super::cache::{Cache, LANES, Lanes};
 use super::encoder::{Encoder, WholePretokens};
-use super::keys::{Extent, Key, Keys, has_bytes};
+use super::keys::{Extent, KEY_BYTES, Key, Keys, has_bytes};
 use super::lockstep::{self, Lockstep, Word};
 use super::ranks::{PairRanks, Ranks};
 use super::slots::Asked;
@@ -81,7 +81,7 @@ impl Encoder {
         }
     }
 
-    /// Encodes a pretoken that is long, or has many ids.
+    /// Encodes a pretoken that is long, or has many ids: piece by piece, unless it is a token.
     #[cold]
     pub(super) fn encode_long(
         &self,
@@ -93,11 +93,12 @@ impl Encoder {
         if let Some(ids) = cache.find_long(pretoken) {
             return Ok(emit(ids));
         }
-        if let Some(id) = self.whole_token(pretoken) {
-            cache.insert_long(pretoken, &[id]);
+        if pretoken.len() > KEY_BYTES
+            && let Some(id) = self.whole_token(pretoken)
+        {
             return Ok(emit(&[id]));
         }
-        if pretoken.len() > LONG_BYTES {
+        if !cache.has_room_for(pretoken) {
             return self.encode_pieces(space, cache, pretoken, emit);
         }
         let mut ids = std::mem::take(&mut space.ids);
@@ -165,13 +166,34 @@ impl Encoder {
             };
             let wants_more = match lanes {
                 Some(lanes) if lanes.len() <= LANES => emit(&lanes.ids()[..lanes.len()]),
-                _ => emit(self.merge(merger, &pretoken[pieces.starts()[number]..pieces.ends()[number]])?),
+                _ => {
+                    let piece = &pretoken[pieces.starts()[number]..pieces.ends()[number]];
+                    emit(self.merge_long(merger, cache, piece)?)
+                }
             };
             if !wants_more {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// The ids that the bytes of a piece merge to, which is long, or has many.
+    fn merge_long<'m>(
+        &self,
+        merger: &'m mut Merger,
+        cache: &'m mut Cache,
+        piece: &[u8],
+    ) -> crate::Result<&'m [u32]> {
+        let is_known = cache.find_long(piece).is_some();
+        if !is_known && cache.has_room_for(piece) {
+            let ids = self.merge(merger, piece)?;
+            cache.insert_long(piece, ids);
+        }
+        match cache.find_long(piece) {
+            Some(ids) => Ok(ids),
+            None => self.merge(merger, piece),
+        }
     }
 
     /// The ids that the bytes of a piece merge to.

@@ -28,6 +28,9 @@ pub struct Definition {
     pub whole_pretokens: WholePretokens,
     /// Names and ids of the special tokens.
     pub special_tokens: Vec<(String, u32)>,
+    /// The ids of those that a `tokenizer.json` adds without the mark of being special. A text holds them as it holds
+    /// the others; the mark is for other readers, which leave such tokens in a text that they decode.
+    pub unmarked: Vec<u32>,
     /// The special token that begins a text on request.
     pub bos: Option<u32>,
     /// The special token that ends a text on request.
@@ -52,6 +55,7 @@ pub struct EncodeOptions {
 pub struct Tokenizer {
     pub(super) encoder: Encoder,
     specials: Specials,
+    unmarked: Vec<u32>,
     bos: Option<u32>,
     eos: Option<u32>,
     token_count: usize,
@@ -68,7 +72,8 @@ pub(super) enum Part<'t> {
 impl Tokenizer {
     /// From its definition. An error is the text of what is wrong with it; who read it knows where.
     pub fn new(definition: Definition) -> std::result::Result<Self, String> {
-        let Definition { pattern, tokens, merges, whole_pretokens, special_tokens, bos, eos } = definition;
+        let Definition { pattern, tokens, merges, whole_pretokens, special_tokens, unmarked, bos, eos } =
+            definition;
         let splitter = Splitter::new(&pattern).map_err(|error| error.to_string())?;
         let token_count = tokens.len() + special_tokens.len();
         let vocabulary = Vocabulary::new(tokens, &special_tokens).map_err(|error| error.to_string())?;
@@ -79,7 +84,7 @@ impl Tokenizer {
         check_written_names(&special_tokens, &vocabulary)?;
         let specials = Specials::new(special_tokens).map_err(|error| error.to_string())?;
         let encoder = Encoder::new(splitter, vocabulary, merges, &byte_ids, whole_pretokens);
-        Ok(Self { encoder, specials, bos, eos, token_count, fingerprint: OnceLock::new() })
+        Ok(Self { encoder, specials, unmarked, bos, eos, token_count, fingerprint: OnceLock::new() })
     }
 
     /// From merges just learned: the 256 bytes in GPT-2's order, the merges' tokens, then the special tokens.
@@ -98,6 +103,7 @@ impl Tokenizer {
             merges: Merges::Listed(merges.to_vec()),
             whole_pretokens: WholePretokens::Merge,
             special_tokens,
+            unmarked: Vec::new(),
             bos: None,
             eos: None,
         };
@@ -119,6 +125,7 @@ impl Tokenizer {
             merges: self.encoder.ranks.definition(),
             whole_pretokens: self.encoder.whole_pretokens,
             special_tokens: self.specials.tokens().to_vec(),
+            unmarked: self.unmarked.clone(),
             bos: self.bos,
             eos: self.eos,
         }
@@ -148,6 +155,7 @@ impl Tokenizer {
                 .into_iter()
                 .map(|(name, id)| (name, id - moved_down))
                 .collect(),
+            unmarked: whole.unmarked.into_iter().map(|id| id - moved_down).collect(),
             bos: whole.bos.map(|id| id - moved_down),
             eos: whole.eos.map(|id| id - moved_down),
             ..whole
@@ -232,7 +240,7 @@ impl Tokenizer {
                 hash.update(&(bytes.len() as u64).to_le_bytes());
                 hash.update(bytes);
             };
-            add(self.splitter().pattern().regex().unwrap_or("").as_bytes());
+            add(self.splitter().pattern().expressions().join(&Pattern::THEN.to_string()).as_bytes());
             add(&[u8::from(self.encoder.whole_pretokens == WholePretokens::Take)]);
             for (id, token) in self.encoder.vocabulary.iter() {
                 add(&id.to_le_bytes());

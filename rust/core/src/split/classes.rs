@@ -1,6 +1,6 @@
 //! What the patterns ask of a character, as bits of one byte per code point.
 //!
-//! The table has two levels, a block number for every 128 code points and the distinct blocks, 32 KiB in all; it is
+//! The table has two levels, a block number for every 256 code points and the distinct blocks, 43 KiB in all; it is
 //! made at build time from the tables of the general regex engine (see `build.rs`), so both know the same Unicode.
 
 include!(concat!(env!("OUT_DIR"), "/classes.rs"));
@@ -40,6 +40,8 @@ mod tests {
             (NEWLINE, r"[\r\n]"),
             (UPPER, r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"),
             (LOWER, r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"),
+            (PUNCTUATION, r"[\p{P}\p{S}]"),
+            (HAN_OR_KANA, "[一-龥぀-ゟ゠-ヿ]"),
         ]
         .map(|(bit, class)| (bit, fancy_regex::Regex::new(class).expect("a valid class")));
         let mut buffer = [0; 4];

@@ -8,6 +8,11 @@
 //!
 //! The split of what is left of such a border does not look beyond it, because only whitespace looks ahead and the
 //! left part does not end with any; and no pattern looks behind.
+//!
+//! This holds for the three splits in sequence of `deepseek`, too. Such a border is never inside a run of numbers; where
+//! it cuts a run of kana (behind a letter, before `・`), the third split, which sees that run alone, has a border there
+//! by the second rule, and its two parts are the runs of the two texts. What none of its alternatives matches holds
+//! neither spaces nor letters, and goes on before a space as it does at the end.
 
 use super::classes::{LETTER, LOWER, SPACE, UPPER, class_at};
 

@@ -7,18 +7,18 @@ use super::masks::WIDTH;
 const ROOM: usize = 1 + BLOCK + 2 * WIDTH;
 
 /// A run of pretokens, as the places between them: room for a block, which scanners fill some at a time without looking
-/// at its length.
+/// at its length. It may grow longer.
 #[derive(Debug)]
 pub struct Ends {
-    /// The start of the first one, then their ends.
-    places: Box<[usize; ROOM]>,
+    /// The start of the first one, then their ends, then room.
+    places: Vec<usize>,
     count: usize,
 }
 
 impl Ends {
     /// No pretokens.
     pub fn new() -> Self {
-        Self { places: Box::new([0; ROOM]), count: 0 }
+        Self { places: vec![0; ROOM], count: 0 }
     }
 
     /// No pretokens, of which the first will start at `start`.
@@ -57,11 +57,14 @@ impl Ends {
         self.count >= BLOCK
     }
 
-    /// Adds one to a run that is not full.
+    /// Adds one.
     #[inline(always)]
     pub fn push(&mut self, end: usize) {
         self.count += 1;
-        self.places[self.count] = end;
+        match self.places.get_mut(self.count) {
+            Some(place) => *place = end,
+            None => self.places.push(end),
+        }
     }
 
     /// Room for the next ends, of a run that was not full before the last [`grow`](Self::grow).

@@ -6,6 +6,7 @@
 
 mod classes;
 mod cut;
+mod deepseek;
 mod ends;
 mod family;
 mod masks;
@@ -59,7 +60,8 @@ impl Splitter {
             (Pattern::Named(_), Some("o200k")) => Engine::Scan(scanner_for::<O200k>(level)),
             (Pattern::Named(_), Some("llama3")) => Engine::Scan(scanner_for::<Llama3>(level)),
             (Pattern::Named(_), Some("qwen2")) => Engine::Scan(scanner_for::<Qwen2>(level)),
-            (_, Some(expression)) => Engine::Regex(RegexSplitter::new(expression)?),
+            (Pattern::Named(_), Some("deepseek")) => Engine::Scan(deepseek::scan),
+            (_, Some(_)) => Engine::Regex(RegexSplitter::new(&pattern.expressions())?),
             (_, None) => Engine::Whole,
         };
         Ok(Self { pattern: pattern.clone(), engine })
@@ -202,16 +204,13 @@ mod tests {
     static TWINS: LazyLock<Vec<(Splitter, Splitter)>> = LazyLock::new(|| {
         let mut twins = Vec::new();
         for known in &Pattern::NAMED {
-            for (level, expression) in
-                Level::available().zip([known.expression, known.portable].iter().cycle())
+            for (level, expressions) in
+                Level::available().zip([known.expressions, known.portable].iter().cycle())
             {
-                let regex = Engine::Regex(RegexSplitter::new(expression).expect("a valid pattern"));
+                let regex = Engine::Regex(RegexSplitter::new(expressions).expect("a valid pattern"));
                 let scanner =
                     Splitter::at_level(&Pattern::new(Some(known.name)), level).expect("a named pattern");
-                twins.push((
-                    scanner,
-                    Splitter { pattern: Pattern::Regex((*expression).to_owned()), engine: regex },
-                ));
+                twins.push((scanner, Splitter { pattern: Pattern::new(Some(known.name)), engine: regex }));
             }
         }
         twins
@@ -227,9 +226,10 @@ mod tests {
     /// Text from characters on which the patterns' alternatives differ, several of each class.
     fn boundary_text() -> impl Strategy<Value = String> {
         let characters = "aZ\u{e9}\u{c9}\u{17f}stmdlrveSTLRVE'' 's'll'RE \u{1c5}\u{2b0}\u{4e2d}\u{301}\u{903}\u{20dd}09\u{661}\u{bd}\u{2167}\
-            \t\r\n\n \u{a0}\u{85}\u{2028}\u{3000}.,-/!\u{200d}\u{1f600}\u{1f1e6}_\u{10400}\u{10428}\u{1d7d8}\0";
+            \t\r\n\n \u{a0}\u{85}\u{2028}\u{3000}.,-/!\u{200d}\u{1f600}\u{1f1e6}_\u{10400}\u{10428}\u{1d7d8}\0\
+            $+^\u{7f}\u{feff}\u{e000}\u{378}\u{303f}\u{3040}あ\u{3097}\u{3099}\u{309b}\u{309f}\u{30a0}ア・ー\u{3100}\u{4dff}一\u{9fa5}\u{9fa6}";
         let characters: Vec<char> = characters.chars().collect();
-        prop::collection::vec(prop::sample::select(characters), 0..24).prop_map(String::from_iter)
+        prop::collection::vec(prop::sample::select(characters), 0..100).prop_map(String::from_iter)
     }
 
     /// Longer text of ASCII alone, or nearly, for the scanners that look at 64 bytes at once.
@@ -299,6 +299,19 @@ mod tests {
     }
 
     #[test]
+    fn several_expressions_split_in_turn() {
+        let digits_then_words = splitter("[0-9]+\x1e\\w+$");
+        assert_eq!(
+            pretokens(&digits_then_words, b"ab cd12ef gh"),
+            [&b"ab "[..], b"cd", b"12", b"ef ", b"gh"]
+        );
+        let written = Pattern::NAMED.map(|known| known.expressions.join("\x1e"));
+        let names = written.each_ref().map(|text| Pattern::new(Some(text)).text().map(str::to_owned));
+        assert_eq!(names, Pattern::NAMED.map(|known| Some(known.name.to_owned())));
+        assert!(Splitter::new(&Pattern::new(Some("a\x1e("))).is_err());
+    }
+
+    #[test]
     fn bytes_that_are_not_utf8_stand_alone() {
         assert_eq!(pretokens(&splitter("gpt2"), b"ab\xff\xfe cd"), [&b"ab"[..], b"\xff", b"\xfe", b" cd"]);
     }
@@ -316,6 +329,8 @@ mod tests {
         assert_eq!(split("gpt2", "in 2024"), ["in", " 2024"]);
         assert_eq!(split("cl100k", "in 2024"), ["in", " ", "202", "4"]);
         assert_eq!(split("qwen2", "24"), ["2", "4"]);
+        assert_eq!(split("llama3", "a  1 中"), ["a", " ", " ", "1", " 中"]);
+        assert_eq!(split("deepseek", "a  1 中"), ["a", "  ", "1", " ", "中"]);
     }
 
     #[test]

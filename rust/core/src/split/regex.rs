@@ -1,60 +1,98 @@
-//! Splitting by any regular expression, through a backtracking engine that knows look-around and possessive
+//! Splitting by any regular expressions, through a backtracking engine that knows look-around and possessive
 //! repetition. Its step limit turns a runaway expression into an ordinary error.
 
 use std::sync::Arc;
 
 use fancy_regex::Regex;
 
+use super::BLOCK;
 use super::ends::Ends;
 use crate::{Error, Result};
 
-/// A compiled regular expression whose matches, and the stretches between them, are the pretokens.
+/// Compiled regular expressions. The matches of the first, and the stretches between them, are pieces that the second
+/// splits likewise, each as a text of its own, and so on; what the last one leaves are the pretokens.
 #[derive(Debug, Clone)]
-pub(super) struct RegexSplitter(Arc<Regex>);
+pub(super) struct RegexSplitter(Arc<[Regex]>);
 
 impl RegexSplitter {
-    pub(super) fn new(expression: &str) -> Result<Self> {
-        match Regex::new(expression) {
-            Ok(regex) => Ok(Self(Arc::new(regex))),
-            Err(error) => Err(Error::argument("pattern", format!("{error} in {expression:?}"))),
-        }
+    pub(super) fn new(expressions: &[&str]) -> Result<Self> {
+        let compiled = expressions.iter().map(|expression| {
+            Regex::new(expression)
+                .map_err(|error| Error::argument("pattern", format!("{error} in {expression:?}")))
+        });
+        Ok(Self(compiled.collect::<Result<_>>()?))
     }
 
-    /// Appends the ends of the pretokens from `from` on: at least one.
+    /// Adds the pretokens from `from` on: at least one, and about a block if there is only one expression. With several,
+    /// whole pieces of the first one are split, however many pretokens they hold: the search for pieces cannot begin
+    /// inside one.
     pub(super) fn next_ends(&self, text: &str, from: usize, ends: &mut Ends) -> Result<()> {
-        let mut done = from;
-        let mut search = from;
-        while !ends.is_full() && done < text.len() {
-            let Some((start, end)) = self.next_match(text, search)? else {
-                ends.push(text.len());
-                break;
-            };
-            if start == end {
-                // An empty match is none: the search goes on behind the next character.
-                search = text[start..].chars().next().map_or(text.len() + 1, |next| start + next.len_utf8());
-                continue;
-            }
-            if start > done {
-                ends.push(start);
-            }
-            ends.push(end);
-            done = end;
-            search = end;
-        }
+        let mut found = Vec::with_capacity(BLOCK);
+        split(&self.0, text, from, BLOCK, &mut found)?;
+        found.into_iter().for_each(|end| ends.push(end));
         Ok(())
     }
+}
 
-    /// Start and end of the first match from `search` on.
-    fn next_match(&self, text: &str, search: usize) -> Result<Option<(usize, usize)>> {
-        if search > text.len() {
-            return Ok(None);
+/// [`RegexSplitter::next_ends`] for a list of expressions.
+fn split(expressions: &[Regex], text: &str, from: usize, limit: usize, ends: &mut Vec<usize>) -> Result<()> {
+    let Some((first, later)) = expressions.split_first() else {
+        ends.push(text.len());
+        return Ok(());
+    };
+    if later.is_empty() {
+        return split_once(first, text, from, limit, ends);
+    }
+    let mut pieces = Vec::new();
+    let mut start = from;
+    while ends.len() < limit && start < text.len() {
+        pieces.clear();
+        split_once(first, text, start, 1, &mut pieces)?;
+        for &end in &pieces {
+            let before = ends.len();
+            split(later, &text[start..end], 0, usize::MAX, ends)?;
+            ends[before..].iter_mut().for_each(|pretoken_end| *pretoken_end += start);
+            start = end;
         }
-        match self.0.find_from_pos(text, search) {
-            Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
-            Err(error) => {
-                let place = format!("the text after byte {search} of {}", text.len());
-                Err(Error::argument("pattern", format!("{:?} gives up on {place}: {error}", self.0.as_str())))
-            }
+    }
+    Ok(())
+}
+
+/// Appends the ends of matches and of the stretches between them, from `from` on: at least one, and at most one more
+/// than `limit`.
+fn split_once(regex: &Regex, text: &str, from: usize, limit: usize, ends: &mut Vec<usize>) -> Result<()> {
+    let mut done = from;
+    let mut search = from;
+    while ends.len() < limit && done < text.len() {
+        let Some((start, end)) = next_match(regex, text, search)? else {
+            ends.push(text.len());
+            break;
+        };
+        if start == end {
+            // An empty match is none: the search goes on behind the next character.
+            search = text[start..].chars().next().map_or(text.len() + 1, |next| start + next.len_utf8());
+            continue;
+        }
+        if start > done {
+            ends.push(start);
+        }
+        ends.push(end);
+        done = end;
+        search = end;
+    }
+    Ok(())
+}
+
+/// Start and end of the first match from `search` on.
+fn next_match(regex: &Regex, text: &str, search: usize) -> Result<Option<(usize, usize)>> {
+    if search > text.len() {
+        return Ok(None);
+    }
+    match regex.find_from_pos(text, search) {
+        Ok(found) => Ok(found.map(|found| (found.start(), found.end()))),
+        Err(error) => {
+            let place = format!("the text after byte {search} of {}", text.len());
+            Err(Error::argument("pattern", format!("{:?} gives up on {place}: {error}", regex.as_str())))
         }
     }
 }

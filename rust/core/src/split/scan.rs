@@ -57,7 +57,7 @@ fn space_led_end<F: Family>(text: &[u8], start: usize, class: u8, length: usize)
             return punctuation_end::<F>(text, next);
         }
     }
-    whitespace_end::<F>(text, start)
+    whitespace_end::<F>(text, start, |_| false)
 }
 
 /// The end of the word at `next` that the character at `start` leads, if there is a word.
@@ -157,7 +157,7 @@ pub(super) fn contraction_end<F: Family>(text: &[u8], start: usize) -> Option<us
 
 /// The end of the digits whose first is at `start`.
 #[inline(always)]
-fn digits_end<F: Family>(text: &[u8], start: usize) -> usize {
+pub(super) fn digits_end<F: Family>(text: &[u8], start: usize) -> usize {
     let mut left = F::DIGITS;
     run_end(text, start, |class| {
         let takes = class & NUMBER != 0 && left > 0;
@@ -180,15 +180,18 @@ fn punctuation_end<F: Family>(text: &[u8], at: usize) -> usize {
     end
 }
 
-/// The end of a pretoken of nothing but whitespace that starts at `start`.
+/// The end of a pretoken of nothing but whitespace that starts at `start`. A character behind it whose class
+/// `is_edge` accepts counts as the end of the text.
 #[inline(always)]
-fn whitespace_end<F: Family>(text: &[u8], start: usize) -> usize {
+pub(super) fn whitespace_end<F: Family>(text: &[u8], start: usize, is_edge: impl Fn(u8) -> bool) -> usize {
+    let mut reaches_the_end = true;
     let mut end = start;
     let mut last = start;
     let mut behind_newline = start;
     while end < text.len() {
         let (class, length) = class_at(text, end);
         if class & SPACE == 0 {
+            reaches_the_end = is_edge(class);
             break;
         }
         last = end;
@@ -197,7 +200,6 @@ fn whitespace_end<F: Family>(text: &[u8], start: usize) -> usize {
             behind_newline = end;
         }
     }
-    let reaches_the_end = end == text.len();
     if F::TRAILING_SPACE && reaches_the_end {
         end
     } else if F::NEWLINES && behind_newline > start {
@@ -211,7 +213,7 @@ fn whitespace_end<F: Family>(text: &[u8], start: usize) -> usize {
 
 /// The end of the run of characters from `at` on that `belongs` accepts.
 #[inline(always)]
-fn run_end(text: &[u8], mut at: usize, mut belongs: impl FnMut(u8) -> bool) -> usize {
+pub(super) fn run_end(text: &[u8], mut at: usize, mut belongs: impl FnMut(u8) -> bool) -> usize {
     while at < text.len() {
         let (class, length) = class_at(text, at);
         if !belongs(class) {

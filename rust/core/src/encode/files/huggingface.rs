@@ -129,6 +129,7 @@ fn definition(file: &File<'_>) -> Checked<Definition> {
         tokens: tokens(&file.model.vocab, &special_tokens)?,
         whole_pretokens: if file.model.ignore_merges { WholePretokens::Take } else { WholePretokens::Merge },
         special_tokens,
+        unmarked: file.added_tokens.iter().filter(|token| !token.special).map(|token| token.id).collect(),
         bos,
         eos,
     })
@@ -153,22 +154,36 @@ fn check_model(model: &Model<'_>) -> Checked<()> {
 
 fn special_tokens(added: &[AddedToken]) -> Checked<Vec<(String, u32)>> {
     let check = |token: &AddedToken| {
-        let AddedToken { id, content, single_word, lstrip, rstrip, special, .. } = token;
+        let AddedToken { id, content, single_word, lstrip, rstrip, .. } = token;
         if content.is_empty() {
             return Err(format!("added token {id} is empty"));
         }
-        let wanted = [
-            ("single_word", *single_word),
-            ("lstrip", *lstrip),
-            ("rstrip", *rstrip),
-            ("special=false", !special),
-        ];
+        let wanted = [("single_word", *single_word), ("lstrip", *lstrip), ("rstrip", *rstrip)];
         match wanted.iter().find(|(_, is_used)| *is_used) {
             Some((option, _)) => Err(format!("added token {content:?}: {option} is not supported")),
             None => Ok((content.clone(), *id)),
         }
     };
+    check_normalized(added)?;
     added.iter().map(check).collect()
+}
+
+/// Without a normalizer, `normalized` tokens are found in the text as it is, but only where the others leave room. The
+/// leftmost of all are the same unless one of them reaches from the left over the start of another.
+fn check_normalized(added: &[AddedToken]) -> Checked<()> {
+    let (late, early): (Vec<_>, Vec<_>) = added.iter().partition(|token| token.normalized);
+    let reaches_over = |left: &str, right: &str| {
+        left.contains(right) || left.char_indices().skip(1).any(|(at, _)| right.starts_with(&left[at..]))
+    };
+    for AddedToken { content: left, .. } in late {
+        if let Some(right) = early.iter().find(|right| reaches_over(left, &right.content)) {
+            return Err(format!(
+                "added token {left:?}: normalized is not supported beside {:?}, which may begin inside it",
+                right.content
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn tokens(vocab: &Vocab<'_>, special_tokens: &[(String, u32)]) -> Checked<Tokens> {
@@ -198,7 +213,7 @@ fn merges(pairs: &[Pair<'_>], ids: &HashMap<&str, u32>) -> Checked<Vec<Merge>> {
     pairs.iter().enumerate().map(&mut merge).collect()
 }
 
-/// The split, from a `ByteLevel` pretokenizer, alone or behind one `Split`.
+/// The split, from a `ByteLevel` pretokenizer, alone or behind `Split`s.
 fn pattern(pre_tokenizer: &Value) -> Checked<Pattern> {
     let steps = match pre_tokenizer["type"].as_str() {
         Some("Sequence") => pre_tokenizer["pretokenizers"].as_array().map_or(&[][..], Vec::as_slice),
@@ -209,26 +224,42 @@ fn pattern(pre_tokenizer: &Value) -> Checked<Pattern> {
     if byte_level["type"] != "ByteLevel" || byte_level["add_prefix_space"] == true {
         return refuse();
     }
-    let uses_regex = byte_level["use_regex"] != false;
+    let built_in = Pattern::new((byte_level["use_regex"] != false).then_some("gpt2"));
     match splits {
-        [] if uses_regex => Ok(Pattern::new(Some("gpt2"))),
-        [] => Ok(Pattern::Whole),
-        [split] if !uses_regex && split["type"] == "Split" => split_pattern(split),
+        [] => Ok(built_in),
+        [split] if built_in == Pattern::Whole && keeps_matches(split) => {
+            // What does not match is dropped; a published pattern of one expression leaves nothing unmatched.
+            match Pattern::new(Some(expression(split)?)) {
+                named @ Pattern::Named(_) => Ok(named),
+                _ => refuse(),
+            }
+        }
+        _ if splits.iter().all(keeps_all) => {
+            let built_in = built_in.expressions().into_iter().map(Ok);
+            let expressions: Vec<&str> =
+                splits.iter().map(expression).chain(built_in).collect::<Checked<_>>()?;
+            Ok(Pattern::new(Some(&expressions.join(&Pattern::THEN.to_string()))))
+        }
         _ => refuse(),
     }
 }
 
-/// The pattern of a `Split` that keeps the matches, and what is between them, as pretokens.
-fn split_pattern(split: &Value) -> Checked<Pattern> {
-    let keeps_all = split["behavior"] == "Isolated" && split["invert"] != true;
-    // What does not match is dropped here; the published patterns leave nothing unmatched.
-    let keeps_matches = split["behavior"] == "Removed" && split["invert"] == true;
-    let pattern = split["pattern"]["Regex"].as_str().map(|expression| Pattern::new(Some(expression)));
-    match pattern {
-        Some(pattern) if keeps_all => Ok(pattern),
-        Some(pattern @ Pattern::Named(_)) if keeps_matches => Ok(pattern),
-        _ => Err(format!("pre_tokenizer: {} is not supported", brief(split))),
-    }
+/// The expression of a `Split`. As a pattern it must not mean anything else.
+fn expression(split: &Value) -> Checked<&str> {
+    let is_one =
+        |text: &&str| !text.contains(Pattern::THEN) && Pattern::NAMED.iter().all(|known| known.name != *text);
+    let expression = split["pattern"]["Regex"].as_str().filter(is_one);
+    expression.ok_or_else(|| format!("pre_tokenizer: {} is not supported", brief(split)))
+}
+
+/// Whether a pretokenizer is a `Split` that leaves its matches, and what is between them, as pieces.
+fn keeps_all(step: &Value) -> bool {
+    step["type"] == "Split" && step["behavior"] == "Isolated" && step["invert"] != true
+}
+
+/// Whether a pretokenizer is a `Split` that leaves its matches alone.
+fn keeps_matches(step: &Value) -> bool {
+    step["type"] == "Split" && step["behavior"] == "Removed" && step["invert"] == true
 }
 
 fn check_decoder(decoder: &Value) -> Checked<()> {
@@ -293,7 +324,7 @@ pub(super) fn write(tokenizer: &Tokenizer) -> String {
         lstrip: false,
         rstrip: false,
         normalized: false,
-        special: true,
+        special: !definition.unmarked.contains(id),
     });
     let file = json!({
         "version": "1.0",
@@ -317,10 +348,21 @@ pub(super) fn write(tokenizer: &Tokenizer) -> String {
             "merges": merges.collect::<Vec<_>>(),
         },
     });
-    let vocab = VocabById(definition.tokens.iter().map(|(id, token)| (text_of_bytes(token), id)).collect());
-    let vocab = serde_json::to_string(&vocab).expect("texts and numbers are JSON");
+    let vocab = serde_json::to_string(&vocab(&definition)).expect("texts and numbers are JSON");
     let text = serde_json::to_string_pretty(&file).expect("a JSON value is JSON");
     text.replacen("\"vocab\": null", &format!("\"vocab\": {vocab}"), 1)
+}
+
+/// The vocabulary. Hugging Face numbers the added tokens that are not in it one after the other, from the number of its
+/// entries on, whatever ids the file gives them. So they are in it unless they have just these ids.
+fn vocab(definition: &Definition) -> VocabById {
+    let Definition { tokens, special_tokens, .. } = definition;
+    let mut entries: Vec<_> = tokens.iter().map(|(id, token)| (text_of_bytes(token), id)).collect();
+    if !(tokens.len() as u32..).zip(special_tokens).all(|(id, (_, special))| id == *special) {
+        entries.extend_from_slice(special_tokens);
+        entries.sort_by_key(|&(_, id)| id);
+    }
+    VocabById(entries)
 }
 
 /// A map whose entries come by id; `serde_json`'s own map sorts by text.
@@ -338,19 +380,16 @@ fn byte_level() -> Value {
 
 /// The split. Hugging Face has GPT-2's built in, and some readers know it only so.
 fn pre_tokenizer(pattern: &Pattern) -> Value {
-    match pattern.portable_regex() {
-        None => byte_level(),
-        Some(_) if pattern.text() == Some("gpt2") => {
-            json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true})
-        }
-        Some(expression) => json!({
-            "type": "Sequence",
-            "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": false},
-                byte_level(),
-            ],
-        }),
+    if pattern.text() == Some("gpt2") {
+        return json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": true});
     }
+    let split = |expression: &str| json!({"type": "Split", "pattern": {"Regex": expression}, "behavior": "Isolated", "invert": false});
+    let mut steps: Vec<Value> = pattern.portable_expressions().into_iter().map(split).collect();
+    if steps.is_empty() {
+        return byte_level();
+    }
+    steps.push(byte_level());
+    json!({"type": "Sequence", "pretokenizers": steps})
 }
 
 fn post_processor(definition: &Definition) -> Value {

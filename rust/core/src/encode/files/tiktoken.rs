@@ -107,6 +107,7 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
         merges: Merges::Spelled,
         whole_pretokens: WholePretokens::Take,
         special_tokens,
+        unmarked: Vec::new(),
         bos,
         eos,
     };
