@@ -9,32 +9,36 @@ from dataclasses import dataclass
 import apart
 from timing import alternate
 
+# Each keeps its tokenizer, for its memory counts.
 CODES = {
-    "bytestride": "import bytestride\nbytestride.Tokenizer.load(path, **pattern).encode(line)",
-    "gigatoken": "import gigatoken\ngigatoken.Tokenizer.from_tiktoken(path, None, {}).encode(line)",
+    "bytestride": "import bytestride\nmade = bytestride.Tokenizer.load(path, **pattern)\nmade.encode(line)",
+    "gigatoken": (
+        "import gigatoken\nmade = gigatoken.Tokenizer.from_tiktoken(path, None, {})\nmade.encode(line)"
+    ),
     "gigatoken encode_batch": (
-        "import gigatoken\ngigatoken.Tokenizer.from_tiktoken(path, None, {})"
-        ".encode_batch([line], parallel=False)"
+        "import gigatoken\nmade = gigatoken.Tokenizer.from_tiktoken(path, None, {})\n"
+        "made.encode_batch([line], parallel=False)"
     ),
     "tiktoken": (
         "import tiktoken, tiktoken.load\nranks = tiktoken.load.load_tiktoken_bpe(path)\n"
-        "tiktoken.Encoding('', pat_str=expression, mergeable_ranks=ranks, special_tokens={})"
-        ".encode_ordinary(line)"
+        "made = tiktoken.Encoding('', pat_str=expression, mergeable_ranks=ranks, special_tokens={})\n"
+        "made.encode_ordinary(line)"
     ),
-    "tokenizers": "import tokenizers\ntokenizers.Tokenizer.from_file(json).encode(line).ids",
-    "splintr": "import splintr\nsplintr.Tokenizer.from_pretrained(name).encode(line)",
-    "snaptokens": "import snaptokens\nsnaptokens.Tokenizer.from_file(json).encode(line).ids",
-    "toktok": "import toktok\ntoktok._encoding(name).encode(line)",
-    "quicktok": "import quicktok\nquicktok.get_encoding(name).encode(line)",
+    "tokenizers": "import tokenizers\nmade = tokenizers.Tokenizer.from_file(json)\nmade.encode(line).ids",
+    "splintr": "import splintr\nmade = splintr.Tokenizer.from_pretrained(name)\nmade.encode(line)",
+    "snaptokens": "import snaptokens\nmade = snaptokens.Tokenizer.from_file(json)\nmade.encode(line).ids",
+    "toktok": "import toktok\nmade = toktok._encoding(name)\nmade.encode(line)",
+    "quicktok": "import quicktok\nmade = quicktok.get_encoding(name)\nmade.encode(line)",
 }
 FRAME = """
 import os, time, numpy
 os.environ["TIKTOKEN_CACHE_DIR"] = ""
 def resident():
-    with open("/proc/self/statm") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    # Exact, as statm is not.
+    with open("/proc/self/smaps_rollup") as pages:
+        return next(int(line.split()[1]) for line in pages if line.startswith("Rss:")) * 1024
 {variables}
-before = resident() if os.path.exists("/proc/self/statm") else None
+before = resident() if os.path.exists("/proc/self/smaps_rollup") else None
 began = time.perf_counter()
 {code}
 print(time.perf_counter() - began, resident() - before if before else "nan")
