@@ -1,20 +1,20 @@
 //! What recent pieces of text were encoded to.
 //!
 //! Text repeats itself: of 21 million pretokens in 100 MB of English books 180 thousand are distinct. A piece of at
-//! most [`KEY_BYTES`](super::keys::KEY_BYTES) bytes with at most [`LANES`] ids has one 32-byte slot; the two slots that a hash may choose from
-//! share a cache line. Longer pretokens stand in a small table of their own. Neither probes further, and both stop growing
-//! at a fixed size, so neither a large nor a hostile text can slow them or fill the memory. A stored key is always
-//! compared whole: a hash decides about speed only.
+//! most [`KEY_BYTES`](super::keys::KEY_BYTES) bytes with at most [`LANES`] ids has one 32-byte slot; the two slots that a
+//! hash may choose from share a cache line. Longer pretokens stand in a small table of their own. Neither probes further,
+//! and both stop growing at a fixed size, so neither a large nor a hostile text can slow them or fill the memory. A
+//! stored key is always compared whole: a hash decides about speed only.
 //!
 //! When both slots are taken, the newcomer goes to the bucket beside it, where only who does not find it looks; when
 //! that is full, too, it takes the second slot for good. So the first keeps what came first, which in any text are the
-//! frequent words. In the books 0.35 % of look-ups miss without the bucket beside (and cost a quarter of the time), against
-//! 0.46 % when the newcomer moves to the front, and 0.39 % when each use does, which costs a store besides.
+//! frequent words. In the books 0.35 % of look-ups miss without the bucket beside (and cost a quarter of the time),
+//! against 0.46 % when the newcomer moves to the front, and 0.39 % when each use does, which costs a store besides.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::keys::{Key, bucket_of};
-use super::table::Table;
+use super::table::{Table, prefetch};
 
 /// The most ids that a slot holds.
 pub(super) const LANES: usize = 4;
@@ -209,17 +209,8 @@ impl View<'_> {
     }
 
     #[inline(always)]
-    #[expect(unsafe_code, reason = "the instruction takes a pointer")]
     fn prefetch(self, place: u32) {
-        let bucket = self.buckets.as_ptr().wrapping_add(place as usize);
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: prefetching has no effect but on time, whatever the address.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(bucket.cast());
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = bucket;
+        prefetch(self.buckets.as_ptr().wrapping_add(place as usize));
     }
 
     /// The ids of a short piece, at its place.

@@ -135,23 +135,17 @@ impl Encoder {
     ) -> Result<bool> {
         let BlockSpace { cache, keys, missed, misses } = space;
         let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
-        let (all, places) = keys.first(pretokens.ends().len());
+        let count = pretokens.ends().len();
+        let (all, places) = keys.first(count);
         let view = cache.view();
         let near = view.find_near(all[number], places[number]);
         if let Some(lanes) = near.filter(|lanes| lanes.len() <= LANES) {
             return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
         }
         if near.is_none() && has_bytes(all[number]) {
-            let is_missed =
-                |&(&key, &place): &(&Key, &u32)| has_bytes(key) && view.find_near(key, place).is_none();
-            missed.clear();
-            let rest = all[number..].iter().zip(&places[number..]);
-            missed.extend(rest.filter(is_missed).map(|(&key, _)| key));
-            let bits = view.bits();
+            keys.find_missed(number, count, view, missed);
             let lanes = self.resolve(misses, cache, missed)[0];
-            if cache.view().bits() != bits {
-                keys.find_places(cache.view());
-            }
+            keys.follow(cache.view());
             if lanes.len() <= LANES {
                 return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
             }

@@ -86,8 +86,10 @@ pub(super) fn bucket_of(key: Key, bits: u32) -> usize {
 /// The keys of a run of pretokens or pieces, and their places in the cache.
 #[derive(Debug, Default)]
 pub(super) struct Keys {
-    keys: Vec<Key>,
+    list: Vec<Key>,
     places: Vec<u32>,
+    /// log2 of the number of places that there are.
+    bits: u32,
 }
 
 impl Keys {
@@ -95,11 +97,12 @@ impl Keys {
     #[inline]
     pub(super) fn find(&mut self, level: Level, text: &[u8], pieces: &Ends, extent: Extent, cache: View<'_>) {
         let count = pieces.ends().len();
-        if self.keys.len() < count {
-            self.keys.resize(count, NO_KEY);
+        self.bits = cache.bits();
+        if self.list.len() < count {
+            self.list.resize(count, NO_KEY);
             self.places.resize(count, 0);
         }
-        let (keys, places) = (&mut self.keys[..count], &mut self.places[..count]);
+        let (keys, places) = (&mut self.list[..count], &mut self.places[..count]);
         let done = match level {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => x86::find(text, pieces, extent, cache.bits(), keys, places),
@@ -114,18 +117,30 @@ impl Keys {
         cache.fetch(places);
     }
 
-    /// The places of the same keys after the cache has grown.
-    #[cold]
-    pub(super) fn find_places(&mut self, cache: View<'_>) {
-        for (&key, place) in self.keys.iter().zip(&mut self.places) {
+    /// Finds the places of the same keys anew if the cache has grown since.
+    pub(super) fn follow(&mut self, cache: View<'_>) {
+        if cache.bits() == self.bits {
+            return;
+        }
+        self.bits = cache.bits();
+        for (&key, place) in self.list.iter().zip(&mut self.places) {
             *place = cache.place_of(key);
         }
+    }
+
+    /// Replaces `missed` by those keys, of the first `count` from number `from` on, that the cache should have and has not.
+    pub(super) fn find_missed(&self, from: usize, count: usize, cache: View<'_>, missed: &mut Vec<Key>) {
+        let is_missed =
+            |&(&key, &place): &(&Key, &u32)| has_bytes(key) && cache.find_near(key, place).is_none();
+        let asked = self.list[from..count].iter().zip(&self.places[from..count]);
+        missed.clear();
+        missed.extend(asked.filter(is_missed).map(|(&key, _)| key));
     }
 
     /// Keys and places of the first `count`.
     #[inline(always)]
     pub(super) fn first(&self, count: usize) -> (&[Key], &[u32]) {
-        (&self.keys[..count], &self.places[..count])
+        (&self.list[..count], &self.places[..count])
     }
 }
 

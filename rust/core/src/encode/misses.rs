@@ -4,7 +4,7 @@
 use super::bpe::Merger;
 use super::cache::{Cache, LANES, Lanes};
 use super::encoder::{Encoder, WholePretokens};
-use super::keys::{Extent, KEY_BYTES, Key, Keys, has_bytes};
+use super::keys::{Extent, KEY_BYTES, Key, Keys};
 use super::lockstep::{self, Lockstep, Word};
 use super::ranks::{PairRanks, Ranks};
 use super::slots::Asked;
@@ -147,17 +147,13 @@ impl Encoder {
     ) -> crate::Result<bool> {
         let MissSpace { merger, pieces, keys, missed, resolved, .. } = space;
         keys.find(self.level, pretoken, pieces, Extent::Piece, cache.view());
-        let (all, places) = keys.first(pieces.ends().len());
-        missed.clear();
-        let view = cache.view();
-        let is_missed =
-            |&(&key, &place): &(&Key, &u32)| has_bytes(key) && view.find_near(key, place).is_none();
-        missed.extend(all.iter().zip(places).filter(is_missed).map(|(&key, _)| key));
+        let count = pieces.ends().len();
+        keys.find_missed(0, count, cache.view(), missed);
         if !missed.is_empty() {
             self.resolve_in(resolved, cache, missed);
-            keys.find_places(cache.view());
+            keys.follow(cache.view());
         }
-        let (all, places) = keys.first(pieces.ends().len());
+        let (all, places) = keys.first(count);
         let mut missed = missed.iter().zip(&resolved.lanes).peekable();
         for (number, (&key, &place)) in all.iter().zip(places).enumerate() {
             let lanes = match missed.next_if(|&(&other, _)| other == key) {

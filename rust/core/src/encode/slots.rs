@@ -85,7 +85,7 @@ impl Slots {
             let mut count = 0;
             for (place, entry) in ahead.iter_mut().zip(&mut entries) {
                 let buckets = self.buckets.entries();
-                prefetch(&buckets[home(spread(entry.0), buckets.len())]);
+                prefetch(&raw const buckets[home(spread(entry.0), buckets.len())]);
                 *place = entry;
                 count += 1;
             }
@@ -165,7 +165,7 @@ impl View<'_> {
         // A stranger is looked for in the first bucket, which is always near, and not found.
         let is_known = self.filter.may_hold(hash);
         let place = select_unpredictable(is_known, home(hash, self.buckets.len()), 0);
-        prefetch(&self.buckets[place]);
+        prefetch(&raw const self.buckets[place]);
         Asked { key, place: place as u32, is_known }
     }
 

@@ -60,12 +60,12 @@ impl<T: Pod> Table<T> {
 /// Asks for the cache line of an entry ahead of its use.
 #[inline(always)]
 #[expect(unsafe_code, reason = "the instruction takes a pointer")]
-pub(super) fn prefetch<T>(entry: &T) {
+pub(super) fn prefetch<T>(entry: *const T) {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: prefetching has no effect but on time, whatever the address; this one is a reference's.
+    // SAFETY: prefetching has no effect but on time, whatever the address.
     unsafe {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(entry).cast());
+        _mm_prefetch::<_MM_HINT_T0>(entry.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = entry;
