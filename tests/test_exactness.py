@@ -13,16 +13,7 @@ import fuzz_encode
 from fuzz_encode import HUGGING_FACE, TIKTOKEN
 
 STRINGS = 20_000
-PATTERNS = [
-    *TIKTOKEN,
-    *(
-        # Read as soon as its pattern is known; then this mark must go.
-        pytest.param(pattern, marks=pytest.mark.xfail(raises=ValueError, reason="is not read yet"))
-        if pattern == "deepseek"
-        else pattern
-        for pattern in HUGGING_FACE
-    ),
-]
+PATTERNS = [*TIKTOKEN, *HUGGING_FACE]
 ALL_CHARACTERS = [chr(point) for point in chain(range(0xD800), range(0xE000, 0x110000))]
 
 
