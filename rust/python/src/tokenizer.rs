@@ -18,7 +18,7 @@ use crate::ragged::Ragged;
 use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
 use crate::text::{character_positions, text_bytes, text_objects};
-use crate::tokenizer_arguments::{DETACH_BYTES, decoded_text, detached, repr, special_ids};
+use crate::tokenizer_arguments::{decoded_text, detached, repr, special_ids, threads_for};
 
 /// `uint32[n]` and `int64[n, 2]`.
 type IdsAndSpans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
@@ -244,7 +244,7 @@ impl Tokenizer {
         let options = self.options(special, bos, eos, max_tokens)?;
         let bytes = text_bytes(text)?;
         let narrow = self.is_narrow(py, dtype)?;
-        let threads = if bytes.len() > DETACH_BYTES { bytestride_core::available_threads() } else { 1 };
+        let threads = threads_for(bytes.len());
         let ids = detached(py, bytes.len(), || self.inner.encode(&bytes, &options, threads)).into_python()?;
         if narrow {
             let ids: Vec<u16> = ids.into_iter().map(|id| id as u16).collect();
@@ -322,7 +322,7 @@ impl Tokenizer {
     ) -> PyResult<usize> {
         let options = self.options(special, None, None, None)?;
         let bytes = text_bytes(text)?;
-        let threads = if bytes.len() > DETACH_BYTES { bytestride_core::available_threads() } else { 1 };
+        let threads = threads_for(bytes.len());
         detached(py, bytes.len(), || self.inner.count(&bytes, &options, threads)).into_python()
     }
 

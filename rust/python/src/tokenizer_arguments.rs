@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use bytestride_core::encode::{EncodeOptions, SpecialPolicy};
+use bytestride_core::encode::{self, EncodeOptions, SpecialPolicy};
 use numpy::{PyArrayDescr, PyArrayDescrMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -14,7 +14,7 @@ use crate::errors::IntoPython;
 use crate::tokenizer::Tokenizer;
 
 /// Work on less text than this is done before other threads could have made use of the GIL.
-pub(crate) const DETACH_BYTES: usize = 4096;
+const DETACH_BYTES: usize = 4096;
 
 impl Tokenizer {
     pub(crate) fn options(
@@ -133,6 +133,11 @@ pub(crate) fn decoded_text<'py>(
             Ok(bytes.call_method1("decode", ("utf-8", errors))?.cast_into()?)
         }
     }
+}
+
+/// How many threads may encode one text of this length.
+pub(crate) fn threads_for(text_bytes: usize) -> usize {
+    if text_bytes < encode::LEAST_PARALLEL_BYTES { 1 } else { bytestride_core::available_threads() }
 }
 
 /// Runs `work`, without the GIL where it is long enough for other threads to have use of it.

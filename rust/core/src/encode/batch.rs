@@ -14,13 +14,17 @@ use crate::{Result, map_in_order};
 /// Less text than this is not worth a thread, whose start costs as much as encoding some 20 KB.
 const BYTES_PER_THREAD: usize = 64 << 10;
 
+/// A single text is encoded on several threads from this length on. Who asks for their number before, which reads files of
+/// the system, pays more than a short text is worth.
+pub const LEAST_PARALLEL_BYTES: usize = 2 * BYTES_PER_THREAD;
+
 /// The most text in one job: small enough that the last ones end together.
 const JOB_BYTES: usize = 1 << 20;
 
 impl Tokenizer {
     /// The ids of `text`.
     pub fn encode(&self, text: &[u8], options: &EncodeOptions, threads: usize) -> Result<Vec<u32>> {
-        if threads > 1 && text.len() >= 2 * BYTES_PER_THREAD && options.max_tokens.is_none() {
+        if threads > 1 && text.len() >= LEAST_PARALLEL_BYTES && options.max_tokens.is_none() {
             return Ok(self.encode_batch(&[text], options, threads)?.ids);
         }
         let mut ids = Ids::keep(text.len(), limit(options));
@@ -30,7 +34,7 @@ impl Tokenizer {
 
     /// How many ids `text` has; none of them is kept.
     pub fn count(&self, text: &[u8], options: &EncodeOptions, threads: usize) -> Result<usize> {
-        if threads > 1 && text.len() >= 2 * BYTES_PER_THREAD && options.max_tokens.is_none() {
+        if threads > 1 && text.len() >= LEAST_PARALLEL_BYTES && options.max_tokens.is_none() {
             return Ok(self.count_batch(&[text], options, threads)?.iter().sum());
         }
         let mut ids = Ids::count(limit(options));

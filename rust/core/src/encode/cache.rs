@@ -198,8 +198,14 @@ impl View<'_> {
     #[inline(always)]
     pub(super) fn fetch(self, places: &[u32]) {
         let (groups, rest) = places.as_chunks::<8>();
-        groups.iter().for_each(|group| group.iter().for_each(|&place| self.prefetch(place)));
-        rest.iter().for_each(|&place| self.prefetch(place));
+        for group in groups {
+            for &place in group {
+                self.prefetch(place);
+            }
+        }
+        for &place in rest {
+            self.prefetch(place);
+        }
     }
 
     #[inline(always)]

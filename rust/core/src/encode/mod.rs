@@ -29,6 +29,7 @@ mod tokenizer;
 mod tokens;
 mod vocabulary;
 
+pub use batch::LEAST_PARALLEL_BYTES;
 pub use bytes::{BYTE_OF_ID, ID_OF_BYTE};
 pub use decode::{StreamDecoder, char_spans};
 pub use encoder::WholePretokens;

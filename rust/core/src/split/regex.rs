@@ -29,7 +29,9 @@ impl RegexSplitter {
     pub(super) fn next_ends(&self, text: &str, from: usize, ends: &mut Ends) -> Result<()> {
         let mut found = Vec::with_capacity(BLOCK);
         split(&self.0, text, from, BLOCK, &mut found)?;
-        found.into_iter().for_each(|end| ends.push(end));
+        for end in found {
+            ends.push(end);
+        }
         Ok(())
     }
 }

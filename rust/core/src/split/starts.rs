@@ -21,9 +21,9 @@
 //!
 //! Only whitespace and contractions depend on what comes later. So starts are certain except inside whitespace that
 //! reaches to the end of the block, and near an apostrophe there. Three things that are rare and not worth their
-//! arithmetic are in doubt as well, and nothing from there on is certain: slashes behind the newlines of punctuation, digits that are not ASCII where digits are
-//! counted, and in cased words upper case behind a letter without case (what it is depends on the end of the word) and
-//! marks behind punctuation.
+//! arithmetic are in doubt as well, and nothing from there on is certain: slashes behind the newlines of punctuation,
+//! digits that are not ASCII where digits are counted, and in cased words upper case behind a letter without case (what
+//! it is depends on the end of the word) and marks behind punctuation.
 
 use super::family::{Contractions, Family, Tail};
 use super::masks::Masks;
