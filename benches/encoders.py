@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from textwrap import shorten
 
 import numpy as np
 
@@ -205,7 +206,7 @@ def contenders(vocabulary, peers):
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # noqa: BLE001 (a panic in Rust is no Exception)
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            reason = shorten(str(error) or type(error).__name__, 80)
             notes.append(f"{library.name} does not load {vocabulary.name}: {reason}")
         else:
             libraries.append(library)

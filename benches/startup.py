@@ -5,20 +5,20 @@ The process runs nothing else, so that a library pays for the modules that it im
 
 import sys
 from dataclasses import dataclass
+from textwrap import shorten
 
 import apart
 from timing import alternate
 
+GIGATOKEN = (
+    "import gigatoken\n"
+    "made = gigatoken.Tokenizer.from_tiktoken(path, None, {}) if pattern else gigatoken.Tokenizer(json)"
+)
 # Each keeps its tokenizer, for its memory counts.
 CODES = {
     "bytestride": "import bytestride\nmade = bytestride.Tokenizer.load(path, **pattern)\nmade.encode(line)",
-    "gigatoken": (
-        "import gigatoken\nmade = gigatoken.Tokenizer.from_tiktoken(path, None, {})\nmade.encode(line)"
-    ),
-    "gigatoken encode_batch": (
-        "import gigatoken\nmade = gigatoken.Tokenizer.from_tiktoken(path, None, {})\n"
-        "made.encode_batch([line], parallel=False)"
-    ),
+    "gigatoken": f"{GIGATOKEN}\nmade.encode(line)",
+    "gigatoken encode_batch": f"{GIGATOKEN}\nmade.encode_batch([line], parallel=False)",
     "tiktoken": (
         "import tiktoken, tiktoken.load\nranks = tiktoken.load.load_tiktoken_bpe(path)\n"
         "made = tiktoken.Encoding('', pat_str=expression, mergeable_ranks=ranks, special_tokens={})\n"
@@ -78,7 +78,7 @@ def starts(vocabulary, peers):
         try:
             start.run()  # which leaves compiled modules and files in the system's cache, too
         except apart.FailedError as error:
-            notes.append(f"{name} does not start with {vocabulary.name}: {error}")
+            notes.append(f"{name} does not start with {vocabulary.name}: {shorten(str(error), 80)}")
         else:
             able.append(start)
     return able, notes

@@ -68,7 +68,8 @@ class Vocabulary:
         if not path.exists():
             import bytestride as bs
 
-            bs.Tokenizer.load(self.path, pattern=self.pattern).save(path)
+            # Without special tokens: between their ids are gaps, which some libraries refuse.
+            bs.Tokenizer.load(self.path, pattern=self.pattern, special_tokens={}).save(path)
         return path
 
 
