@@ -12,12 +12,14 @@ from bytestride._core import (
     WordCounts,
     WordTokenizer,
     __version__,
+    bundled,
     count_words,
     mix,
     pack,
     train,
     windows,
 )
+from bytestride.models import encoding_for_model, encoding_name_for_model
 
 __all__ = [
     "Batches",
@@ -31,7 +33,10 @@ __all__ = [
     "WordCounts",
     "WordTokenizer",
     "__version__",
+    "bundled",
     "count_words",
+    "encoding_for_model",
+    "encoding_name_for_model",
     "mix",
     "pack",
     "train",

@@ -251,6 +251,8 @@ _Text: TypeAlias = str | bytes
 _Special: TypeAlias = Literal["text", "encode", "raise"] | Iterable[str]
 _Ids: TypeAlias = NDArray[np.integer[Any]] | Iterable[int]
 
+def bundled() -> list[str]: ...
+
 @final
 class Tokenizer:
     @classmethod

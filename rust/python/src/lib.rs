@@ -50,7 +50,7 @@ mod _core {
     #[pymodule_export]
     use crate::stream::StreamDecoder;
     #[pymodule_export]
-    use crate::tokenizer::Tokenizer;
+    use crate::tokenizer::{Tokenizer, bundled};
     #[pymodule_export]
     use crate::train::{_learn, train};
     #[pymodule_export]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bytestride_core::encode::files::LoadOptions;
+use bytestride_core::encode::files::{BUNDLED, LoadOptions};
 use bytestride_core::encode::{self, char_spans};
 use bytestride_core::split::Pattern;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
@@ -46,9 +46,23 @@ impl From<encode::Tokenizer> for Tokenizer {
     }
 }
 
+/// The names of the encodings that come with the package, for `Tokenizer.load`.
+///
+/// Example:
+///     >>> import bytestride as bs
+///     >>> bs.bundled()
+///     ['gpt2', 'r50k_base', 'p50k_base', 'p50k_edit', 'cl100k_base', 'o200k_base', 'o200k_harmony']
+#[pyfunction]
+pub(crate) fn bundled() -> Vec<&'static str> {
+    BUNDLED.to_vec()
+}
+
 #[pymethods]
 impl Tokenizer {
-    /// The tokenizer in a file.
+    /// The tokenizer of a name, or in a file.
+    ///
+    /// `"gpt2"`, `"cl100k_base"`, `"o200k_base"` and the other names in `bundled()` need no file and no network; to
+    /// load a file or folder of such a name, write `"./gpt2"`.
     ///
     /// A Hugging Face `tokenizer.json` of byte-level BPE says all about itself; what bytestride does not support is
     /// refused by name. All its added tokens are special tokens here, marked so or not. A `.tiktoken` file holds ranks
@@ -56,7 +70,7 @@ impl Tokenizer {
     /// and size) pattern and special tokens are known, for others give them.
     ///
     /// Args:
-    ///     path: The file.
+    ///     path: The name, or the file.
     ///     pattern: For a `.tiktoken` file: how text is split, by name or as a regular expression.
     ///     special_tokens: For a `.tiktoken` file: ids of the special tokens by name.
     ///

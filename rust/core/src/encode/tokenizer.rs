@@ -1,5 +1,6 @@
 //! The tokenizer: text with special tokens → ids, ids → bytes.
 
+use std::collections::HashSet;
 use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -26,7 +27,7 @@ pub struct Definition {
     pub merges: Merges,
     /// What happens to a pretoken that is a token as a whole.
     pub whole_pretokens: WholePretokens,
-    /// Names and ids of the special tokens.
+    /// Names and ids of the special tokens. Of several names of one id the first is the one it decodes to.
     pub special_tokens: Vec<(String, u32)>,
     /// The ids of those that a `tokenizer.json` adds without the mark of being special. A text holds them as it holds
     /// the others; the mark is for other readers, which leave such tokens in a text that they decode.
@@ -75,8 +76,9 @@ impl Tokenizer {
         let Definition { pattern, tokens, merges, whole_pretokens, special_tokens, unmarked, bos, eos } =
             definition;
         let splitter = Splitter::new(&pattern).map_err(|error| error.to_string())?;
-        let token_count = tokens.len() + special_tokens.len();
-        let vocabulary = Vocabulary::new(tokens, &special_tokens).map_err(|error| error.to_string())?;
+        let once = first_names(&special_tokens);
+        let token_count = tokens.len() + once.len();
+        let vocabulary = Vocabulary::new(tokens, &once).map_err(|error| error.to_string())?;
         if let Merges::Listed(merges) = &merges {
             check_merges(merges, &vocabulary)?;
         }
@@ -305,6 +307,12 @@ fn is_as_trained(definition: &Definition, merges: &[Merge]) -> bool {
         && tokens.iter().take(256).all(|(id, token)| id < 256 && token.len() == 1)
         && (256..).zip(merges).all(in_order)
         && (specials_begin..).zip(special_tokens).all(|(id, &(_, special))| special == id)
+}
+
+/// Names and ids of special tokens without the second names that ids have.
+fn first_names(special_tokens: &[(String, u32)]) -> Vec<(String, u32)> {
+    let mut known = HashSet::new();
+    special_tokens.iter().filter(|(_, id)| known.insert(*id)).cloned().collect()
 }
 
 /// The ids of the 256 single bytes.

@@ -15,6 +15,11 @@ impl Tokens {
         Self { bytes: Vec::with_capacity(bytes), entries: Vec::with_capacity(tokens) }
     }
 
+    /// From the bytes of all tokens, one after another, and each one's id and length.
+    pub(super) fn from_parts(bytes: Vec<u8>, entries: Vec<(u32, u32)>) -> Self {
+        Self { bytes, entries }
+    }
+
     /// Adds a token of less than 4 GiB.
     pub fn push(&mut self, id: u32, token: &[u8]) {
         self.bytes.extend_from_slice(token);

@@ -1,13 +1,17 @@
 //! Tokenizers on disk, in the formats of others: Hugging Face's `tokenizer.json` and tiktoken's rank files.
 
+mod bundled;
 mod huggingface;
+mod published;
 mod tiktoken;
+
+pub use bundled::BUNDLED;
 
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use super::tokenizer::Tokenizer;
+use super::tokenizer::{Definition, Tokenizer};
 use crate::split::Pattern;
 use crate::whole_file::write_whole;
 use crate::{Error, Place, Result};
@@ -21,9 +25,27 @@ pub struct LoadOptions {
     pub special_tokens: Option<Vec<(String, u32)>>,
 }
 
+impl LoadOptions {
+    /// Puts what is given here in place of what is known.
+    fn change(&self, definition: &mut Definition) {
+        if let Some(pattern) = &self.pattern {
+            definition.pattern.clone_from(pattern);
+        }
+        if let Some(special_tokens) = &self.special_tokens {
+            definition.special_tokens.clone_from(special_tokens);
+            (definition.bos, definition.eos) = (None, None);
+        }
+    }
+}
+
 impl Tokenizer {
-    /// Reads a `tokenizer.json` or, if the name ends so, a `.tiktoken` file.
+    /// Reads a `tokenizer.json` or, if the name ends so, a `.tiktoken` file. A path that is the name of an encoding in
+    /// [`BUNDLED`] and nothing else is that encoding, whatever files there are.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
+        if let Some(mut definition) = path.to_str().and_then(bundled::definition) {
+            options.change(&mut definition);
+            return Self::new(definition).map_err(|message| Error::argument("special_tokens", message));
+        }
         let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
         if is_rank_file(path) {
             return tiktoken::read(&bytes, path, options);

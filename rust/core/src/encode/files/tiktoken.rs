@@ -11,91 +11,27 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use memchr::memchr;
 
 use super::LoadOptions;
+use super::published::Published;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::ranks::Merges;
 use crate::encode::tokenizer::{Definition, Tokenizer};
 use crate::encode::tokens::Tokens;
-use crate::split::Pattern;
 use crate::{Error, Place, Result};
 
 /// Longer tokens are refused: no published token comes near.
 const LONGEST_TOKEN: usize = 4096;
 
-/// A published rank file: its name, how many ranks it has, its pattern, and its special tokens.
-struct Known {
-    name: &'static str,
-    ranks: usize,
-    pattern: &'static str,
-    special_tokens: &'static [(&'static str, u32)],
-    /// The special tokens that begin and end a text.
-    bos_and_eos: (Option<u32>, Option<u32>),
-}
-
-/// From openai/tiktoken, `openai_public.py`, and the `tokenizer.py` of Llama 3 and Qwen.
-const KNOWN: [Known; 5] = [
-    Known {
-        name: "r50k_base",
-        ranks: 50_256,
-        pattern: "gpt2",
-        special_tokens: &[("<|endoftext|>", 50_256)],
-        bos_and_eos: (None, None),
-    },
-    Known {
-        name: "cl100k_base",
-        ranks: 100_256,
-        pattern: "cl100k",
-        special_tokens: &[
-            ("<|endoftext|>", 100_257),
-            ("<|fim_prefix|>", 100_258),
-            ("<|fim_middle|>", 100_259),
-            ("<|fim_suffix|>", 100_260),
-            ("<|endofprompt|>", 100_276),
-        ],
-        bos_and_eos: (None, None),
-    },
-    Known {
-        name: "o200k_base",
-        ranks: 199_998,
-        pattern: "o200k",
-        special_tokens: &[("<|endoftext|>", 199_999), ("<|endofprompt|>", 200_018)],
-        bos_and_eos: (None, None),
-    },
-    Known {
-        name: "llama3",
-        ranks: 128_000,
-        pattern: "llama3",
-        special_tokens: &[
-            ("<|begin_of_text|>", 128_000),
-            ("<|end_of_text|>", 128_001),
-            ("<|start_header_id|>", 128_006),
-            ("<|end_header_id|>", 128_007),
-            ("<|eot_id|>", 128_009),
-        ],
-        bos_and_eos: (Some(128_000), Some(128_001)),
-    },
-    Known {
-        name: "qwen2",
-        ranks: 151_643,
-        pattern: "qwen2",
-        special_tokens: &[("<|endoftext|>", 151_643), ("<|im_start|>", 151_644), ("<|im_end|>", 151_645)],
-        bos_and_eos: (None, None),
-    },
-];
-
 pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<Tokenizer> {
     let tokens = read_tokens(bytes, path)?;
-    let stem = path.file_stem().unwrap_or_default();
-    let known = KNOWN.iter().find(|known| stem == known.name && tokens.len() == known.ranks);
-    let Some(pattern) = options.pattern.clone().or(known.map(|known| Pattern::new(Some(known.pattern))))
-    else {
+    let named = path.file_stem().and_then(|stem| Published::find(stem.to_str()?));
+    let known = named.filter(|known| tokens.len() == known.ranks);
+    let Some(pattern) = options.pattern.clone().or(known.map(Published::pattern)) else {
         let message = format!("needed for {}: a rank file does not say how text is split", path.display());
         return Err(Error::argument("pattern", message));
     };
-    let of_known =
-        |known: &Known| known.special_tokens.iter().map(|&(name, id)| (name.to_owned(), id)).collect();
-    let (bos, eos) =
-        known.filter(|_| options.special_tokens.is_none()).map_or((None, None), |known| known.bos_and_eos);
-    let special_tokens = options.special_tokens.clone().or(known.map(of_known)).unwrap_or_default();
+    let own = known.filter(|_| options.special_tokens.is_none());
+    let special_tokens =
+        options.special_tokens.clone().or(own.map(Published::special_tokens)).unwrap_or_default();
     let taken = |id: u32| special_tokens.iter().find(|&&(_, special)| special == id);
     if let Some((name, id)) = tokens.ids().find_map(taken) {
         let message = format!("{name:?} has id {id}, which is another token's in {}", path.display());
@@ -108,8 +44,8 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
         whole_pretokens: WholePretokens::Take,
         special_tokens,
         unmarked: Vec::new(),
-        bos,
-        eos,
+        bos: own.and_then(|known| known.bos),
+        eos: own.and_then(|known| known.eos),
     };
     Tokenizer::new(definition).map_err(|message| Error::malformed(path, Place::Whole, message))
 }
