@@ -20,6 +20,7 @@ __all__ = [
     "WordTokenizer",
     "__version__",
     "_learn",
+    "bundled",
     "count_words",
     "mix",
     "pack",
