@@ -189,6 +189,48 @@ def test_documents_of_several_sequences_are_whole(tmp_path):
     assert [document.tolist() for document in bs.TokenStore.open(tmp_path / "x")] == [[0, 1, 2], [3, 4, 5]]
 
 
+@pytest.fixture
+def shards(tmp_path):
+    """The documents [0], [0, 1] and [0, 1, 2], each twice, in two shards of the set `set`."""
+    for rank in range(2):
+        write_megatron(tmp_path / f"set-{rank:05}-of-00002", [np.arange(n) + rank for n in (1, 2, 3)])
+    return tmp_path
+
+
+def test_shards_are_one_store(shards):
+    paths = [shards / f"set-{rank:05}-of-00002" for rank in range(2)]
+    documents = [[0], [0, 1], [0, 1, 2], [1], [1, 2], [1, 2, 3]]
+    for store in (bs.TokenStore.open(where) for where in (shards / "set", shards, paths, map(str, paths))):
+        assert [document.tolist() for document in store] == documents
+        assert store.offsets.tolist() == [0, 1, 3, 6, 7, 9, 12]
+        assert [tokens.tolist() for tokens in store.shards] == [[0, 0, 1, 0, 1, 2], [1, 1, 2, 1, 2, 3]]
+        assert np.shares_memory(store[5], store.shards[1])
+        assert not store.shards[0].flags.writeable
+        assert repr(store).endswith("12 tokens, uint16, in 6 documents and 2 shards>")
+        assert [document.tolist() for document in pickle.loads(pickle.dumps(store))] == documents
+        with pytest.raises(ValueError, match="tokens: those of .* lie in 2 shards; expected one"):
+            _ = store.tokens
+
+
+def test_a_missing_shard_is_named(shards):
+    for path in shards.glob("set-00000-*"):
+        path.unlink()
+    for where in (shards, shards / "set"):
+        with pytest.raises(ValueError, match="the shard set-00000-of-00002 is missing; expected all 2"):
+            bs.TokenStore.open(where)
+    with pytest.raises(ValueError, match="path: no store is named"):
+        bs.TokenStore.open([])
+    with pytest.raises(TypeError, match="path: expected paths, not int"):
+        bs.TokenStore.open(5)
+
+
+def test_raw_files_in_a_list_are_a_document_each(tmp_path):
+    for number in (1, 2):
+        np.arange(number, dtype="<u4").tofile(tmp_path / f"{number}.bin")
+    store = bs.TokenStore.open([tmp_path / "1.bin", tmp_path / "2.bin"], dtype="uint32")
+    assert [document.tolist() for document in pickle.loads(pickle.dumps(store))] == [[0], [0, 1]]
+
+
 def test_an_empty_raw_file_is_an_empty_store(tmp_path):
     (tmp_path / "empty.bin").touch()
     store = bs.TokenStore.open(tmp_path / "empty.bin", dtype=np.uint32)

@@ -173,10 +173,12 @@ class Packs:
 class TokenStore:
     @classmethod
     def open(
-        cls, path: str | PathLike[str], dtype: Literal["uint16", "uint32"] | DTypeLike | None = None
+        cls, path: _Path | Iterable[_Path], dtype: Literal["uint16", "uint32"] | DTypeLike | None = None
     ) -> TokenStore: ...
     @property
     def tokens(self) -> NDArray[np.unsignedinteger]: ...
+    @property
+    def shards(self) -> list[NDArray[np.unsignedinteger]]: ...
     @property
     def offsets(self) -> NDArray[np.int64]: ...
     @property

@@ -17,6 +17,10 @@ pub enum Phase {
     Merge = 1,
     /// Encoding text and writing ids; progress in bytes of input as it lies on disk.
     Encode = 2,
+    /// Reading token files and comparing them with their checksums; progress in bytes of ids.
+    Verify = 3,
+    /// Copying token files; progress in bytes of ids.
+    Copy = 4,
 }
 
 impl Phase {
@@ -26,6 +30,8 @@ impl Phase {
             Phase::Count => "counting",
             Phase::Merge => "merging",
             Phase::Encode => "encoding",
+            Phase::Verify => "verifying",
+            Phase::Copy => "copying",
         }
     }
 }
@@ -57,7 +63,9 @@ impl Monitor {
         let phase = match self.phase.load(Ordering::Relaxed) {
             0 => Phase::Count,
             1 => Phase::Merge,
-            _ => Phase::Encode,
+            2 => Phase::Encode,
+            3 => Phase::Verify,
+            _ => Phase::Copy,
         };
         (phase, self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }

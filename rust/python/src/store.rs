@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "arrays over memory that a store maps")]
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytestride_core::encode;
 use bytestride_core::store::{self, Dtype, EncodeOptions, Tokens};
@@ -37,36 +37,52 @@ use crate::watch::run_watched;
 #[pyclass(frozen, sequence, module = "bytestride")]
 pub(crate) struct TokenStore {
     inner: store::TokenStore,
-    /// Whether the file is raw, opened by its dtype alone.
+    /// Whether the files are raw, opened by their dtype alone.
     is_raw: bool,
-    /// The path wherever the process goes, for pickle.
-    absolute: PathBuf,
+    /// What was opened, found wherever the process goes, for pickle.
+    opened: Opened,
+}
+
+/// What `TokenStore.open` takes: one path, or several.
+#[derive(Clone, IntoPyObject)]
+enum Opened {
+    One(PathBuf),
+    Several(Vec<PathBuf>),
 }
 
 impl TokenStore {
-    fn new(inner: store::TokenStore, is_raw: bool) -> Self {
-        let absolute = std::path::absolute(inner.path()).unwrap_or_else(|_| inner.path().to_path_buf());
-        Self { inner, is_raw, absolute }
+    fn at_path(inner: store::TokenStore, is_raw: bool) -> Self {
+        let opened = Opened::One(absolute(inner.path()));
+        Self { inner, is_raw, opened }
     }
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 #[pymethods]
 impl TokenStore {
-    /// The store at a path.
+    /// The store at a path, or several as one.
     ///
     /// Sizes, counts and types of `.bin`, `.idx` and `.json` are checked against each other; Megatron's own files,
     /// which have no `.json`, open as well. The cost is that of reading the index, 20 bytes a document. Files of other
     /// programs open by their path: numpy's `.npy` of uint16 or uint32, the `.bin` of llm.c and modded-nanogpt (both
     /// one document in all), and datatrove's `.ds` with its `.ds.index`.
     ///
+    /// Several files are one store, whose documents are numbered through all of them: the shards of `world_size`
+    /// processes (`corpus-00000-of-00008.bin` and so on) open by their common name `corpus`, and only when all are
+    /// there; all token files of a folder open by the folder, in the order of their names; others as a list.
+    ///
     /// Args:
-    ///     path: What the names of the files have in common, or the path of one of them.
-    ///     dtype: `"uint16"` or `"uint32"`: `path` is a file of raw little-endian ids, one document in all, whatever
-    ///         stands beside it.
+    ///     path: What the names of the files have in common, the path of one of them, a folder, or a list of these.
+    ///     dtype: `"uint16"` or `"uint32"`: `path` is a file of raw little-endian ids, or a list of such, one document
+    ///         each, whatever stands beside it.
     ///
     /// Raises:
     ///     OSError: A file cannot be read, or is missing (`FileNotFoundError`).
-    ///     ValueError: The files are malformed or disagree, with file and place; or there is no index and no `dtype`.
+    ///     ValueError: The files are malformed or disagree, with file and place; a shard is missing; or there is no
+    ///         index and no `dtype`.
     ///
     /// Example:
     ///     >>> import bytestride as bs, pathlib, tempfile
@@ -79,24 +95,54 @@ impl TokenStore {
     fn open(
         _class: &Bound<'_, PyType>,
         py: Python<'_>,
-        path: PathBuf,
+        path: &Bound<'_, PyAny>,
         dtype: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let dtype = dtype.map(stored_type).transpose()?;
+        if let Ok(path) = path.extract::<PathBuf>() {
+            let opened = py.detach(|| match dtype {
+                None => store::TokenStore::open(&path),
+                Some(dtype) => store::TokenStore::open_raw(&path, dtype),
+            });
+            return Ok(Self::at_path(opened.into_python()?, dtype.is_some()));
+        }
+        let kind = || PyTypeError::new_err(format!("path: expected paths, not {}", type_name(path)));
+        let paths = path.try_iter().map_err(|_| kind())?;
+        let paths: Vec<PathBuf> = paths.map(|path| path?.extract()).collect::<PyResult<_>>()?;
         let opened = py.detach(|| match dtype {
-            None => store::TokenStore::open(&path),
-            Some(dtype) => store::TokenStore::open_raw(&path, dtype),
+            None => store::TokenStore::open_all(&paths),
+            Some(dtype) => store::TokenStore::open_all_raw(&paths, dtype),
         });
-        Ok(Self::new(opened.into_python()?, dtype.is_some()))
+        let several = Opened::Several(paths.iter().map(|path| absolute(path)).collect());
+        Ok(Self { inner: opened.into_python()?, is_raw: dtype.is_some(), opened: several })
     }
 
     /// All tokens, document after document: a read-only view `uint16[n]` or `uint32[n]` of the mapped file. O(1).
+    ///
+    /// Raises:
+    ///     ValueError: The tokens lie in several files, which no array spans without a copy: see `shards`.
     #[getter]
     fn tokens<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyUntypedArray>> {
-        token_view(slf, slf.get().inner.tokens())
+        let store = &slf.get().inner;
+        match store.tokens() {
+            Some(tokens) => token_view(slf, tokens),
+            None => Err(PyValueError::new_err(format!(
+                "tokens: those of {} lie in {} shards; expected one: take them from `shards`, or merge the files",
+                store.path().display(),
+                store.shards().len()
+            ))),
+        }
     }
 
-    /// Where each document starts in `tokens`, and the end of the last: a read-only view `int64[len(store) + 1]`. O(1).
+    /// The tokens of each file: a list of read-only views `uint16[n]` or `uint32[n]`, in order. O(1) each.
+    #[getter]
+    fn shards<'py>(slf: &Bound<'py, Self>) -> PyResult<Vec<Bound<'py, PyUntypedArray>>> {
+        slf.get().inner.shards().map(|tokens| token_view(slf, tokens)).collect()
+    }
+
+    /// Where each document starts among all tokens, and the end of the last: a read-only view.
+    ///
+    /// `int64[len(store) + 1]`, O(1).
     #[getter]
     fn offsets<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyUntypedArray>> {
         view(slf, slf.get().inner.offsets())
@@ -151,7 +197,7 @@ impl TokenStore {
         Ok(py.detach(|| self.inner.tokenizer()).into_python()?.into())
     }
 
-    /// What the names of the files have in common (a `pathlib.Path`), or the path of a raw file.
+    /// What the names of the files have in common, the path of a file or folder, or the first of a list.
     #[getter]
     fn path(&self) -> PathBuf {
         self.inner.path().to_path_buf()
@@ -167,20 +213,24 @@ impl TokenStore {
     }
 
     fn __repr__(&self) -> String {
-        let (tokens, dtype, documents) = (self.inner.tokens().len(), self.inner.dtype(), self.inner.len());
-        let path = self.inner.path().display();
-        format!("<bytestride.TokenStore {path}: {tokens} tokens, {dtype}, in {documents} documents>")
+        let (tokens, dtype) = (self.inner.total_tokens(), self.inner.dtype());
+        let (path, documents) = (self.inner.path().display(), self.inner.len());
+        let shards = match self.inner.shards().len() {
+            1 => String::new(),
+            shards => format!(" and {shards} shards"),
+        };
+        format!("<bytestride.TokenStore {path}: {tokens} tokens, {dtype}, in {documents} documents{shards}>")
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, OpenArguments)> {
         let store = slf.get();
         let dtype = store.is_raw.then(|| store.inner.dtype().name());
-        Ok((slf.get_type().getattr("open")?, (store.absolute.clone(), dtype)))
+        Ok((slf.get_type().getattr("open")?, (store.opened.clone(), dtype)))
     }
 }
 
 /// What `TokenStore.open` takes.
-type OpenArguments = (PathBuf, Option<&'static str>);
+type OpenArguments = (Opened, Option<&'static str>);
 
 /// A read-only array over `elements`, which must be the store's own.
 fn view<'py, T: Element>(
@@ -188,7 +238,7 @@ fn view<'py, T: Element>(
     elements: &[T],
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let dtype = T::get_dtype(store.py());
-    // SAFETY: both callers hand over a slice of what `store.inner` owns: the class is frozen, so map and offsets stay
+    // SAFETY: all callers hand over a slice of what `store.inner` owns: the class is frozen, so maps and offsets stay
     // where they are until the object dies, and the array keeps it alive.
     unsafe {
         let pointer = elements.as_ptr().cast();
@@ -246,7 +296,7 @@ pub(crate) fn encode_files(
     let store = run_watched(py, progress, |monitor| {
         store::encode_files(tokenizer, &inputs, prefix, &options, monitor)
     })?;
-    Ok(TokenStore::new(store, false))
+    Ok(TokenStore::at_path(store, false))
 }
 
 /// Names of inputs: one path, or an iterable of paths.

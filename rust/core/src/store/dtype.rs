@@ -1,6 +1,7 @@
-//! The integers that ids are stored as.
+//! The integers that ids are stored as, and runs of them in place.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::{Error, Result};
 
@@ -77,6 +78,46 @@ impl Dtype {
 impl fmt::Display for Dtype {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// Ids in place, as wide as they are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tokens<'s> {
+    /// 16 bits each.
+    U16(&'s [u16]),
+    /// 32 bits each.
+    U32(&'s [u32]),
+}
+
+impl Tokens<'_> {
+    /// How many ids there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Tokens::U16(tokens) => tokens.len(),
+            Tokens::U32(tokens) => tokens.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The ids of `range`, which must lie within.
+    pub(super) fn slice(self, range: Range<usize>) -> Self {
+        match self {
+            Tokens::U16(tokens) => Tokens::U16(&tokens[range]),
+            Tokens::U32(tokens) => Tokens::U32(&tokens[range]),
+        }
+    }
+
+    /// A copy, each id as 32 bits.
+    pub fn to_vec(&self) -> Vec<u32> {
+        match self {
+            Tokens::U16(tokens) => tokens.iter().map(|&id| id.into()).collect(),
+            Tokens::U32(tokens) => tokens.to_vec(),
+        }
     }
 }
 

@@ -15,13 +15,15 @@ mod foreign;
 mod index;
 mod manifest;
 mod map;
+mod shard;
+mod shard_set;
 mod token_store;
 mod writer;
 
-pub use dtype::Dtype;
+pub use dtype::{Dtype, Tokens};
 pub use encode_files::{EncodeOptions, encode_files};
 pub use manifest::{Checksums, Manifest, Source};
-pub use token_store::{TokenStore, Tokens};
+pub use token_store::TokenStore;
 pub use writer::{StoreFacts, StoreWriter};
 
 use std::ffi::OsString;

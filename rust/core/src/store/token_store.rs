@@ -1,70 +1,36 @@
-//! An open store: ids and documents in place, without a copy.
+//! An open store: ids and documents in place, without a copy, in one shard or in many.
+//!
+//! Shards are mapped one by one and never put together: documents are numbered through all of them, and each lies
+//! whole in one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::{Error, Monitor, Place, Result, available_threads, map_in_order};
-
-use super::checksum::checksum;
-use super::dtype::Dtype;
-use super::foreign::{self, Contents};
-use super::index::Index;
-use super::manifest::Manifest;
-use super::map::Map;
-use super::{TOKENIZER_SUFFIX, with_suffix};
 use crate::encode::Tokenizer;
 use crate::encode::files::LoadOptions;
+use crate::{Error, Monitor, Phase, Place, Result};
 
-/// Token ids mapped from disk, and where each document starts. A clone shares the map, which lives as long as any.
+use super::dtype::{Dtype, Tokens};
+use super::manifest::Manifest;
+use super::shard::{Opened, Shard};
+use super::shard_set::find_shards;
+use super::{TOKENIZER_SUFFIX, with_suffix};
+
+/// Token ids mapped from disk, and where each document starts. A clone shares the maps, which live as long as any.
 #[derive(Debug, Clone)]
 pub struct TokenStore {
     path: PathBuf,
     dtype: Dtype,
-    bin: Arc<Map>,
-    /// Where in `bin` the ids start, in bytes.
-    start: usize,
+    shards: Arc<[Part]>,
     offsets: Arc<[i64]>,
-    /// The manifest and the index it has a checksum of; `None` for files from elsewhere.
-    described: Option<Arc<Described>>,
 }
 
-/// What came with the ids from their writer.
+/// A shard at its place among the others.
 #[derive(Debug)]
-struct Described {
-    manifest: Manifest,
-    index: Map,
-}
-
-/// Ids in place, as wide as they are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tokens<'s> {
-    /// 16 bits each.
-    U16(&'s [u16]),
-    /// 32 bits each.
-    U32(&'s [u32]),
-}
-
-impl Tokens<'_> {
-    /// How many ids there are.
-    pub fn len(&self) -> usize {
-        match self {
-            Tokens::U16(tokens) => tokens.len(),
-            Tokens::U32(tokens) => tokens.len(),
-        }
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// A copy, each id as 32 bits.
-    pub fn to_vec(&self) -> Vec<u32> {
-        match self {
-            Tokens::U16(tokens) => tokens.iter().map(|&id| id.into()).collect(),
-            Tokens::U32(tokens) => tokens.to_vec(),
-        }
-    }
+struct Part {
+    shard: Shard,
+    first_document: usize,
+    first_token: i64,
 }
 
 impl TokenStore {
@@ -72,84 +38,62 @@ impl TokenStore {
     /// they agree. `prefix` may also be the path of one of the three. Reads the index; the ids stay on disk.
     ///
     /// Files of other programs open by their path: numpy's `.npy`, the `.bin` of llm.c and modded-nanogpt, and
-    /// datatrove's `.ds`.
-    pub fn open(prefix: &Path) -> Result<Self> {
-        if let Some(store) = Self::open_foreign(prefix)? {
-            return Ok(store);
+    /// datatrove's `.ds`. Where there is no `prefix.bin`, the shards that `world_size` processes wrote,
+    /// `prefix-00000-of-00008.bin` and so on, open as one store; so do all token files of a folder, by name.
+    pub fn open(path: &Path) -> Result<Self> {
+        let opened = find_shards(path)?.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>>>()?;
+        match <[Opened; 1]>::try_from(opened) {
+            Ok([(shard, offsets)]) => Ok(Self::of_one(shard, offsets)),
+            Err(opened) => Self::of(path, opened),
         }
-        let prefix = &without_suffix(prefix);
-        let [bin_path, idx_path, json_path] =
-            [".bin", ".idx", ".json"].map(|suffix| with_suffix(prefix, suffix));
-        let bin = Map::open(&bin_path)?;
-        if !idx_path.exists() && !json_path.exists() {
-            let message = format!(
-                "{} has no index {} beside it; expected one, or a dtype to read it as raw ids",
-                bin_path.display(),
-                idx_path.display()
-            );
-            return Err(Error::argument("dtype", message));
-        }
-        let manifest = Manifest::read(&json_path)?;
-        let partial = with_suffix(prefix, ".json.partial");
-        if manifest.is_none() && partial.exists() {
-            let message =
-                "the store was being replaced when its writer stopped; expected it to be written anew";
-            return Err(Error::malformed(partial, Place::Whole, message));
-        }
-        let index_map = Map::open(&idx_path)?;
-        let index = Index::read(&idx_path, index_map.bytes())?;
-        check_size(&bin_path, bin.bytes().len(), &index)?;
-        if let Some(manifest) = &manifest {
-            check_manifest(&json_path, manifest, &index)?;
-        }
-        Ok(Self {
-            path: prefix.clone(),
-            dtype: index.dtype,
-            bin: Arc::new(bin),
-            start: 0,
-            offsets: index.offsets.into(),
-            described: manifest.map(|manifest| Arc::new(Described { manifest, index: index_map })),
-        })
     }
 
-    /// Opens the file `path` if another program's format is told by its name or its first bytes.
-    fn open_foreign(path: &Path) -> Result<Option<Self>> {
-        let suffix = path.extension().and_then(|suffix| suffix.to_str());
-        if !matches!(suffix, Some("npy" | "bin" | "ds")) || !path.is_file() {
-            return Ok(None);
+    /// Opens several stores, each as [`open`](Self::open) does, as one in the order named.
+    pub fn open_all(paths: &[PathBuf]) -> Result<Self> {
+        let mut opened = Vec::new();
+        for path in paths {
+            for path in find_shards(path)? {
+                opened.push(Shard::open(&path)?);
+            }
         }
-        let bin = Map::open(path)?;
-        let contents = match suffix {
-            Some("npy") => Some(foreign::numpy(path, bin.bytes())?),
-            Some("ds") => Some(foreign::datatrove(path, bin.bytes())?),
-            _ if with_suffix(&path.with_extension(""), ".idx").exists() => None,
-            _ => foreign::llm_c(path, bin.bytes())?,
-        };
-        let of = |Contents { dtype, start, offsets }| Self {
-            path: path.to_path_buf(),
-            dtype,
-            bin: Arc::new(bin),
-            start,
-            offsets: offsets.into(),
-            described: None,
-        };
-        Ok(contents.map(of))
+        Self::of(first_of(paths)?, opened)
     }
 
     /// Opens the file `path` as raw little-endian ids, one document in all; files beside it do not matter.
     pub fn open_raw(path: &Path, dtype: Dtype) -> Result<Self> {
-        let bin = Map::open(path)?;
-        let bytes = bin.bytes().len();
-        if !bytes.is_multiple_of(dtype.width()) {
-            let message = format!("{bytes} bytes; expected a multiple of {}, for {dtype}", dtype.width());
-            return Err(Error::malformed(path, Place::Whole, message));
-        }
-        let tokens = (bytes / dtype.width()) as i64;
-        let offsets = [0, tokens].into();
-        Ok(Self { path: path.to_path_buf(), dtype, bin: Arc::new(bin), start: 0, offsets, described: None })
+        let (shard, offsets) = Shard::open_raw(path, dtype)?;
+        Ok(Self::of_one(shard, offsets))
     }
 
-    /// The prefix of the files, or the path of a raw one.
+    /// Opens files of raw ids as one store in the order named, each one document.
+    pub fn open_all_raw(paths: &[PathBuf], dtype: Dtype) -> Result<Self> {
+        let opened = paths.iter().map(|path| Shard::open_raw(path, dtype)).collect::<Result<_>>()?;
+        Self::of(first_of(paths)?, opened)
+    }
+
+    fn of_one(shard: Shard, offsets: Vec<i64>) -> Self {
+        Self {
+            path: shard.path().to_path_buf(),
+            dtype: shard.dtype(),
+            shards: [Part { shard, first_document: 0, first_token: 0 }].into(),
+            offsets: offsets.into(),
+        }
+    }
+
+    fn of(path: &Path, opened: Vec<Opened>) -> Result<Self> {
+        check_alike(&opened)?;
+        let dtype = opened[0].0.dtype();
+        let mut offsets = vec![0];
+        let mut parts = Vec::with_capacity(opened.len());
+        for (shard, starts) in opened {
+            let (first_document, first_token) = (offsets.len() - 1, offsets[offsets.len() - 1]);
+            offsets.extend(starts[1..].iter().map(|start| first_token + start));
+            parts.push(Part { shard, first_document, first_token });
+        }
+        Ok(Self { path: path.to_path_buf(), dtype, shards: parts.into(), offsets: offsets.into() })
+    }
+
+    /// The prefix of the files, the path of a file or a folder, or the first of several.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -159,15 +103,25 @@ impl TokenStore {
         self.dtype
     }
 
-    /// All ids, in place.
-    pub fn tokens(&self) -> Tokens<'_> {
-        match self.dtype {
-            Dtype::U16 => Tokens::U16(self.bin.as_u16(self.start)),
-            Dtype::U32 => Tokens::U32(self.bin.as_u32(self.start)),
+    /// All ids, in place; `None` if they lie in several [`shards`](Self::shards).
+    pub fn tokens(&self) -> Option<Tokens<'_>> {
+        match &*self.shards {
+            [one] => Some(one.shard.tokens()),
+            _ => None,
         }
     }
 
-    /// `len() + 1` positions in [`tokens`](Self::tokens): where each document starts, and the end of the last.
+    /// The ids of each shard, in place. No document lies in two.
+    pub fn shards(&self) -> impl ExactSizeIterator<Item = Tokens<'_>> {
+        self.shards.iter().map(|part| part.shard.tokens())
+    }
+
+    /// How many ids there are in all.
+    pub fn total_tokens(&self) -> u64 {
+        self.offsets[self.len()].cast_unsigned()
+    }
+
+    /// `len() + 1` positions in the sequence of all ids: where each document starts, and the end of the last.
     pub fn offsets(&self) -> &[i64] {
         &self.offsets
     }
@@ -185,26 +139,25 @@ impl TokenStore {
     /// The ids of one document, in place; `None` if there is no such document.
     pub fn document(&self, index: usize) -> Option<Tokens<'_>> {
         let ends = self.offsets.get(index..index.checked_add(2)?)?;
-        let range = ends[0] as usize..ends[1] as usize;
-        Some(match self.tokens() {
-            Tokens::U16(tokens) => Tokens::U16(&tokens[range]),
-            Tokens::U32(tokens) => Tokens::U32(&tokens[range]),
-        })
+        let after = self.shards.partition_point(|part| part.first_document <= index);
+        let part = &self.shards[after - 1];
+        let [start, end] = [ends[0], ends[1]].map(|place| (place - part.first_token) as usize);
+        Some(part.shard.tokens().slice(start..end))
     }
 
-    /// What the manifest says; `None` for files from elsewhere.
-    pub fn manifest(&self) -> Option<&Manifest> {
-        self.described.as_deref().map(|described| &described.manifest)
+    /// What the manifests of the shards say; none for files from elsewhere.
+    pub fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.shards.iter().filter_map(|part| part.shard.manifest())
     }
 
     /// The fingerprint of the tokenizer that made the ids; `None` for files from elsewhere.
     pub fn fingerprint(&self) -> Option<&str> {
-        self.manifest().map(|manifest| manifest.tokenizer.as_str())
+        self.shards[0].shard.manifest().map(|manifest| manifest.tokenizer.as_str())
     }
 
     /// The tokenizer that made the ids, from the file beside them.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
-        let path = with_suffix(&self.path, TOKENIZER_SUFFIX);
+        let path = with_suffix(self.shards[0].shard.path(), TOKENIZER_SUFFIX);
         let tokenizer = Tokenizer::load(&path, &LoadOptions::default())?;
         if self.fingerprint() != Some(tokenizer.fingerprint()) {
             let message = "is another tokenizer than the one that made the tokens";
@@ -214,80 +167,35 @@ impl TokenStore {
     }
 
     /// Reads everything and compares it with the checksums; an error says where the first damage is, or that there
-    /// are no checksums.
+    /// are no checksums. Progress is in bytes of ids.
     pub fn verify(&self, monitor: &Monitor) -> Result<()> {
-        let Some(described) = &self.described else {
-            let message =
-                "there is no manifest, and so no checksums; expected a store that encode_files wrote";
-            return Err(Error::malformed(&self.path, Place::Whole, message));
+        monitor.start(Phase::Verify, self.total_tokens() * self.dtype.width() as u64);
+        self.shards.iter().try_for_each(|part| part.shard.verify(monitor))
+    }
+}
+
+fn first_of(paths: &[PathBuf]) -> Result<&Path> {
+    let first = paths.first().map(PathBuf::as_path);
+    first.ok_or_else(|| Error::argument("path", "no store is named; expected at least one"))
+}
+
+/// Shards are one store only if their ids mean the same and are as wide.
+fn check_alike(opened: &[Opened]) -> Result<()> {
+    let print = |shard: &Shard| shard.manifest().map(|manifest| manifest.tokenizer.clone());
+    let (first, _) = &opened[0];
+    for (shard, _) in opened {
+        let differs = |what: &str, here: String, there: String| {
+            let message = format!("{what} {here}; expected {there}, as in {}", first.path().display());
+            Err(Error::malformed(shard.path(), Place::Whole, message))
         };
-        let checksums = &described.manifest.checksums;
-        if checksum(described.index.bytes()) != checksums.idx {
-            let path = with_suffix(&self.path, ".idx");
-            return Err(Error::malformed(path, Place::Whole, "the checksum differs from the manifest's"));
+        if shard.dtype() != first.dtype() {
+            return differs("dtype", shard.dtype().to_string(), first.dtype().to_string());
         }
-        // As checked at opening, the number of checksums is that of the blocks.
-        let blocks: Vec<&[u8]> = self.bin.bytes().chunks(checksums.block_bytes as usize).collect();
-        let check = |block: usize| {
-            monitor.check()?;
-            if checksum(blocks[block]) == checksums.bin[block] {
-                return Ok(());
-            }
-            let message = format!(
-                "the checksum of the {} bytes from here differs from the manifest's",
-                blocks[block].len()
-            );
-            let place = Place::Byte(block as u64 * checksums.block_bytes);
-            Err(Error::malformed(with_suffix(&self.path, ".bin"), place, message))
-        };
-        map_in_order(available_threads(), blocks.len(), check).into_iter().collect()
-    }
-}
-
-/// `corpus.bin`, `.idx` or `.json` → `corpus`; any other path is a prefix already.
-fn without_suffix(path: &Path) -> PathBuf {
-    match path.extension().and_then(|suffix| suffix.to_str()) {
-        Some("bin" | "idx" | "json") if !with_suffix(path, ".bin").exists() => path.with_extension(""),
-        _ => path.to_path_buf(),
-    }
-}
-
-fn check_size(path: &Path, bytes: usize, index: &Index) -> Result<()> {
-    let tokens = index.offsets.last().copied().unwrap_or(0);
-    let expected = tokens as u64 * index.dtype.width() as u64;
-    if bytes as u64 == expected {
-        return Ok(());
-    }
-    let message = format!(
-        "{bytes} bytes; expected {expected}, for the {tokens} tokens of {} in the index",
-        index.dtype
-    );
-    Err(Error::malformed(path, Place::Whole, message))
-}
-
-fn check_manifest(path: &Path, manifest: &Manifest, index: &Index) -> Result<()> {
-    let documents = index.offsets.len() as u64 - 1;
-    let tokens = index.offsets.last().copied().unwrap_or(0) as u64;
-    let bytes = tokens * index.dtype.width() as u64;
-    let differs = |what, manifest: String, index: String| {
-        let message = format!("the manifest says {what} {manifest}; expected {index}, as in the index");
-        Err(Error::malformed(path, Place::Whole, message))
-    };
-    if manifest.dtype != index.dtype {
-        return differs("dtype", manifest.dtype.to_string(), index.dtype.to_string());
-    }
-    if manifest.tokens != tokens {
-        return differs("tokens", manifest.tokens.to_string(), tokens.to_string());
-    }
-    if manifest.documents != documents {
-        return differs("documents", manifest.documents.to_string(), documents.to_string());
-    }
-    let checksums = &manifest.checksums;
-    if checksums.block_bytes == 0 || bytes.div_ceil(checksums.block_bytes) != checksums.bin.len() as u64 {
-        let (count, size) = (checksums.bin.len(), checksums.block_bytes);
-        let message =
-            format!("{count} checksums of blocks of {size} bytes; expected enough for {bytes} bytes");
-        return Err(Error::malformed(path, Place::Whole, message));
+        if let (Some(here), Some(there)) = (print(shard), print(first))
+            && here != there
+        {
+            return differs("the tokenizer is", here, there);
+        }
     }
     Ok(())
 }

@@ -44,7 +44,7 @@ fn documents_are_in_place_and_none_lies_beyond_the_last() {
     let (_folder, prefix) = sample();
     let store = TokenStore::open(&prefix).expect("a good store");
     assert_eq!(store.offsets(), [0, 2, 2, 3]);
-    assert_eq!(store.tokens(), Tokens::U16(&[1, 2, 3]));
+    assert_eq!(store.tokens(), Some(Tokens::U16(&[1, 2, 3])));
     assert_eq!(store.document(0), Some(Tokens::U16(&[1, 2])));
     assert_eq!(store.document(1), Some(Tokens::U16(&[])));
     assert_eq!((store.document(3), store.document(usize::MAX)), (None, None));
@@ -82,7 +82,7 @@ fn a_data_file_without_an_index_needs_a_dtype() {
     assert!(error.contains("5 bytes; expected a multiple of 2, for uint16"), "{error}");
     fs::write(&path, b"").expect("a writable folder");
     let empty = TokenStore::open_raw(&path, Dtype::U32).expect("an empty file is a good one");
-    assert_eq!((empty.tokens(), empty.offsets()), (Tokens::U32(&[]), &[0, 0][..]));
+    assert_eq!((empty.tokens(), empty.offsets()), (Some(Tokens::U32(&[])), &[0, 0][..]));
     assert!(TokenStore::open_raw(folder.path(), Dtype::U16).is_err(), "a folder");
 }
 
@@ -130,4 +130,50 @@ fn verifying_finds_every_changed_byte() {
             }
         }
     }
+}
+
+#[test]
+fn documents_of_several_shards_are_numbered_through() {
+    let (_a, one) = sample();
+    let (_b, other) = sample();
+    let empty = other.with_file_name("empty.bin");
+    fs::write(&empty, b"").expect("a writable folder");
+    fs::write(with_suffix(&other.with_file_name("empty"), ".idx"), empty_index()).expect("a writable folder");
+    let store = TokenStore::open_all(&[one.clone(), empty, other]).expect("good stores");
+    assert_eq!(store.path(), one);
+    assert_eq!(store.offsets(), [0, 2, 2, 3, 5, 5, 6]);
+    assert_eq!((store.len(), store.total_tokens(), store.tokens()), (6, 6, None));
+    let shards: Vec<_> = store.shards().map(|tokens| tokens.to_vec()).collect();
+    assert_eq!(shards, [vec![1, 2, 3], vec![], vec![1, 2, 3]]);
+    let documents: Vec<_> = (0..6).map(|index| store.document(index).expect("it exists").to_vec()).collect();
+    assert_eq!(documents, [vec![1, 2], vec![], vec![3], vec![1, 2], vec![], vec![3]]);
+    assert_eq!(store.document(6), None);
+    assert!(matches!(TokenStore::open_all(&[]), Err(Error::Argument { name: "path", .. })));
+}
+
+/// The index of no documents.
+fn empty_index() -> Vec<u8> {
+    [b"MMIDIDX\0\0\x01\0\0\0\0\0\0\0\x08", &[0; 8][..], &[1, 0, 0, 0, 0, 0, 0, 0], &[0; 8]].concat()
+}
+
+#[test]
+fn shards_of_other_types_or_tokenizers_are_no_part_of_a_store() {
+    let (_a, one) = sample();
+    let (_b, other) = sample();
+    replaced("\"tokenizer\": \"\"", "\"tokenizer\": \"another\"")(&with_suffix(&other, ".json"));
+    let error = message(TokenStore::open_all(&[one.clone(), other.clone()]));
+    assert!(error.contains("corpus: the tokenizer is another; expected "), "{error}");
+    let raw = |path: &Path| with_suffix(path, ".bin");
+    fs::write(raw(&other), [0; 8]).expect("a writable folder");
+    let both = [raw(&one), raw(&other)];
+    assert_eq!(TokenStore::open_all_raw(&both, Dtype::U16).expect("even sizes").offsets(), [0, 3, 7]);
+    let wide = other.with_file_name("wide.npy");
+    fs::write(&wide, npy_of_no_ids()).expect("a writable folder");
+    let error = message(TokenStore::open_all(&[one, wide]));
+    assert!(error.contains("wide.npy: dtype uint32; expected uint16, as in "), "{error}");
+}
+
+fn npy_of_no_ids() -> Vec<u8> {
+    let header = format!("{:118}", "{'descr': '<u4', 'fortran_order': False, 'shape': (0,), }");
+    [b"\x93NUMPY\x01\0\x76\0", header.as_bytes()].concat()
 }

@@ -1,0 +1,204 @@
+//! One data file and what describes it: all of a store, or the part that one writer made.
+
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Monitor, Place, Result, available_threads, map_in_order};
+
+use super::checksum::checksum;
+use super::dtype::{Dtype, Tokens};
+use super::foreign::{self, Contents};
+use super::index::Index;
+use super::manifest::Manifest;
+use super::map::Map;
+use super::with_suffix;
+
+/// Ids mapped from one file.
+#[derive(Debug)]
+pub(super) struct Shard {
+    path: PathBuf,
+    dtype: Dtype,
+    bin: Map,
+    /// Where in `bin` the ids start, in bytes.
+    start: usize,
+    /// `None` for files from elsewhere.
+    described: Option<Described>,
+}
+
+/// What came with the ids from their writer: the manifest and the index it has a checksum of.
+#[derive(Debug)]
+struct Described {
+    manifest: Manifest,
+    index: Map,
+}
+
+/// A shard, and where its documents start, with the end of the last.
+pub(super) type Opened = (Shard, Vec<i64>);
+
+impl Shard {
+    /// Opens the files of one prefix, or a file of another program; see [`super::TokenStore::open`].
+    pub(super) fn open(path: &Path) -> Result<Opened> {
+        match Self::open_foreign(path)? {
+            Some(opened) => Ok(opened),
+            None => Self::open_prefix(&without_suffix(path)),
+        }
+    }
+
+    fn open_prefix(prefix: &Path) -> Result<Opened> {
+        let [bin_path, idx_path, json_path] =
+            [".bin", ".idx", ".json"].map(|suffix| with_suffix(prefix, suffix));
+        let bin = Map::open(&bin_path)?;
+        if !idx_path.exists() && !json_path.exists() {
+            let message = format!(
+                "{} has no index {} beside it; expected one, or a dtype to read it as raw ids",
+                bin_path.display(),
+                idx_path.display()
+            );
+            return Err(Error::argument("dtype", message));
+        }
+        let manifest = Manifest::read(&json_path)?;
+        let partial = with_suffix(prefix, ".json.partial");
+        if manifest.is_none() && partial.exists() {
+            let message =
+                "the store was being replaced when its writer stopped; expected it to be written anew";
+            return Err(Error::malformed(partial, Place::Whole, message));
+        }
+        let index_map = Map::open(&idx_path)?;
+        let index = Index::read(&idx_path, index_map.bytes())?;
+        check_size(&bin_path, bin.bytes().len(), &index)?;
+        if let Some(manifest) = &manifest {
+            check_manifest(&json_path, manifest, &index)?;
+        }
+        let described = manifest.map(|manifest| Described { manifest, index: index_map });
+        let shard = Self { path: prefix.to_path_buf(), dtype: index.dtype, bin, start: 0, described };
+        Ok((shard, index.offsets))
+    }
+
+    /// Opens the file `path` if another program's format is told by its name or its first bytes.
+    fn open_foreign(path: &Path) -> Result<Option<Opened>> {
+        let suffix = path.extension().and_then(|suffix| suffix.to_str());
+        if !matches!(suffix, Some("npy" | "bin" | "ds")) || !path.is_file() {
+            return Ok(None);
+        }
+        let bin = Map::open(path)?;
+        let contents = match suffix {
+            Some("npy") => Some(foreign::numpy(path, bin.bytes())?),
+            Some("ds") => Some(foreign::datatrove(path, bin.bytes())?),
+            _ if with_suffix(&path.with_extension(""), ".idx").exists() => None,
+            _ => foreign::llm_c(path, bin.bytes())?,
+        };
+        let of = |Contents { dtype, start, offsets }| {
+            (Self { path: path.to_path_buf(), dtype, bin, start, described: None }, offsets)
+        };
+        Ok(contents.map(of))
+    }
+
+    /// Opens the file `path` as raw little-endian ids, one document in all; files beside it do not matter.
+    pub(super) fn open_raw(path: &Path, dtype: Dtype) -> Result<Opened> {
+        let bin = Map::open(path)?;
+        let bytes = bin.bytes().len();
+        if !bytes.is_multiple_of(dtype.width()) {
+            let message = format!("{bytes} bytes; expected a multiple of {}, for {dtype}", dtype.width());
+            return Err(Error::malformed(path, Place::Whole, message));
+        }
+        let tokens = (bytes / dtype.width()) as i64;
+        Ok((Self { path: path.to_path_buf(), dtype, bin, start: 0, described: None }, vec![0, tokens]))
+    }
+
+    /// The prefix of the files, or the path of a file from elsewhere.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    pub(super) fn tokens(&self) -> Tokens<'_> {
+        match self.dtype {
+            Dtype::U16 => Tokens::U16(self.bin.as_u16(self.start)),
+            Dtype::U32 => Tokens::U32(self.bin.as_u32(self.start)),
+        }
+    }
+
+    pub(super) fn manifest(&self) -> Option<&Manifest> {
+        self.described.as_ref().map(|described| &described.manifest)
+    }
+
+    /// Reads everything and compares it with the checksums.
+    pub(super) fn verify(&self, monitor: &Monitor) -> Result<()> {
+        let Some(described) = &self.described else {
+            let message =
+                "there is no manifest, and so no checksums; expected a store that encode_files wrote";
+            return Err(Error::malformed(&self.path, Place::Whole, message));
+        };
+        let checksums = &described.manifest.checksums;
+        if checksum(described.index.bytes()) != checksums.idx {
+            let path = with_suffix(&self.path, ".idx");
+            return Err(Error::malformed(path, Place::Whole, "the checksum differs from the manifest's"));
+        }
+        // As checked at opening, the number of checksums is that of the blocks.
+        let blocks: Vec<&[u8]> = self.bin.bytes().chunks(checksums.block_bytes as usize).collect();
+        let check = |block: usize| {
+            monitor.check()?;
+            if checksum(blocks[block]) == checksums.bin[block] {
+                monitor.advance(blocks[block].len() as u64);
+                return Ok(());
+            }
+            let message = format!(
+                "the checksum of the {} bytes from here differs from the manifest's",
+                blocks[block].len()
+            );
+            let place = Place::Byte(block as u64 * checksums.block_bytes);
+            Err(Error::malformed(with_suffix(&self.path, ".bin"), place, message))
+        };
+        map_in_order(available_threads(), blocks.len(), check).into_iter().collect()
+    }
+}
+
+/// `corpus.bin`, `.idx` or `.json` → `corpus`; any other path is a prefix already.
+fn without_suffix(path: &Path) -> PathBuf {
+    match path.extension().and_then(|suffix| suffix.to_str()) {
+        Some("bin" | "idx" | "json") if !with_suffix(path, ".bin").exists() => path.with_extension(""),
+        _ => path.to_path_buf(),
+    }
+}
+
+fn check_size(path: &Path, bytes: usize, index: &Index) -> Result<()> {
+    let tokens = index.offsets.last().copied().unwrap_or(0);
+    let expected = tokens as u64 * index.dtype.width() as u64;
+    if bytes as u64 == expected {
+        return Ok(());
+    }
+    let message = format!(
+        "{bytes} bytes; expected {expected}, for the {tokens} tokens of {} in the index",
+        index.dtype
+    );
+    Err(Error::malformed(path, Place::Whole, message))
+}
+
+fn check_manifest(path: &Path, manifest: &Manifest, index: &Index) -> Result<()> {
+    let documents = index.offsets.len() as u64 - 1;
+    let tokens = index.offsets.last().copied().unwrap_or(0) as u64;
+    let bytes = tokens * index.dtype.width() as u64;
+    let differs = |what, manifest: String, index: String| {
+        let message = format!("the manifest says {what} {manifest}; expected {index}, as in the index");
+        Err(Error::malformed(path, Place::Whole, message))
+    };
+    if manifest.dtype != index.dtype {
+        return differs("dtype", manifest.dtype.to_string(), index.dtype.to_string());
+    }
+    if manifest.tokens != tokens {
+        return differs("tokens", manifest.tokens.to_string(), tokens.to_string());
+    }
+    if manifest.documents != documents {
+        return differs("documents", manifest.documents.to_string(), documents.to_string());
+    }
+    let checksums = &manifest.checksums;
+    if checksums.block_bytes == 0 || bytes.div_ceil(checksums.block_bytes) != checksums.bin.len() as u64 {
+        let (count, size) = (checksums.bin.len(), checksums.block_bytes);
+        let message =
+            format!("{count} checksums of blocks of {size} bytes; expected enough for {bytes} bytes");
+        return Err(Error::malformed(path, Place::Whole, message));
+    }
+    Ok(())
+}
