@@ -200,8 +200,21 @@ def test_tokens_are_looked_up_both_ways(tok):
     assert tok.id_of("e") == tok.id_of(b"e")
     assert tok.id_of(END) == 998
     assert tok.bytes_of(998) == END.encode()
-    with pytest.raises(KeyError, match="b'no such token' is no token"):
-        tok.id_of(b"no such token")
+    assert tok["e"] == tok.id_of(b"e")
+    assert END in tok
+    assert b"no such token" not in tok
+    for look_up in (tok.id_of, tok.__getitem__):
+        with pytest.raises(KeyError, match="b'no such token' is no token .* it encodes to \\["):
+            look_up(b"no such token")
+        with pytest.raises(KeyError, match=r", …\]"):
+            look_up("Q" * 100)
+        with pytest.raises(TypeError, match="expected str or bytes"):
+            look_up(3)
+
+
+def test_the_vocabulary_is_all_tokens(tok):
+    assert tok.vocabulary == {tok.bytes_of(id): id for id in range(tok.vocab_size)}
+    assert list(tok.vocabulary.values()) == list(range(tok.max_id + 1))
 
 
 def test_lone_surrogates_become_the_replacement_character(tok):

@@ -18,7 +18,7 @@ use crate::ragged::Ragged;
 use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
 use crate::text::{character_positions, text_bytes, text_objects};
-use crate::tokenizer_arguments::{decoded_text, detached, repr, special_ids, threads_for};
+use crate::tokenizer_arguments::{decoded_text, detached, special_ids, threads_for};
 
 /// `uint32[n]` and `int64[n, 2]`.
 type IdsAndSpans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
@@ -107,6 +107,20 @@ impl Tokenizer {
         Ok(tokenizer.into_python()?.into())
     }
 
+    /// The tokenizer of the lines of a `.tiktoken` file; what `bytestride.compat.tiktoken` makes its own of.
+    #[staticmethod]
+    fn _from_ranks(
+        py: Python<'_>,
+        lines: &[u8],
+        pattern: &str,
+        special_tokens: HashMap<String, Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let special_tokens = Some(special_ids(special_tokens)?);
+        let options = LoadOptions { pattern: Some(Pattern::new(Some(pattern))), special_tokens };
+        let tokenizer = py.detach(|| encode::Tokenizer::from_ranks(lines, Path::new("ranks"), &options));
+        Ok(tokenizer.into_python()?.into())
+    }
+
     /// Writes the tokenizer to a file: `tokenizer.json`, or `.tiktoken` if the name ends so.
     ///
     /// Hugging Face reads the JSON file and gives the same ids. A `.tiktoken` file holds neither pattern nor special
@@ -130,6 +144,29 @@ impl Tokenizer {
     #[getter]
     fn vocab_size(&self) -> usize {
         self.inner.vocab_size()
+    }
+
+    /// The largest id; one less than `vocab_size` unless ids have gaps.
+    #[getter]
+    fn max_id(&self) -> u32 {
+        self.inner.max_id()
+    }
+
+    /// Ids of all tokens by their bytes, as a new dict.
+    ///
+    /// The ordinary ones come first, in the order of the ids, then the special ones by their names.
+    #[getter]
+    fn vocabulary<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let ids = PyDict::new(py);
+        let is_special = |&(id, _): &(u32, &[u8])| self.inner.is_special(id);
+        for (id, token) in self.inner.vocabulary().filter(|token| !is_special(token)) {
+            ids.set_item(PyBytes::new(py, token), id)?;
+        }
+        // Where a special token is spelled like an ordinary one, `id_of` finds the ordinary one, and so does the dict.
+        for (id, token) in self.inner.vocabulary().filter(is_special) {
+            ids.set_default(PyBytes::new(py, token), id)?;
+        }
+        Ok(ids)
     }
 
     /// Ids of the special tokens by name, as a new dict.
@@ -163,20 +200,19 @@ impl Tokenizer {
         py.detach(|| self.inner.fingerprint())
     }
 
-    /// The id of a token, given as `bytes` or `str`; special tokens go by their names.
+    /// The id of a token, given as `bytes` or `str`; special tokens go by their names. `tok["the"]` is the same.
     ///
     /// Raises:
-    ///     KeyError: There is no such token.
+    ///     KeyError: There is no such token; says what it encodes to instead.
     ///
     /// Example:
     ///     >>> import bytestride as bs
-    ///     >>> bs.train([b"aaaa"], 257, pattern=None).id_of(b"aa")
-    ///     256
+    ///     >>> tok = bs.train([b"aaaa"], 257, pattern=None)
+    ///     >>> tok.id_of(b"aa"), tok["aa"], "aaa" in tok
+    ///     (256, 256, False)
     fn id_of(&self, token: &Bound<'_, PyAny>) -> PyResult<u32> {
         let bytes = text_bytes(token)?;
-        let unknown =
-            || bytestride_core::Error::Unknown(format!("{} is no token of this tokenizer", repr(token)));
-        self.inner.id_of(&bytes).ok_or_else(unknown).into_python()
+        self.inner.id_of(&bytes).ok_or_else(|| self.no_token(token, &bytes)).into_python()
     }
 
     /// The bytes of a token; of a special token those of its name.
@@ -597,6 +633,14 @@ impl Tokenizer {
 
     fn __len__(&self) -> usize {
         self.inner.vocab_size()
+    }
+
+    fn __getitem__(&self, token: &Bound<'_, PyAny>) -> PyResult<u32> {
+        self.id_of(token)
+    }
+
+    fn __contains__(&self, token: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.inner.id_of(&text_bytes(token)?).is_some())
     }
 
     fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> bool {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use bytestride_core::Error;
 use bytestride_core::encode::{self, EncodeOptions, SpecialPolicy};
 use numpy::{PyArrayDescr, PyArrayDescrMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -15,6 +16,9 @@ use crate::tokenizer::Tokenizer;
 
 /// Work on less text than this is done before other threads could have made use of the GIL.
 const DETACH_BYTES: usize = 4096;
+
+/// Errors show no more ids than these.
+const SHOWN_IDS: usize = 8;
 
 impl Tokenizer {
     pub(crate) fn options(
@@ -88,6 +92,23 @@ impl Tokenizer {
             self.inner.decode(&ids)
         })
         .into_python()
+    }
+}
+
+impl Tokenizer {
+    /// The error for what is no token by itself, which shows what it encodes to.
+    pub(crate) fn no_token(&self, token: &Bound<'_, PyAny>, bytes: &[u8]) -> Error {
+        let limit = EncodeOptions { max_tokens: Some(SHOWN_IDS + 1), ..EncodeOptions::default() };
+        let mut ids = match self.inner.encode(bytes, &limit, 1) {
+            Ok(ids) => ids.iter().map(u32::to_string).collect::<Vec<_>>(),
+            Err(error) => return error,
+        };
+        if ids.len() > SHOWN_IDS {
+            ids.truncate(SHOWN_IDS);
+            ids.push("…".to_owned());
+        }
+        let ids = ids.join(", ");
+        Error::Unknown(format!("{} is no token of this tokenizer, it encodes to [{ids}]", repr(token)))
     }
 }
 

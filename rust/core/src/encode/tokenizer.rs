@@ -180,6 +180,11 @@ impl Tokenizer {
         self.encoder.vocabulary.id_bound() as u32 - 1
     }
 
+    /// Ids and bytes of all tokens by id; special tokens have the bytes of their names.
+    pub fn vocabulary(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        self.encoder.vocabulary.iter()
+    }
+
     /// Names and ids of the special tokens.
     pub fn special_tokens(&self) -> &[(String, u32)] {
         self.specials.tokens()

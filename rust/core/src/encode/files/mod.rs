@@ -48,7 +48,7 @@ impl Tokenizer {
         }
         let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
         if is_rank_file(path) {
-            return tiktoken::read(&bytes, path, options);
+            return Self::from_ranks(&bytes, path, options);
         }
         if options.pattern.is_some() || options.special_tokens.is_some() {
             let message =
@@ -56,6 +56,11 @@ impl Tokenizer {
             return Err(Error::argument("pattern", message));
         }
         Self::from_json(&bytes, path)
+    }
+
+    /// Reads the lines of a `.tiktoken` file; `path` is what errors call it.
+    pub fn from_ranks(lines: &[u8], path: &Path, options: &LoadOptions) -> Result<Self> {
+        tiktoken::read(lines, path, options)
     }
 
     /// Reads the text of a `tokenizer.json`; `path` is what errors call it.
