@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import bytestride as bs
 import bytestride.torch
+from bytestride.compat.transformers import AutoTokenizer
 from bytestride.torch import dataset, map_dataset
 
 # On a machine with fewer processors than workers.
@@ -175,3 +176,14 @@ def test_bad_arguments_are_errors():
         dataset(w, 1, rank=3, world_size=2)
     with pytest.raises(ValueError, match="state: is of windows with max_length 7, these have 8"):
         dataset(bs.windows(TOKENS, 8, 7), 1).load_state_dict(dataset(w, 1).state_dict())
+
+
+def test_the_interface_of_transformers_gives_tensors():
+    tokenizer = AutoTokenizer.from_pretrained("gpt2")
+    tokenizer.pad_token = tokenizer.eos_token
+    batch = tokenizer(["hello world", "a"], padding=True, return_tensors="pt").to("cpu")
+    assert batch.input_ids.dtype == torch.int64
+    assert batch.input_ids.tolist() == [[31373, 995], [64, 50256]]
+    assert batch.attention_mask.tolist() == [[1, 1], [1, 0]]
+    assert tokenizer.decode(batch.input_ids[0]) == "hello world"
+    assert tokenizer.batch_decode(batch.input_ids, skip_special_tokens=True) == ["hello world", "a"]

@@ -107,6 +107,12 @@ impl Ragged {
         )
     }
 
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let builtins = slf.py().import("builtins")?;
+        let texts = builtins.call_method1("range", (slf.len()?,))?;
+        builtins.call_method1("map", (slf.getattr("__getitem__")?, texts))
+    }
+
     /// The ids as one rectangle, and which of them are real: `uint32[n, length]` and `bool[n, length]`, new arrays.
     ///
     /// Args:

@@ -1,0 +1,566 @@
+"""The interface of transformers' tokenizers: `from bytestride.compat.transformers import AutoTokenizer`.
+
+What a data pipeline and a generating model call: texts in, `input_ids` and `attention_mask` out, padded and
+truncated as the call says, and ids back into text, with the results of transformers 5. As there, the names of
+special tokens in a text are the tokens unless `split_special_tokens=True` says otherwise.
+
+What is not here, such as pairs of texts, chat templates and overflowing tokens, is an error by Python's own
+hand: no parameter or method of that name. A batch of unequal lengths is no array: it needs padding.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bytestride import Tokenizer, bundled
+
+__all__ = ["AutoTokenizer", "BatchEncoding", "PreTrainedTokenizerFast"]
+
+_Padding = bool | Literal["longest", "max_length", "do_not_pad"]
+_Truncation = bool | Literal["longest_first", "only_first", "do_not_truncate"]
+_Side = Literal["left", "right"]
+_Tensors = Literal["np", "pt"]
+_Ids = Sequence[int] | NDArray[np.integer]
+
+_NO_PADDING = (False, "do_not_pad")
+# What transformers says of a tokenizer without a longest text.
+UNLIMITED = int(1e30)
+
+_PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+_OTHERS = [byte for byte in range(0x100) if byte not in _PRINTABLE]
+# The characters by which files and `tokenize` write bytes: their own, or those from 256 on.
+_CHARACTER_OF = {byte: chr(byte) for byte in _PRINTABLE} | {
+    byte: chr(0x100 + number) for number, byte in enumerate(_OTHERS)
+}
+_BYTE_OF = {character: byte for byte, character in _CHARACTER_OF.items()}
+
+
+class BatchEncoding(dict[str, Any]):
+    """What a call gives: a dict whose values are attributes, too.
+
+    Example:
+        >>> from bytestride.compat.transformers import AutoTokenizer
+        >>> AutoTokenizer.from_pretrained("gpt2")("hello world").input_ids
+        [31373, 995]
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def to(self, device: object) -> "BatchEncoding":
+        """The same with PyTorch's tensors on another device.
+
+        Example:
+            >>> from bytestride.compat.transformers import BatchEncoding
+            >>> BatchEncoding().to("cpu")
+            {}
+        """
+        return BatchEncoding({name: tensor.to(device) for name, tensor in self.items()})
+
+
+class PreTrainedTokenizerFast:
+    """A tokenizer with transformers' methods.
+
+    Names of special tokens, sides and `model_max_length` are defaults for the calls and may be set at any
+    time, as in `tokenizer.pad_token = tokenizer.eos_token`. The tokenizer itself, which is immutable, is
+    `tokenizer.backend`.
+
+    Args:
+        tokenizer_file: A `tokenizer.json`, or whatever else `bytestride.Tokenizer.load` takes.
+        tokenizer_object: A `bytestride.Tokenizer`, in place of a file.
+        model_max_length: Where `truncation=True` and `padding="max_length"` end without a `max_length`.
+        padding_side: Where padding stands.
+        truncation_side: Which end of a text is cut off.
+        bos_token: The special token that begins texts.
+        eos_token: The special token that ends texts.
+        pad_token: The token that fills rows.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: The file is not supported, or both or none of file and object are given.
+        KeyError: A name is no token.
+
+    Example:
+        >>> import bytestride as bs
+        >>> from bytestride.compat.transformers import PreTrainedTokenizerFast
+        >>> trained = bs.train([b"low lower lowest"] * 2, 261, special_tokens=["<pad>"])
+        >>> tokenizer = PreTrainedTokenizerFast(tokenizer_object=trained, pad_token="<pad>")
+        >>> tokenizer(["low", "lowest"], padding=True)["input_ids"]
+        [[257, 260, 260, 260], [257, 68, 82, 83]]
+    """
+
+    def __init__(
+        self,
+        tokenizer_file: str | os.PathLike[str] | None = None,
+        *,
+        tokenizer_object: Tokenizer | None = None,
+        model_max_length: int = UNLIMITED,
+        padding_side: _Side = "right",
+        truncation_side: _Side = "right",
+        bos_token: str | None = None,
+        eos_token: str | None = None,
+        pad_token: str | None = None,
+    ) -> None:
+        if (tokenizer_file is None) == (tokenizer_object is None):
+            message = "give either tokenizer_file or tokenizer_object"
+            raise ValueError(message)
+        if tokenizer_object is None:
+            tokenizer_object = Tokenizer.load(os.fspath(tokenizer_file or ""))
+        self.backend = tokenizer_object
+        self.model_max_length = model_max_length
+        self.padding_side: _Side = padding_side
+        self.truncation_side: _Side = truncation_side
+        self.bos_token = bos_token
+        self.eos_token = eos_token
+        self.pad_token = pad_token
+        for name in filter(None, (bos_token, eos_token, pad_token)):
+            self.backend.id_of(name)
+
+    @classmethod
+    def from_pretrained(cls, name_or_path: str | os.PathLike[str], **changes: Any) -> Self:
+        """The tokenizer of a folder, of a bundled name such as `"gpt2"`, or of a repository on the Hub.
+
+        A folder has a `tokenizer.json` and perhaps a `tokenizer_config.json`. A repository's are taken from
+        the local cache or fetched by `huggingface_hub`, if that is installed.
+
+        Args:
+            name_or_path: The folder or name.
+            **changes: Arguments of the class that go before those of the configuration.
+
+        Raises:
+            FileNotFoundError: There is no such tokenizer.
+
+        Example:
+            >>> from bytestride.compat.transformers import PreTrainedTokenizerFast
+            >>> PreTrainedTokenizerFast.from_pretrained("gpt2").eos_token
+            '<|endoftext|>'
+        """
+        name = os.fspath(name_or_path)
+        if name in bundled():
+            end = "<|endoftext|>"
+            return cls(name, **{"bos_token": end, "eos_token": end, **changes})
+        file = _pretrained_file(name, "tokenizer.json")
+        if file is None:
+            message = (
+                f"{name}: no folder with a tokenizer.json, no bundled name ({', '.join(bundled())}), and "
+                "nothing that huggingface_hub knows, which must be installed for names of the Hub"
+            )
+            raise FileNotFoundError(message)
+        return cls(file, **{**_configuration(name), **changes})
+
+    def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, str]:
+        """Writes `tokenizer_config.json` and `tokenizer.json` to a folder; returns their paths.
+
+        Example:
+            >>> import tempfile
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> folder = tempfile.mkdtemp()
+            >>> _ = AutoTokenizer.from_pretrained("gpt2").save_pretrained(folder)
+            >>> AutoTokenizer.from_pretrained(folder).eos_token
+            '<|endoftext|>'
+        """
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        config, tokenizer = Path(folder, "tokenizer_config.json"), Path(folder, "tokenizer.json")
+        settings = {name: getattr(self, name) for name in _SETTINGS if getattr(self, name) is not None}
+        config.write_text(
+            json.dumps({**settings, "tokenizer_class": "PreTrainedTokenizerFast"}, indent=2), "utf-8"
+        )
+        self.backend.save(tokenizer)
+        return str(config), str(tokenizer)
+
+    # -- text to ids -----------------------------------------------------------------------------------------
+
+    def __call__(
+        self,
+        text: str | Iterable[str],
+        *,
+        add_special_tokens: bool = True,
+        padding: _Padding = False,
+        truncation: _Truncation | None = None,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        padding_side: _Side | None = None,
+        truncation_side: _Side | None = None,
+        return_tensors: _Tensors | None = None,
+        return_attention_mask: bool = True,
+        return_special_tokens_mask: bool = False,
+        return_offsets_mapping: bool = False,
+        return_length: bool = False,
+        split_special_tokens: bool = False,
+    ) -> BatchEncoding:
+        """The ids of a text, or of many: `input_ids` and `attention_mask`, and what else is asked for.
+
+        Args:
+            text: One text, or several.
+            add_special_tokens: Whether to add the BOS and EOS of the tokenizer's own rule.
+            padding: `True` or `"longest"` to the longest text, `"max_length"`, or `False`.
+            truncation: Whether texts are cut at `max_length`; `None` if that is given and no padding.
+            max_length: In tokens, BOS and EOS among them; `model_max_length` if not given.
+            pad_to_multiple_of: Padded rows are longer, to such a multiple.
+            padding_side: In place of `self.padding_side`.
+            truncation_side: In place of `self.truncation_side`.
+            return_tensors: `"np"` for arrays `int64[n, length]`, `"pt"` for PyTorch's, otherwise lists.
+            return_attention_mask: Which ids are no padding.
+            return_special_tokens_mask: Which ids were added, as padding, BOS or EOS.
+            return_offsets_mapping: Where each token stands in the characters of the text.
+            return_length: How many ids each text has, padding among them.
+            split_special_tokens: Whether names of special tokens in a text are text.
+
+        Raises:
+            ValueError: Padding without a `pad_token`, or arrays of texts of unequal length.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> tokenizer = AutoTokenizer.from_pretrained("gpt2")
+            >>> tokenizer.pad_token = tokenizer.eos_token
+            >>> batch = tokenizer(["hello world", "a"], padding=True, return_tensors="np")
+            >>> batch.input_ids, batch.attention_mask
+            (array([[31373,   995],
+                   [   64, 50256]]), array([[1, 1],
+                   [1, 0]]))
+        """
+        texts = [text] if isinstance(text, str) else list(text)
+        rows = _Rows(
+            self.backend, special="text" if split_special_tokens else "encode", ends=add_special_tokens
+        )
+        encode = rows.encode_with_offsets if return_offsets_mapping else rows.encode
+        if truncation is None:
+            truncation = max_length is not None and padding is False
+        limit = self._limit(truncation, max_length)
+        if limit is not None and padding not in _NO_PADDING and limit % (pad_to_multiple_of or 1):
+            message = f"max_length: {limit} is no multiple of {pad_to_multiple_of}, to which rows are padded"
+            raise ValueError(message)
+        encode(texts, limit, truncation_side or self.truncation_side)
+        length = self._padded_length(rows, padding, max_length, pad_to_multiple_of)
+        ones = [np.ones(len(ids), np.int64) for ids in rows.ids]
+        asked = {
+            "input_ids": (True, rows.ids, self.pad_token_id or 0),
+            "attention_mask": (return_attention_mask, ones, 0),
+            "special_tokens_mask": (return_special_tokens_mask, rows.added(), 1),
+            "offset_mapping": (return_offsets_mapping, rows.spans, 0),
+        }
+        made = BatchEncoding()
+        for name, (is_wanted, arrays, fill) in asked.items():
+            if is_wanted:
+                side = padding_side or self.padding_side
+                padded = [_padded(array, length, side, fill) for array in arrays]
+                made[name] = _shaped(padded, return_tensors, single=isinstance(text, str))
+        if return_length:
+            lengths = np.array([max(len(ids), length) for ids in rows.ids], np.int64)
+            made["length"] = _tensor(lengths, return_tensors) if return_tensors else lengths.tolist()
+        return made
+
+    def encode(self, text: str, **options: Any) -> Any:
+        """The `input_ids` of one text; options as for a call.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> AutoTokenizer.from_pretrained("gpt2").encode("hello world")
+            [31373, 995]
+        """
+        return self(text, **options)["input_ids"]
+
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of a text as files write them, without BOS and EOS.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> AutoTokenizer.from_pretrained("gpt2").tokenize("hello world")
+            ['hello', 'Ġworld']
+        """
+        return [self._written(token) for token in self.backend.encode(text, special="encode").tolist()]
+
+    def _limit(self, truncation: _Truncation, max_length: int | None) -> int | None:
+        """The most ids of a text, or `None`."""
+        if truncation in {False, "do_not_truncate"}:
+            return None
+        limit = self.model_max_length if max_length is None else max_length
+        return None if limit >= UNLIMITED else limit
+
+    def _padded_length(
+        self, rows: "_Rows", padding: _Padding, max_length: int | None, multiple: int | None
+    ) -> int:
+        """How long rows are made; 0 for no padding."""
+        if padding in _NO_PADDING:
+            return 0
+        if self.pad_token is None:
+            message = "padding needs a token: set tokenizer.pad_token, for example to tokenizer.eos_token"
+            raise ValueError(message)
+        length = max(map(len, rows.ids), default=0)
+        if padding == "max_length":
+            wanted = self.model_max_length if max_length is None else max_length
+            if wanted >= UNLIMITED:
+                return 0
+            length = wanted
+        return length if multiple is None else -(-length // multiple) * multiple
+
+    # -- ids to text -----------------------------------------------------------------------------------------
+
+    def decode(self, token_ids: Any, skip_special_tokens: bool = False) -> Any:
+        """The text of ids; of several rows of ids a list of texts.
+
+        Args:
+            token_ids: An id, a list or array of ids, or several of these.
+            skip_special_tokens: Whether to leave special tokens out.
+
+        Raises:
+            KeyError: An id is no token.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> tokenizer = AutoTokenizer.from_pretrained("gpt2")
+            >>> tokenizer.decode([31373, 995, 50256], skip_special_tokens=True)
+            'hello world'
+            >>> tokenizer.decode([[31373], [995]])
+            ['hello', ' world']
+        """
+        if not isinstance(token_ids, int) and len(token_ids) > 0 and np.ndim(token_ids[0]) > 0:
+            return self.batch_decode(token_ids, skip_special_tokens)
+        ids = np.atleast_1d(np.asarray(token_ids, dtype=np.int64))
+        if skip_special_tokens:
+            ids = ids[~np.isin(ids, self.all_special_ids)]
+        return self.backend.decode(ids)
+
+    def batch_decode(self, sequences: Iterable[Any], skip_special_tokens: bool = False) -> list[str]:
+        """The text of each of many rows of ids.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> AutoTokenizer.from_pretrained("gpt2").batch_decode([[31373], [995]])
+            ['hello', ' world']
+        """
+        return [self.decode(ids, skip_special_tokens) for ids in sequences]
+
+    def convert_ids_to_tokens(self, ids: int | _Ids) -> str | list[str]:
+        """The tokens of ids as files write them: of one id a str, of several a list.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> AutoTokenizer.from_pretrained("gpt2").convert_ids_to_tokens([31373, 995])
+            ['hello', 'Ġworld']
+        """
+        if isinstance(ids, int):
+            return self._written(ids)
+        return [self._written(int(token)) for token in ids]
+
+    def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int | None] | None:
+        """The ids of tokens as files write them, `None` for what is no token.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> AutoTokenizer.from_pretrained("gpt2").convert_tokens_to_ids(["hello", "Ġworld", "no token"])
+            [31373, 995, None]
+        """
+        if isinstance(tokens, str):
+            return self._id_of(tokens)
+        return [self._id_of(token) for token in tokens]
+
+    def _written(self, token_id: int) -> str:
+        token = self.backend.bytes_of(token_id)
+        if token_id in self.all_special_ids:
+            return token.decode()
+        return "".join(map(_CHARACTER_OF.__getitem__, token))
+
+    def _id_of(self, token: str) -> int | None:
+        if token in self.backend.special_tokens:
+            return self.backend.special_tokens[token]
+        try:
+            return self.backend.id_of(bytes(map(_BYTE_OF.__getitem__, token)))
+        except KeyError:
+            return None
+
+    # -- the vocabulary --------------------------------------------------------------------------------------
+
+    def get_vocab(self) -> dict[str, int]:
+        """Ids by tokens as files write them; a new dict.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> AutoTokenizer.from_pretrained("gpt2").get_vocab()["Ġworld"]
+            995
+        """
+        return {self._written(token): token for token in self.backend.vocabulary.values()}
+
+    def __len__(self) -> int:
+        return self.backend.vocab_size
+
+    @property
+    def all_special_ids(self) -> list[int]:
+        """The ids of the special tokens, ascending."""
+        return sorted(set(self.backend.special_tokens.values()))
+
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """The names of the special tokens."""
+        return list(self.backend.special_tokens)
+
+    @property
+    def bos_token_id(self) -> int | None:
+        """The id of `bos_token`, or `None`."""
+        return None if self.bos_token is None else self.backend.id_of(self.bos_token)
+
+    @property
+    def eos_token_id(self) -> int | None:
+        """The id of `eos_token`, or `None`."""
+        return None if self.eos_token is None else self.backend.id_of(self.eos_token)
+
+    @property
+    def pad_token_id(self) -> int | None:
+        """The id of `pad_token`, or `None`."""
+        return None if self.pad_token is None else self.backend.id_of(self.pad_token)
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in _SETTINGS)
+        return f"{type(self).__name__}({self.backend!r}, {settings})"
+
+
+_SETTINGS = ("bos_token", "eos_token", "pad_token", "model_max_length", "padding_side", "truncation_side")
+
+
+class AutoTokenizer:
+    """Finds a tokenizer by name or folder; what it gives is always a `PreTrainedTokenizerFast`.
+
+    Example:
+        >>> from bytestride.compat.transformers import AutoTokenizer
+        >>> AutoTokenizer.from_pretrained("gpt2")("hello world")
+        {'input_ids': [31373, 995], 'attention_mask': [1, 1]}
+    """
+
+    @staticmethod
+    def from_pretrained(
+        name_or_path: str | os.PathLike[str],
+        **changes: Any,
+    ) -> PreTrainedTokenizerFast:
+        """As `PreTrainedTokenizerFast.from_pretrained`.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> len(AutoTokenizer.from_pretrained("gpt2"))
+            50257
+        """
+        return PreTrainedTokenizerFast.from_pretrained(name_or_path, **changes)
+
+
+class _Rows:
+    """The ids of texts between the BOS and EOS that they get, and where each stands in its text."""
+
+    def __init__(self, backend: Tokenizer, *, special: Literal["text", "encode"], ends: bool) -> None:
+        self.backend = backend
+        self.special: Literal["text", "encode"] = special
+        self.ends = [_own_end(backend, "bos"), _own_end(backend, "eos")] if ends else [[], []]
+        self.ids: list[NDArray[np.int64]] = []
+        self.spans: list[NDArray[np.int64]] = []
+
+    def encode(self, texts: list[str], limit: int | None, side: _Side) -> None:
+        """The ids; each text has at most `limit`, and what is too much goes at `side`."""
+        kept = self._kept(limit, side)
+        batch = self.backend.encode_batch(texts, special=self.special, max_tokens=kept.stop)
+        self.ids = [self._between(ids[kept].astype(np.int64)) for ids in batch]
+
+    def encode_with_offsets(self, texts: list[str], limit: int | None, side: _Side) -> None:
+        """The ids as above, and spans in characters."""
+        kept = self._kept(limit, side)
+        for text in texts:
+            ids, spans = self.backend.encode_with_offsets(text, special=self.special)
+            self.ids.append(self._between(ids[kept].astype(np.int64)))
+            before, behind = (np.zeros((len(end), 2), np.int64) for end in self.ends)
+            self.spans.append(np.concatenate([before, spans[kept], behind]))
+
+    def added(self) -> list[NDArray[np.int64]]:
+        """Which ids were added."""
+        before, behind = map(len, self.ends)
+        masks = [np.zeros(len(ids), np.int64) for ids in self.ids]
+        for mask in masks:
+            mask[:before] = 1
+            mask[len(mask) - behind :] = 1
+        return masks
+
+    def _kept(self, limit: int | None, side: _Side) -> slice:
+        if limit is None:
+            return slice(None)
+        room = max(0, limit - sum(map(len, self.ends)))
+        return slice(room) if side == "right" or room == 0 else slice(-room, None)
+
+    def _between(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.concatenate([self.ends[0], ids, self.ends[1]]).astype(np.int64)
+
+
+def _own_end(tokenizer: Tokenizer, end: Literal["bos", "eos"]) -> list[int]:
+    """The id that the tokenizer's own rule adds at an end, or none."""
+    try:
+        ids: list[int] = tokenizer.encode("", bos=end == "bos", eos=end == "eos").tolist()
+    except ValueError:
+        return []
+    return ids
+
+
+def _padded(array: NDArray[np.int64], length: int, side: _Side, fill: int) -> NDArray[np.int64]:
+    missing = max(0, length - len(array))
+    around = (0, missing) if side == "right" else (missing, 0)
+    return np.pad(array, [around, *[(0, 0)] * (array.ndim - 1)], constant_values=fill)
+
+
+def _shaped(arrays: list[NDArray[np.int64]], tensors: _Tensors | None, *, single: bool) -> Any:
+    """Arrays of one kind in the form that the call asks for."""
+    if tensors is None:
+        lists = [
+            [tuple(span) for span in rows] if rows and isinstance(rows[0], list) else rows
+            for rows in map(np.ndarray.tolist, arrays)
+        ]
+        return lists[0] if single else lists
+    if len(set(map(len, arrays))) > 1:
+        message = f"return_tensors={tensors!r}: the texts have unequal numbers of ids; pass padding=True"
+        raise ValueError(message)
+    return _tensor(np.stack(arrays), tensors)
+
+
+def _tensor(array: NDArray[np.int64], tensors: _Tensors) -> Any:
+    if tensors == "np":
+        return array
+    if tensors == "pt":
+        import torch  # noqa: PLC0415 (an optional library, and slow to import)
+
+        return torch.from_numpy(array)
+    message = f'return_tensors: expected "np" or "pt", not {tensors!r}'
+    raise ValueError(message)
+
+
+def _pretrained_file(name: str, file: str) -> Path | None:
+    """A file of a folder, or of a repository on the Hub, if there is such a one."""
+    if Path(name).is_dir():
+        path = Path(name, file)
+        return path if path.exists() else None
+    try:
+        import huggingface_hub  # noqa: PLC0415 (an optional library)
+    except ModuleNotFoundError:
+        return None
+    try:
+        return Path(huggingface_hub.hf_hub_download(name, file))
+    except (OSError, ValueError, RuntimeError):
+        return None
+
+
+def _configuration(name: str) -> dict[str, Any]:
+    """The arguments that a `tokenizer_config.json` gives."""
+    path = _pretrained_file(name, "tokenizer_config.json")
+    if path is None:
+        return {}
+    try:
+        written = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        message = f"{path}: {error}"
+        raise ValueError(message) from None
+    # A token may be written as its name or as an object with the name as its content.
+    plain = {
+        name: value["content"] if isinstance(value, Mapping) and "content" in value else value
+        for name, value in written.items()
+    }
+    return {name: plain[name] for name in _SETTINGS if plain.get(name) is not None}

@@ -1,0 +1,243 @@
+"""`bytestride.compat.transformers` beside transformers itself, on a tokenizer that both read."""
+
+import itertools
+import json
+import logging
+
+import numpy as np
+import pytest
+import transformers
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tokenizers import processors
+
+import bytestride as bs
+from bytestride.compat.transformers import AutoTokenizer, PreTrainedTokenizerFast
+
+END, PAD = "<|endoftext|>", "<pad>"
+TEXTS = [
+    "hello world",
+    "a",
+    "",
+    f"one {END} two",
+    "Übergang 👩‍👩‍👧‍👦 国破",
+    "a long text of several words, and more",
+]
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    """transformers logs where it takes a default; pytest would take that for output of ours."""
+    logging.getLogger("transformers").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(scope="module", params=["plain", "template"])
+def file(request, documents, tmp_path_factory):
+    """A tokenizer.json without a rule for the ends of texts, and one with BOS and EOS."""
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    bs.train(iter(documents), 900, pattern="gpt2", special_tokens=[END, PAD]).save(path)
+    if request.param == "template":
+        peer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(path))._tokenizer
+        end = peer.token_to_id(END)
+        peer.post_processor = processors.TemplateProcessing(
+            single=f"{END} $A {END}", special_tokens=[(END, end)]
+        )
+        peer.save(str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def pair(file):
+    names = {"bos_token": END, "eos_token": END, "pad_token": PAD}
+    return PreTrainedTokenizerFast(file, **names), transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(file), **names
+    )
+
+
+def plain(value):
+    """Arrays and tuples as lists, so that they compare."""
+    if isinstance(value, dict | transformers.BatchEncoding):
+        return {name: plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def called(tokenizer, text, options):
+    try:
+        return plain(tokenizer(text, **options))
+    except ValueError:
+        return "refused"
+
+
+def same(pair, text, **options):
+    ours, peers = (called(tokenizer, text, options) for tokenizer in pair)
+    assert ours == peers, (text, options)
+    return ours
+
+
+PADDINGS = [False, True, "longest", "max_length"]
+CHOICES = {
+    "truncation": [None, False, True],
+    "max_length": [None, 3, 8],
+    "padding_side": ["left", "right"],
+    "pad_to_multiple_of": [None, 4],
+    "add_special_tokens": [True, False],
+}
+
+
+@pytest.mark.filterwarnings("ignore:`max_length` is ignored")
+@pytest.mark.parametrize("truncation_side", ["left", "right"])
+@pytest.mark.parametrize("padding", PADDINGS)
+def test_calls_give_what_transformers_gives(pair, padding, truncation_side):
+    asked = {
+        "return_offsets_mapping": True,
+        "return_special_tokens_mask": True,
+        "return_length": True,
+    }
+    for tokenizer in pair:
+        tokenizer.truncation_side = truncation_side
+    for chosen in itertools.product(*CHOICES.values()):
+        options = {"padding": padding, **dict(zip(CHOICES, chosen, strict=True))}
+        for text in (TEXTS, TEXTS[:1], TEXTS[4], ""):
+            same(pair, text, **options)
+            same(pair, text, **options, **asked)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    texts=st.lists(st.text(max_size=30) | st.sampled_from(TEXTS), min_size=1, max_size=4),
+    length=st.integers(2, 12),
+    side=st.sampled_from(["left", "right"]),
+)
+def test_random_texts_give_what_transformers_gives(pair, texts, length, side):
+    for tokenizer in pair:
+        tokenizer.truncation_side = side
+    same(pair, texts, padding=True, truncation=True, max_length=length, return_tensors="np")
+    same(pair, texts, return_offsets_mapping=True)
+
+
+def test_a_truncation_that_no_padding_fits_is_refused(pair):
+    options = {"padding": True, "truncation": True, "max_length": 3, "pad_to_multiple_of": 4}
+    assert same(pair, TEXTS, **options) == "refused"
+    with pytest.raises(ValueError, match="max_length: 3 is no multiple of 4"):
+        pair[0](TEXTS, **options)
+
+
+def test_names_in_the_text_are_tokens_unless_they_are_split(pair):
+    same(pair, f"a{END}b{PAD}")
+    same(pair, f"a{END}b{PAD}", split_special_tokens=True)
+
+
+def test_arrays_are_of_the_type_of_transformers(pair):
+    ours, peers = (tokenizer(TEXTS, padding=True, return_tensors="np") for tokenizer in pair)
+    for name in ("input_ids", "attention_mask"):
+        assert ours[name].dtype == peers[name].dtype == np.int64
+        assert ours[name].tolist() == peers[name].tolist()
+    assert ours.input_ids is ours["input_ids"]
+    assert not hasattr(ours, "nope")
+    with pytest.raises(ValueError, match="unequal numbers of ids; pass padding=True"):
+        pair[0](TEXTS, return_tensors="np")
+    with pytest.raises(ValueError, match='expected "np" or "pt", not \'tf\''):
+        pair[0]("a", return_tensors="tf")
+
+
+def test_ids_become_text_and_tokens_as_there(pair):
+    ours, peer = pair
+    for text in TEXTS:
+        ids = peer.encode(text)
+        assert ours.encode(text) == ids
+        assert ours.tokenize(text) == peer.tokenize(text)
+        assert ours.convert_ids_to_tokens(ids) == peer.convert_ids_to_tokens(ids)
+        assert ours.convert_tokens_to_ids(peer.tokenize(text)) == peer.convert_tokens_to_ids(
+            peer.tokenize(text)
+        )
+        for skip in (False, True):
+            assert ours.decode(ids, skip_special_tokens=skip) == peer.decode(ids, skip_special_tokens=skip)
+            assert ours.decode(np.array(ids, np.int64), skip) == peer.decode(ids, skip_special_tokens=skip)
+    rows = ours(TEXTS)["input_ids"]
+    assert ours.batch_decode(rows, skip_special_tokens=True) == peer.batch_decode(
+        rows, skip_special_tokens=True
+    )
+    assert ours.decode(rows) == ours.batch_decode(rows)
+    assert ours.decode(5) == peer.decode(5)
+    assert ours.convert_ids_to_tokens(5) == peer.convert_ids_to_tokens(5)
+    assert ours.convert_tokens_to_ids(["no such token", "€", END]) == [None, None, ours.eos_token_id]
+
+
+def test_the_vocabulary_is_that_of_transformers(pair):
+    ours, peer = pair
+    assert ours.get_vocab() == peer.get_vocab()
+    for name in ("bos_token_id", "eos_token_id", "pad_token_id", "all_special_ids", "model_max_length"):
+        assert getattr(ours, name) == getattr(peer, name), name
+    assert set(ours.all_special_tokens) == set(peer.all_special_tokens)
+    assert len(ours) == len(peer)
+
+
+def test_padding_needs_a_token_and_takes_one_that_is_set(file):
+    ours = PreTrainedTokenizerFast(file, eos_token=END)
+    with pytest.raises(ValueError, match="set tokenizer.pad_token"):
+        ours(TEXTS, padding=True)
+    ours.pad_token = ours.eos_token
+    assert ours(TEXTS, padding=True)["input_ids"][1][-1] == ours.eos_token_id
+
+
+def test_model_max_length_is_the_default(file):
+    names = {"pad_token": PAD, "model_max_length": 5}
+    pair = (
+        PreTrainedTokenizerFast(file, **names),
+        transformers.PreTrainedTokenizerFast(tokenizer_file=str(file), **names),
+    )
+    same(pair, TEXTS, truncation=True, padding="max_length")
+    same(pair, TEXTS)
+
+
+# -- where tokenizers come from ---------------------------------------------------------------------------------
+
+
+def test_a_saved_folder_is_read_by_both(pair, tmp_path):
+    ours, peer = pair
+    ours.save_pretrained(tmp_path / "ours")
+    peer.save_pretrained(tmp_path / "peers")
+    for folder in ("ours", "peers"):
+        mine = AutoTokenizer.from_pretrained(tmp_path / folder)
+        theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / folder)
+        same((mine, theirs), TEXTS, padding=True)
+        assert (mine.eos_token, mine.pad_token) == (theirs.eos_token, theirs.pad_token) == (END, PAD)
+    assert AutoTokenizer.from_pretrained(tmp_path / "ours", pad_token=END).pad_token == END
+
+
+def test_a_repository_comes_from_the_cache_of_the_hub(file, tmp_path, monkeypatch):
+    snapshot = tmp_path / "models--someone--small" / "snapshots" / "0123456789abcdef0123456789abcdef01234567"
+    snapshot.mkdir(parents=True)
+    (snapshot / "tokenizer.json").write_bytes(file.read_bytes())
+    (snapshot / "tokenizer_config.json").write_text(
+        json.dumps({"eos_token": {"content": END}, "model_max_length": 7})
+    )
+    (snapshot.parent.parent / "refs").mkdir()
+    (snapshot.parent.parent / "refs" / "main").write_text(snapshot.name)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    ours = AutoTokenizer.from_pretrained("someone/small")
+    assert (ours.eos_token, ours.model_max_length) == (END, 7)
+    with pytest.raises(FileNotFoundError, match="someone/else: no folder with a tokenizer.json"):
+        AutoTokenizer.from_pretrained("someone/else")
+
+
+def test_a_bundled_name_needs_nothing():
+    ours = AutoTokenizer.from_pretrained("gpt2", padding_side="left")
+    assert (ours.eos_token_id, ours.padding_side, len(ours)) == (50256, "left", 50257)
+    assert "gpt2" in repr(ours)
+
+
+def test_what_cannot_be_is_refused(file, tmp_path):
+    with pytest.raises(ValueError, match="either tokenizer_file or tokenizer_object"):
+        PreTrainedTokenizerFast()
+    with pytest.raises(KeyError, match="nope"):
+        PreTrainedTokenizerFast(file, pad_token="nope")
+    with pytest.raises(TypeError, match="text_pair"):
+        PreTrainedTokenizerFast(file)("a", text_pair="b")
+    (tmp_path / "tokenizer.json").write_bytes(file.read_bytes())
+    (tmp_path / "tokenizer_config.json").write_text("{")
+    with pytest.raises(ValueError, match="tokenizer_config.json: "):
+        AutoTokenizer.from_pretrained(tmp_path)
