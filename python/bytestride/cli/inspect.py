@@ -1,8 +1,9 @@
-"""`bytestride inspect`: a text with its tokens in colour, or a tokenizer's facts."""
+"""`bytestride inspect`: a text with its tokens in colour, here or as a page, or a tokenizer's facts."""
 
 import sys
 from collections.abc import Iterator
 from itertools import cycle
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,7 +12,8 @@ from rich.text import Text
 
 import bytestride as bs
 from bytestride.cli import options
-from bytestride.cli.output import plural, print_facts, vocabulary_fact
+from bytestride.cli.output import plural, print_facts, refuse_existing, vocabulary_fact
+from bytestride.cli.page import page
 
 # Alternating backgrounds, dark letters on light grounds that differ also for eyes that see few colours.
 STYLES = ("black on #9ecae1", "black on #fdd0a2", "black on #c7e9c0", "black on #dadaeb")
@@ -19,29 +21,85 @@ LONGEST_SHOWN = 8
 
 
 def inspect(
-    tokenizer: options.TokenizerFile,
+    tokenizer: Annotated[
+        list[str],
+        typer.Option(
+            "--tokenizer",
+            "-t",
+            help="A tokenizer.json, another tokenizer file or folder, or a bundled name; repeat to compare.",
+            show_default=False,
+        ),
+    ],
     text: Annotated[
         str | None,
         typer.Argument(
-            help="The text to show; - is standard input. (default: the tokenizer's facts)", show_default=False
+            help="The text, or a file that holds it; - is standard input. (default: the tokenizer's facts)",
+            show_default=False,
         ),
     ] = None,
     ids: Annotated[bool, typer.Option("--ids", help="List each token's id and bytes.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page for a browser, which needs no network.", show_default=False),
+    ] = None,
+    force: options.Force = False,
 ) -> None:
     """Show where a text is cut into tokens, or without a text what the tokenizer is.
 
-    Example: bytestride inspect --tokenizer tokenizer.json "Hello, world!" --ids
+    Examples: bytestride inspect --tokenizer gpt2 "Hello, world!" --ids
+
+    bytestride inspect --tokenizer gpt2 --tokenizer o200k_base notes.txt --html notes.html
     """
-    loaded = bs.Tokenizer.load(tokenizer)
+    loaded = {name: bs.Tokenizer.load(name) for name in tokenizer}
     if text is None:
-        print_facts(_facts(loaded))
+        if html is not None:
+            raise typer.BadParameter("needs a text", param_hint="--html")
+        for one in loaded.values():
+            print_facts(_facts(one))
         return
-    raw = sys.stdin.buffer.read() if text == "-" else text.encode(errors="replace")
-    encoded = loaded.encode(raw).tolist()
+    name, raw = _read(text)
+    if html is not None:
+        refuse_existing([html], force=force)
+        html.write_text(page(_characters(name, raw), loaded, name), "utf-8")
+        print_facts([("written", str(html))])
+        return
+    for called, one in loaded.items():
+        if len(loaded) > 1:
+            print(f"{called}:")
+        _print_text(one, raw, ids=ids)
+
+
+def _read(text: str) -> tuple[str, bytes]:
+    """What the text is called, and its bytes; a name of a file stands for what is in it, which is said."""
+    if text == "-":
+        return "standard input", sys.stdin.buffer.read()
+    if _is_file(text):
+        print(f"the text of the file {text}:", file=sys.stderr)
+        return text, Path(text).read_bytes()
+    return "text", text.encode(errors="replace")
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # what no name of a file can be
+        return False
+
+
+def _characters(name: str, raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        message = f"{name}: not UTF-8 at byte {error.start}, and a page can show characters only"
+        raise ValueError(message) from None
+
+
+def _print_text(tokenizer: bs.Tokenizer, raw: bytes, *, ids: bool) -> None:
+    encoded = tokenizer.encode(raw).tolist()
     if ids:
-        print_facts((str(token), repr(loaded.bytes_of(token))[1:]) for token in encoded)
+        print_facts((str(token), repr(tokenizer.bytes_of(token))[1:]) for token in encoded)
     else:
-        _show([_shown(loaded.bytes_of(token)) for token in encoded])
+        _show([_shown(tokenizer.bytes_of(token)) for token in encoded])
     size = len(raw) / max(len(encoded), 1)
     print(
         f"{plural(len(encoded), 'token')}, {plural(len(raw), 'byte')}, {size:.2f} bytes per token",
