@@ -1,51 +1,51 @@
 //! One thread's tally of words.
 //!
-//! Words of at most 15 bytes, nearly all in most languages, are their own key of 16 bytes: the bytes from the top,
-//! zeros, and the length in the lowest byte. So equal keys are equal words, keys sort as words do, and neither
-//! comparing nor copying touches other memory. Longer words keep their bytes in one arena.
-//! Both tables are open-addressed with linear probing, at most half full.
+//! Words of at most 15 bytes, nearly all in most languages, are their own key of 16 bytes (see
+//! [`keys`](crate::encode::keys)), so neither comparing nor copying them touches other memory; the longer ones keep
+//! their bytes in one arena. Both tables are open-addressed with linear probing, at most half full.
+//!
+//! A block of some hundreds of words is counted in two steps: first all keys and their places are found and the places
+//! called from memory, then the counts rise. One word at a time, a third of the time went into waiting for places.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Result;
 use crate::count::WordCounts;
+use crate::encode::keys::{Extent, Key, Keys, bucket_of, has_bytes};
+use crate::encode::table::{Table as Slots, prefetch};
+use crate::processor::Level;
 use crate::split::{Ends, Pattern};
 
-/// The longest word that is its own key.
-const SHORT: usize = 15;
-/// The size of a new table: 512 KiB of keys and counts, which stay in the L2 cache.
-const FIRST_SLOTS: usize = 1 << 14;
-
-/// Multipliers of the hash: digits of π, which are odd and have no structure.
-const FACTORS: [u64; 2] = [0x243F_6A88_85A3_08D3, 0x1319_8A2E_0370_7345];
-
-/// Mixes 128 bits to 64 by one full multiplication.
-fn mix(low: u64, high: u64) -> u64 {
-    let product = u128::from(low) * u128::from(high);
-    product as u64 ^ (product >> 64) as u64
-}
+/// log2 of the buckets of a new table: 512 KiB, which stay in the L2 cache.
+const FIRST_BITS: u32 = 13;
 
 /// Words and how often each was added.
 #[derive(Debug)]
 pub(super) struct Table {
+    level: Level,
+    keys: Keys,
     short: ShortWords,
     long: LongWords,
 }
 
 impl Table {
     pub(super) fn new() -> Self {
-        Self { short: ShortWords::new(FIRST_SLOTS), long: LongWords::new() }
+        Self {
+            level: Level::best(),
+            keys: Keys::default(),
+            short: ShortWords::new(FIRST_BITS),
+            long: LongWords::new(),
+        }
     }
 
     /// Counts these words of `text`.
     pub(super) fn add_all(&mut self, text: &[u8], words: &Ends) {
-        for (&start, &end) in words.starts().iter().zip(words.ends()) {
-            if end - start > SHORT {
-                self.long.add(&text[start..end]);
-            } else {
-                self.short.add(short_key(window(text, start), end - start));
-            }
-        }
+        let Self { level, keys, short, long } = self;
+        let count = words.ends().len();
+        short.reserve(count);
+        keys.make(*level, text, words, Extent::Pretoken, short.bits);
+        let (keys, places) = keys.first(count);
+        short.add_all(keys, places, |number| long.add(&text[words.starts()[number]..words.ends()[number]]));
     }
 
     /// The words in the order of their bytes.
@@ -53,12 +53,12 @@ impl Table {
         let short = self.short.sorted();
         let long = self.long.sorted();
         let mut counts = WordCounts::new(pattern);
-        let bytes = short.iter().map(|(key, _)| short_length(*key)).sum::<usize>() + self.long.bytes.len();
+        let bytes = short.iter().map(|(word, _)| length_of(*word)).sum::<usize>() + self.long.bytes.len();
         counts.reserve(short.len() + long.len(), bytes);
         let mut long = long.into_iter().peekable();
-        for (key, count) in short {
-            let window = key.to_be_bytes();
-            let word = &window[..short_length(key)];
+        for (word, count) in short {
+            let bytes = word.to_be_bytes();
+            let word = &bytes[..length_of(word)];
             while let Some((long_word, count)) = long.next_if(|(long_word, _)| *long_word < word) {
                 counts.push(long_word, count)?;
             }
@@ -68,80 +68,96 @@ impl Table {
     }
 }
 
-/// The 16 bytes from `start` on, with zeros where the text has ended.
-fn window(text: &[u8], start: usize) -> u128 {
-    let rest = &text[start..];
-    match rest.first_chunk::<16>() {
-        // Loading beyond the word's end is several times faster than copying just the word.
-        Some(window) => u128::from_be_bytes(*window),
-        None => {
-            let mut window = [0; 16];
-            window[..rest.len()].copy_from_slice(rest);
-            u128::from_be_bytes(window)
-        }
-    }
+/// A key with its bytes from the top, zeros, and the length in the lowest byte: these numbers sort as the words do.
+type Sortable = u128;
+
+fn length_of(word: Sortable) -> usize {
+    (word & 0xFF) as usize
 }
 
-/// The key of a word of at most [`SHORT`] bytes, and at least 1, that stands at the top of `bytes`.
-fn short_key(bytes: u128, length: usize) -> u128 {
-    bytes & (u128::MAX << (128 - 8 * length)) | length as u128
+/// A word that is its own key; 0, which is no word's, marks a free slot.
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Slot {
+    key: Key,
+    count: u64,
+    unused: u64,
 }
 
-fn short_length(key: u128) -> usize {
-    (key & 0xFF) as usize
-}
+/// Two slots in one cache line; the first is taken first.
+type Bucket = [Slot; 2];
 
 /// The words that are their own keys.
 #[derive(Debug)]
 struct ShortWords {
-    /// Key 0, which no word has, marks a free slot.
-    slots: Vec<(u128, u64)>,
+    buckets: Slots<Bucket>,
+    /// log2 of the number of buckets.
+    bits: u32,
     used: usize,
 }
 
 impl ShortWords {
-    fn new(slots: usize) -> Self {
-        Self { slots: vec![(0, 0); slots], used: 0 }
+    fn new(bits: u32) -> Self {
+        Self { buckets: Slots::new(1 << bits), bits, used: 0 }
     }
 
-    fn add(&mut self, key: u128) {
-        let slot = self.find(key);
-        if self.slots[slot].0 == key {
-            self.slots[slot].1 += 1;
-        } else {
-            self.insert(slot, key);
-        }
-    }
-
-    /// The slot of `key`, or the free one where it belongs.
-    fn find(&self, key: u128) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut slot = mix(key as u64 ^ FACTORS[0], (key >> 64) as u64 ^ FACTORS[1]) as usize & mask;
-        while self.slots[slot].0 != key && self.slots[slot].0 != 0 {
-            slot = (slot + 1) & mask;
-        }
-        slot
-    }
-
-    #[cold]
-    fn insert(&mut self, slot: usize, key: u128) {
-        self.slots[slot] = (key, 1);
-        self.used += 1;
-        if self.used * 2 > self.slots.len() {
-            let larger = Self::new(self.slots.len() * 4);
-            let old = std::mem::replace(&mut self.slots, larger.slots);
-            for entry in old.into_iter().filter(|(key, _)| *key != 0) {
-                let slot = self.find(entry.0);
-                self.slots[slot] = entry;
+    /// Makes room for so many more words, before their places are found.
+    fn reserve(&mut self, words: usize) {
+        while self.used + words > 1 << self.bits {
+            let mut larger = Self::new(self.bits + 1);
+            for slot in self.slots() {
+                *slot_of(larger.buckets.entries_mut(), slot.key, bucket_of(slot.key, larger.bits)) = *slot;
             }
+            larger.used = self.used;
+            *self = larger;
         }
     }
 
-    fn sorted(self) -> Vec<(u128, u64)> {
-        let mut words = self.slots;
-        words.retain(|(key, _)| *key != 0);
-        words.sort_unstable_by_key(|&(key, _)| key);
+    /// Counts the keys, which belong at `places`; calls `other` with the numbers of those that have no bytes.
+    #[inline(always)]
+    fn add_all(&mut self, keys: &[Key], places: &[u32], mut other: impl FnMut(usize)) {
+        let buckets = self.buckets.entries_mut();
+        let first = buckets.as_ptr();
+        for &place in places {
+            prefetch(first.wrapping_add(place as usize));
+        }
+        for (number, (&key, &place)) in keys.iter().zip(places).enumerate() {
+            if !has_bytes(key) {
+                other(number);
+                continue;
+            }
+            let bucket = &mut buckets[place as usize];
+            // Chosen without a branch, since there is no telling which of the two it is.
+            let mut slot = &mut bucket[usize::from(bucket[1].key == key)];
+            if slot.key != key {
+                slot = slot_of(buckets, key, place as usize);
+                self.used += usize::from(slot.key == 0);
+                slot.key = key;
+            }
+            slot.count += 1;
+        }
+    }
+
+    /// The slots that hold a word.
+    fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.buckets.entries().iter().flatten().filter(|slot| slot.key != 0)
+    }
+
+    fn sorted(&self) -> Vec<(Sortable, u64)> {
+        let mut words: Vec<_> = self.slots().map(|slot| (slot.key.swap_bytes(), slot.count)).collect();
+        words.sort_unstable_by_key(|&(word, _)| word);
         words
+    }
+}
+
+/// The slot of `key`, which belongs into bucket `place`, or the free one where it would be.
+#[inline(never)]
+fn slot_of(buckets: &mut [Bucket], key: Key, mut place: usize) -> &mut Slot {
+    loop {
+        if let Some(at) = buckets[place].iter().position(|slot| slot.key == key || slot.key == 0) {
+            return &mut buckets[place][at];
+        }
+        place = (place + 1) & (buckets.len() - 1);
     }
 }
 
@@ -157,7 +173,7 @@ struct LongWords {
 
 impl LongWords {
     fn new() -> Self {
-        Self { slots: vec![(0, 0); FIRST_SLOTS], bytes: Vec::new(), ends: vec![0], counts: Vec::new() }
+        Self { slots: vec![(0, 0); 1 << FIRST_BITS], bytes: Vec::new(), ends: vec![0], counts: Vec::new() }
     }
 
     fn word(&self, number: usize) -> &[u8] {

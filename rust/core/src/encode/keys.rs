@@ -12,27 +12,27 @@ use crate::processor::Level;
 use crate::split::Ends;
 
 /// The longest piece that is its own key: 15 bytes, and the length in the sixteenth.
-pub(super) const KEY_BYTES: usize = 15;
+pub(crate) const KEY_BYTES: usize = 15;
 
 /// A piece's bytes and length as one number; 0 is no piece's.
-pub(super) type Key = u128;
+pub(crate) type Key = u128;
 
 /// Whether a key's bytes are a pretoken or only a piece of one, which a vocabulary may treat differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(crate) enum Extent {
     Pretoken = 0,
     Piece = 0x80,
 }
 
 /// A key that no slot holds, for what is too long to have one: no bytes have this length.
-pub(super) const NO_KEY: Key = (NO_LENGTH as Key) << LENGTH_SHIFT;
+pub(crate) const NO_KEY: Key = (NO_LENGTH as Key) << LENGTH_SHIFT;
 
 const NO_LENGTH: u8 = 0x40;
 const LENGTH_SHIFT: u32 = 120;
 
 /// Whether the key is that of some bytes.
 #[inline(always)]
-pub(super) fn has_bytes(key: Key) -> bool {
+pub(crate) fn has_bytes(key: Key) -> bool {
     key != NO_KEY
 }
 
@@ -49,7 +49,7 @@ const BITS_OF_BYTES: [Key; KEY_BYTES + 1] = {
 
 /// The key of the `length` ≤ [`KEY_BYTES`] bytes of `text` from `start` on.
 #[inline(always)]
-pub(super) fn key_of(text: &[u8], start: usize, length: usize, extent: Extent) -> Key {
+pub(crate) fn key_of(text: &[u8], start: usize, length: usize, extent: Extent) -> Key {
     let bytes = match text[start..].first_chunk::<16>() {
         Some(bytes) => u128::from_le_bytes(*bytes),
         None => last_bytes(&text[start..]),
@@ -77,7 +77,7 @@ const FACTORS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93];
 
 /// The place of a key among 2 to the power of `bits`, which are 1 to 32.
 #[inline(always)]
-pub(super) fn bucket_of(key: Key, bits: u32) -> usize {
+pub(crate) fn bucket_of(key: Key, bits: u32) -> usize {
     let (low, high) = (key as u64, (key >> 64) as u64);
     let sum = low.wrapping_mul(FACTORS[0]).wrapping_add(high.wrapping_mul(FACTORS[1]));
     (sum >> (64 - bits)) as usize
@@ -85,7 +85,7 @@ pub(super) fn bucket_of(key: Key, bits: u32) -> usize {
 
 /// The keys of a run of pretokens or pieces, and their places in the cache.
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(crate) struct Keys {
     list: Vec<Key>,
     places: Vec<u32>,
     /// log2 of the number of places that there are.
@@ -96,8 +96,15 @@ impl Keys {
     /// Replaces them by those of `pieces` of `text`, whose places are on their way into near memory then.
     #[inline]
     pub(super) fn find(&mut self, level: Level, text: &[u8], pieces: &Ends, extent: Extent, cache: View<'_>) {
+        self.make(level, text, pieces, extent, cache.bits());
+        cache.fetch(&self.places[..pieces.ends().len()]);
+    }
+
+    /// Replaces them by those of `pieces` of `text`, and their places among 2 to the power of `bits`.
+    #[inline]
+    pub(crate) fn make(&mut self, level: Level, text: &[u8], pieces: &Ends, extent: Extent, bits: u32) {
         let count = pieces.ends().len();
-        self.bits = cache.bits();
+        self.bits = bits;
         if self.list.len() < count {
             self.list.resize(count, NO_KEY);
             self.places.resize(count, 0);
@@ -105,16 +112,15 @@ impl Keys {
         let (keys, places) = (&mut self.list[..count], &mut self.places[..count]);
         let done = match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => x86::find(text, pieces, extent, cache.bits(), keys, places),
+            Level::Avx512 => x86::find(text, pieces, extent, bits, keys, places),
             _ => 0,
         };
         let rest = pieces.starts()[done..].iter().zip(&pieces.ends()[done..]);
         for ((&start, &end), (key, place)) in rest.zip(keys[done..].iter_mut().zip(&mut places[done..])) {
             let length = end - start;
             *key = if length <= KEY_BYTES { key_of(text, start, length, extent) } else { NO_KEY };
-            *place = cache.place_of(*key);
+            *place = bucket_of(*key, bits) as u32;
         }
-        cache.fetch(places);
     }
 
     /// Finds the places of the same keys anew if the cache has grown since.
@@ -139,7 +145,7 @@ impl Keys {
 
     /// Keys and places of the first `count`.
     #[inline(always)]
-    pub(super) fn first(&self, count: usize) -> (&[Key], &[u32]) {
+    pub(crate) fn first(&self, count: usize) -> (&[Key], &[u32]) {
         (&self.list[..count], &self.places[..count])
     }
 }

@@ -13,7 +13,7 @@ mod encoder;
 pub mod files;
 mod filter;
 mod ids;
-mod keys;
+pub(crate) mod keys;
 mod lockstep;
 mod merges;
 mod misses;
@@ -22,7 +22,7 @@ mod ranks;
 mod slots;
 mod special;
 mod stitch;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 mod tokenizer;

@@ -8,7 +8,7 @@ use bytemuck::Pod;
 use memmap2::MmapMut;
 
 /// A table of a fixed number of entries, all zero at first; memory is taken when it is touched.
-pub(super) struct Table<T> {
+pub(crate) struct Table<T> {
     memory: Memory,
     entries: PhantomData<T>,
 }
@@ -24,7 +24,7 @@ const LEAST_MAPPED: usize = 1 << 20;
 
 impl<T: Pod> Table<T> {
     /// `count` entries of zero bits. `T` is aligned to 16 bytes at most.
-    pub(super) fn new(count: usize) -> Self {
+    pub(crate) fn new(count: usize) -> Self {
         assert!(align_of::<T>() <= align_of::<u128>(), "memory is aligned to 16 bytes");
         let bytes = count * size_of::<T>();
         let map = if bytes >= LEAST_MAPPED { MmapMut::map_anon(bytes).ok() } else { None };
@@ -42,14 +42,14 @@ impl<T: Pod> Table<T> {
 
     /// All entries; in small tables there may be more than were asked for.
     #[inline(always)]
-    pub(super) fn entries(&self) -> &[T] {
+    pub(crate) fn entries(&self) -> &[T] {
         match &self.memory {
             Memory::Mapped(map) => bytemuck::cast_slice(map),
             Memory::Allocated(words) => bytemuck::cast_slice(words),
         }
     }
 
-    pub(super) fn entries_mut(&mut self) -> &mut [T] {
+    pub(crate) fn entries_mut(&mut self) -> &mut [T] {
         match &mut self.memory {
             Memory::Mapped(map) => bytemuck::cast_slice_mut(map),
             Memory::Allocated(words) => bytemuck::cast_slice_mut(words),
@@ -60,7 +60,7 @@ impl<T: Pod> Table<T> {
 /// Asks for the cache line of an entry ahead of its use.
 #[inline(always)]
 #[expect(unsafe_code, reason = "the instruction takes a pointer")]
-pub(super) fn prefetch<T>(entry: *const T) {
+pub(crate) fn prefetch<T>(entry: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: prefetching has no effect but on time, whatever the address.
     unsafe {
