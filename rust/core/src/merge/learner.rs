@@ -1,199 +1,149 @@
 //! The loop that learns merges, one at a time.
 
 use crate::count::WordCounts;
+use crate::merge::cell::Cell;
 use crate::merge::neighbours::{Neighbour, Neighbours};
+use crate::merge::pairs::{Pair, Pairs};
 use crate::merge::queue::{Candidate, Queue};
-use crate::merge::symbols::{MAX_ID, Place, Symbols};
+use crate::merge::symbols::Symbols;
 use crate::merge::{Merge, MergeOptions};
-use crate::{Error, Result};
-
-/// The places where a pair was seen, and when it was counted last.
-#[derive(Debug, Clone, Copy)]
-struct List {
-    start: usize,
-    length: usize,
-    /// The number of tokens when it was counted.
-    counted_at: u32,
-}
 
 /// What is known between two merges.
-pub(super) struct Learner {
-    symbols: Symbols,
+pub(super) struct Learner<C: Cell> {
+    symbols: Symbols<C>,
+    pairs: Pairs,
+    /// Every pair that may merge, once, with its count or one that it had before.
     queue: Queue,
-    /// The places of all pairs, list after list. In a list they ascend, so that overlapping pairs (`aaa`) are joined
-    /// from left to right. Places that are no longer the pair's stay until the list is counted again.
-    places: Vec<Place>,
-    lists: Vec<List>,
-    /// By token: the number of tokens when it last was the left, or the right, part of a merge.
-    last_left: Vec<u32>,
-    last_right: Vec<u32>,
-    lefts: Neighbours,
-    rights: Neighbours,
+    /// The places where pairs were seen first, list after list. In a list they ascend, so that overlapping pairs (`aaa`)
+    /// are joined from left to right.
+    places: Vec<C::Place>,
+    lefts: Neighbours<C::Place>,
+    rights: Neighbours<C::Place>,
     min_frequency: u64,
     max_token_bytes: u32,
 }
 
-impl Learner {
-    pub(super) fn new(counts: &WordCounts, options: &MergeOptions) -> Result<Self> {
-        check_weight(counts)?;
-        if options.max_token_bytes == Some(0) {
-            return Err(Error::argument("max_token_bytes", "is 0, expected at least 1"));
-        }
-        // One less than the largest number, which lengths beyond it saturate to.
-        let longest = options.max_token_bytes.unwrap_or(usize::MAX).min(u32::MAX as usize - 1) as u32;
-        let (symbols, starts) = Symbols::new(counts)?;
+impl<C: Cell> Learner<C> {
+    /// Ready for the first merge; `weights` are those of `counts`.
+    pub(super) fn new(counts: &WordCounts, weights: Vec<u64>, options: &MergeOptions) -> Self {
         let mut learner = Self {
-            symbols,
-            queue: Queue::default(),
+            symbols: Symbols::new(counts, weights),
+            pairs: Pairs::new(),
+            queue: Queue::new(),
             places: Vec::new(),
-            lists: Vec::new(),
-            last_left: vec![0; 256],
-            last_right: vec![0; 256],
-            lefts: Neighbours::default(),
-            rights: Neighbours::default(),
+            lefts: Neighbours::new(),
+            rights: Neighbours::new(),
             min_frequency: options.min_frequency.max(1),
-            max_token_bytes: longest,
+            // One less than the largest number, which lengths beyond it saturate to.
+            max_token_bytes: options.max_token_bytes.unwrap_or(usize::MAX).min(u32::MAX as usize - 1) as u32,
         };
-        if longest > 1 {
-            learner.list_byte_pairs(&starts);
+        if learner.max_token_bytes > 1 {
+            learner.list_byte_pairs();
         }
-        Ok(learner)
+        learner
     }
 
     /// Lists all pairs of bytes, in two passes: one to count, one to fill lists of just the right size.
-    fn list_byte_pairs(&mut self, starts: &[Place]) {
-        let mut pairs = vec![(0_u64, 0_usize); 1 << 16];
+    fn list_byte_pairs(&mut self) {
+        let mut met = vec![(0_u64, 0_usize); 1 << 16];
         let index = |left: u32, right: u32| (left << 8 | right) as usize;
-        for &start in starts {
-            let weight = self.symbols.weight(start);
-            self.symbols.for_each_pair(start, |left, right, _| {
-                let (count, places) = &mut pairs[index(left, right)];
-                *count += weight;
-                *places += 1;
-            });
-        }
+        self.symbols.for_each_pair(|left, right, _, weight| {
+            let (count, places) = &mut met[index(left, right)];
+            *count += weight;
+            *places += 1;
+        });
         let mut ends = vec![usize::MAX; 1 << 16];
         let mut end = 0;
-        for (pair, &(count, places)) in pairs.iter().enumerate() {
+        for (pair, &(count, places)) in met.iter().enumerate() {
             if count >= self.min_frequency {
                 let (left, right) = ((pair >> 8) as u32, (pair & 0xFF) as u32);
-                self.queue.push(Candidate { count, left, right, list: self.lists.len() });
-                self.lists.push(List { start: end, length: places, counted_at: 256 });
+                self.queue.push(Candidate { count, left, right });
+                self.pairs.insert(Pair { left, right, count, start: end, places });
                 ends[pair] = end;
                 end += places;
             }
         }
-        self.places.resize(end, Place::default());
-        for &start in starts {
-            self.symbols.for_each_pair(start, |left, right, place| {
-                let next = &mut ends[index(left, right)];
-                if *next != usize::MAX {
-                    self.places[*next] = place;
-                    *next += 1;
-                }
-            });
-        }
+        self.places.resize(end, C::Place::default());
+        self.symbols.for_each_pair(|left, right, place, _| {
+            let next = &mut ends[index(left, right)];
+            if *next != usize::MAX {
+                self.places[*next] = place;
+                *next += 1;
+            }
+        });
     }
 
     /// Merges the most frequent pair, or returns `None` when none is frequent enough.
-    pub(super) fn next_merge(&mut self) -> Result<Option<Merge>> {
+    pub(super) fn next_merge(&mut self) -> Option<Merge> {
         while let Some(candidate) = self.queue.pop() {
-            if self.is_exact(&candidate) {
-                return self.merge(&candidate).map(Some);
+            let pair = *self.pairs.find(candidate.left, candidate.right).expect("candidates may merge");
+            if pair.count == candidate.count {
+                return Some(self.merge(&pair));
             }
-            let count = self.count_again(&candidate);
-            if count >= self.min_frequency {
-                self.queue.push(Candidate { count, ..candidate });
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether nothing can have changed the candidate's count since it was counted.
-    fn is_exact(&self, candidate: &Candidate) -> bool {
-        let counted_at = self.lists[candidate.list].counted_at;
-        self.last_right[candidate.left as usize] < counted_at
-            && self.last_left[candidate.right as usize] < counted_at
-    }
-
-    /// Counts the places where the pair still stands, and drops the others from its list.
-    fn count_again(&mut self, candidate: &Candidate) -> u64 {
-        let list = &mut self.lists[candidate.list];
-        let places = &mut self.places[list.start..list.start + list.length];
-        let mut count = 0;
-        let mut kept = 0;
-        for index in 0..places.len() {
-            let place = places[index];
-            if self.symbols.is_pair(place, candidate.left, candidate.right) {
-                count += self.symbols.weight(place);
-                places[kept] = place;
-                kept += 1;
+            if pair.count >= self.min_frequency {
+                self.queue.push(Candidate { count: pair.count, ..candidate });
             }
         }
-        list.length = kept;
-        // The merge that comes next gets a higher number.
-        list.counted_at = self.last_left.len() as u32;
-        count
+        None
     }
 
-    fn merge(&mut self, candidate: &Candidate) -> Result<Merge> {
-        let &Candidate { left, right, list, .. } = candidate;
+    fn merge(&mut self, pair: &Pair) -> Merge {
+        let &Pair { left, right, start, places, .. } = pair;
+        let id = self.symbols.tokens() as u32;
         let length = self.symbols.length(left) + self.symbols.length(right);
-        let id = self.symbols.add_token(length);
-        if id > MAX_ID {
-            return Err(Error::argument("vocab_size", format!("more than {MAX_ID} tokens")));
-        }
-        self.join_all(left, right, id, self.lists[list]);
-        self.last_left[left as usize] = id;
-        self.last_right[right as usize] = id;
-        self.last_left.push(0);
-        self.last_right.push(0);
-        self.list_new_pairs(id, length);
-        Ok(Merge { left, right, id })
-    }
-
-    /// Joins the pair wherever it stands, and gathers the neighbours.
-    fn join_all(&mut self, left: u32, right: u32, id: u32, list: List) {
-        for index in list.start..list.start + list.length {
-            let place = self.places[index];
-            if !self.symbols.is_pair(place, left, right) {
-                continue;
-            }
-            let weight = self.symbols.weight(place);
-            let joined = self.symbols.join(place, left, right, id);
+        self.symbols.add_token(length);
+        let Self { symbols, lefts, rights, .. } = self;
+        symbols.join_all(&self.places[start..start + places], [left, right, id], |joined, place, weight| {
             if let Some((token, place)) = joined.left {
-                self.lefts.add(token, weight, place);
+                lefts.add(token, weight, place);
             }
             if let Some(token) = joined.right {
-                self.rights.add(token, weight, place);
+                rights.add(token, weight, place);
             }
+        });
+        self.lower_old_pairs(left, right, id);
+        self.list_new_pairs(id, length);
+        Merge { left, right, id }
+    }
+
+    /// Takes from the old pairs of the two tokens with their neighbours what the new token's pairs have now.
+    ///
+    /// Where two new tokens came to stand side by side, the left one was first seen with `left` on its right, and that
+    /// pair is not an old but a new one.
+    fn lower_old_pairs(&mut self, left: u32, right: u32, id: u32) {
+        let Self { pairs, lefts, rights, .. } = self;
+        for neighbour in lefts.met() {
+            pairs.prefetch(neighbour.token, left);
+            pairs.prefetch(neighbour.token, id);
+        }
+        for neighbour in rights.met() {
+            pairs.prefetch(right, neighbour.token);
+            pairs.prefetch(id, neighbour.token);
+        }
+        let mut lower = |left, right, by| {
+            if let Some(pair) = pairs.find(left, right) {
+                pair.count -= by;
+            }
+        };
+        lefts.met().iter().for_each(|neighbour| lower(neighbour.token, left, neighbour.count));
+        rights.met().iter().for_each(|neighbour| lower(right, neighbour.token, neighbour.count));
+        if let (Some(twins), Some(seen)) = (lefts.get_mut(id), rights.get_mut(left)) {
+            seen.count -= twins.count;
         }
     }
 
     /// Lists the pairs that the new token makes with its neighbours, but for those that can never merge.
-    ///
-    /// Where two new tokens come to stand side by side, the pair of the left one with what stood there before is
-    /// counted too often; `is_exact` is false for it.
     fn list_new_pairs(&mut self, id: u32, length: u32) {
-        let Self { symbols, queue, places, lists, min_frequency, max_token_bytes, .. } = self;
+        let Self { symbols, pairs, queue, places, min_frequency, max_token_bytes, .. } = self;
         let keep = |neighbour: &Neighbour| {
             let total = length.saturating_add(symbols.length(neighbour.token));
             neighbour.count >= *min_frequency && total <= *max_token_bytes
         };
-        let mut add = |left: u32, right: u32, neighbour: &Neighbour, start: usize| {
-            queue.push(Candidate { count: neighbour.count, left, right, list: lists.len() });
-            lists.push(List { start, length: neighbour.places, counted_at: id });
+        let mut add = |left: u32, right: u32, &Neighbour { count, places, .. }: &Neighbour, start: usize| {
+            queue.push(Candidate { count, left, right });
+            pairs.insert(Pair { left, right, count, start, places });
         };
         self.lefts.drain(places, keep, |left, start| add(left.token, id, left, start));
         self.rights.drain(places, keep, |right, start| add(id, right.token, right, start));
-    }
-}
-
-/// Checks that no sum of counts can overflow: a word of n bytes has fewer than n pairs.
-fn check_weight(counts: &WordCounts) -> Result<()> {
-    let add = |sum: u64, (word, count): (&[u8], u64)| sum.checked_add(count.checked_mul(word.len() as u64)?);
-    match counts.iter().try_fold(0, add) {
-        Some(_) => Ok(()),
-        None => Err(Error::argument("counts", "the words with their counts have 2^64 bytes or more")),
     }
 }

@@ -5,12 +5,12 @@
 //!
 //! 1. A merge `(a, b) → z` creates only pairs with `z`, which did not exist before; they are gathered in arrays by
 //!    neighbour. So a pair is listed once, with all the places where it will ever stand.
-//! 2. From then on it can only become rarer, and only by merges that take away its left token from the right
-//!    (`(_, left)`) or its right token from the left (`(right, _)`). A pair that met none of those since it was
-//!    counted still has that count; any other is counted again from its own list when it comes up for merging. No
-//!    table of counts is kept, and none updated.
+//! 2. From then on it can only become rarer. Where `l a b r` becomes `l z r`, as often as the pairs `(l, z)` and `(z, r)`
+//!    come up, `(l, a)` and `(b, r)` go: what was gathered for the new pairs tells about the old ones, too, and one
+//!    look-up for each distinct neighbour keeps all counts exact. (Counting pairs again from their lists when they come
+//!    up for merging needs no look-ups, but takes 40 % longer in 25 languages.)
 //! 3. A word is never scanned: places are checked, joined and asked for their neighbours in constant time, in words
-//!    of any length.
+//!    of any length, and called from memory ahead of that.
 //!
 //! Every join shortens the words by one token and lists at most two new places, so for words of n bytes together the
 //! lists never hold more than 3 n places, and all work on joins is O(n).
@@ -19,16 +19,20 @@
 //! across depends on that stretch alone, so at any moment equal stretches are cut alike: a string that is one token in
 //! one place cannot be two in another.
 
+mod cell;
 mod learner;
 mod neighbours;
+mod pairs;
 mod queue;
 mod symbols;
 
 pub use crate::encode::Merge;
 
 use crate::count::WordCounts;
-use crate::{Monitor, Phase, Result};
+use crate::{Error, Monitor, Phase, Result};
+use cell::Cell;
 use learner::Learner;
+use symbols::{cells, weights};
 
 /// What to learn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,15 +53,51 @@ pub struct MergeOptions {
 /// are those of Hugging Face's `BpeTrainer`, but for counts of 2^31 and more, which overflow there.
 pub fn learn(counts: &WordCounts, options: &MergeOptions, monitor: &Monitor) -> Result<Vec<Merge>> {
     monitor.start(Phase::Merge, options.merges.map_or(0, |merges| merges as u64));
-    let mut learner = Learner::new(counts, options)?;
+    check_sum(counts)?;
+    if options.max_token_bytes == Some(0) {
+        return Err(Error::argument("max_token_bytes", "is 0, expected at least 1"));
+    }
+    let weights = weights(counts);
+    // Each merge makes the words shorter by one token at least.
+    let most_tokens = 256 + options.merges.unwrap_or(usize::MAX - 256).min(counts.bytes());
+    if fits::<u32>(counts, &weights, most_tokens) {
+        Ok(learn_in_cells::<u32>(counts, weights, options, monitor)?)
+    } else if fits::<u64>(counts, &weights, most_tokens) {
+        Ok(learn_in_cells::<u64>(counts, weights, options, monitor)?)
+    } else {
+        Err(Error::argument("vocab_size", "more than 2^32 - 2 tokens, or different counts of words"))
+    }
+}
+
+/// Whether cells of type `C` can hold all that is there and may come.
+fn fits<C: Cell>(counts: &WordCounts, weights: &[u64], most_tokens: usize) -> bool {
+    weights.len() <= C::MOST && most_tokens <= C::MOST && cells(counts) as u64 <= C::MOST_CELLS
+}
+
+fn learn_in_cells<C: Cell>(
+    counts: &WordCounts,
+    weights: Vec<u64>,
+    options: &MergeOptions,
+    monitor: &Monitor,
+) -> Result<Vec<Merge>> {
+    let mut learner = Learner::<C>::new(counts, weights, options);
     let mut merges = Vec::new();
     while options.merges.is_none_or(|limit| merges.len() < limit) {
         monitor.check()?;
-        let Some(merge) = learner.next_merge()? else { break };
+        let Some(merge) = learner.next_merge() else { break };
         merges.push(merge);
         monitor.advance(1);
     }
     Ok(merges)
+}
+
+/// Checks that no sum of counts can overflow: a word of n bytes has fewer than n pairs.
+fn check_sum(counts: &WordCounts) -> Result<()> {
+    let add = |sum: u64, (word, count): (&[u8], u64)| sum.checked_add(count.checked_mul(word.len() as u64)?);
+    match counts.iter().try_fold(0, add) {
+        Some(_) => Ok(()),
+        None => Err(Error::argument("counts", "the words with their counts have 2^64 bytes or more")),
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 //! A merge gives rise to new pairs only with the token it makes, so a plain array by neighbour finds them without
 //! any hash.
 
-use crate::merge::symbols::Place;
-
 /// In `index_of`: not met.
 const NONE: u32 = u32::MAX;
 /// In `ends`: not kept.
@@ -21,20 +19,35 @@ pub(super) struct Neighbour {
 }
 
 /// The neighbours on one side, in the order in which they were met.
-#[derive(Debug, Default)]
-pub(super) struct Neighbours {
+#[derive(Debug)]
+pub(super) struct Neighbours<P> {
     /// By token: its place in `met`, or [`NONE`].
     index_of: Vec<u32>,
     met: Vec<Neighbour>,
     /// Every place, with the place in `met` of its neighbour.
-    places: Vec<(u32, Place)>,
+    places: Vec<(u32, P)>,
     /// Used by `drain`: where the next place of each neighbour goes.
     ends: Vec<usize>,
 }
 
-impl Neighbours {
+impl<P: Copy + Default> Neighbours<P> {
+    pub(super) fn new() -> Self {
+        Self { index_of: Vec::new(), met: Vec::new(), places: Vec::new(), ends: Vec::new() }
+    }
+
+    /// The neighbours met so far.
+    pub(super) fn met(&self) -> &[Neighbour] {
+        &self.met
+    }
+
+    /// The neighbour `token`, if it was met.
+    pub(super) fn get_mut(&mut self, token: u32) -> Option<&mut Neighbour> {
+        let index = *self.index_of.get(token as usize)?;
+        self.met.get_mut(index as usize)
+    }
+
     /// Notes that `token` was met at `place`, in a word that counts `weight`.
-    pub(super) fn add(&mut self, token: u32, weight: u64, place: Place) {
+    pub(super) fn add(&mut self, token: u32, weight: u64, place: P) {
         if self.index_of.len() <= token as usize {
             self.index_of.resize(token as usize + 1, NONE);
         }
@@ -53,7 +66,7 @@ impl Neighbours {
     /// and calls `emit` with the neighbour and where in `lists` its places start. Forgets everything.
     pub(super) fn drain(
         &mut self,
-        lists: &mut Vec<Place>,
+        lists: &mut Vec<P>,
         keep: impl Fn(&Neighbour) -> bool,
         mut emit: impl FnMut(&Neighbour, usize),
     ) {
@@ -68,7 +81,7 @@ impl Neighbours {
                 self.ends.push(DROPPED);
             }
         }
-        lists.resize(end, Place::default());
+        lists.resize(end, P::default());
         for &(index, place) in &self.places {
             let next = &mut self.ends[index as usize];
             if *next != DROPPED {

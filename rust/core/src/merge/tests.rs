@@ -169,6 +169,14 @@ fn learning_stops_when_asked_and_says_how_far_it_is() {
     assert!(matches!(learn(&counts, &ALL, &monitor), Err(crate::Error::Interrupted)));
 }
 
+#[test]
+fn narrow_cells_are_for_what_fits() {
+    let counts = counts([("abc", 3), ("ab", 2)]);
+    let fits = |weights: usize, tokens| fits::<u32>(&counts, &vec![1; weights], tokens);
+    assert!(fits(65_534, 65_534));
+    assert!(!fits(65_535, 300) && !fits(2, 65_535));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
@@ -185,6 +193,8 @@ proptest! {
         let options = MergeOptions { merges, min_frequency, max_token_bytes, threads: 1 };
         let found = learned(&counts, &options);
         prop_assert_eq!(&found, &learn_naively(&counts, &options));
+        let wide = learn_in_cells::<u64>(&counts, weights(&counts), &options, &Monitor::default());
+        prop_assert_eq!(&found, &wide.expect("small counts"));
         // What the head of the module proves.
         let tokens = spelled(&found);
         prop_assert_eq!(tokens.iter().collect::<BTreeSet<_>>().len(), tokens.len());

@@ -1,0 +1,82 @@
+//! The cells that words are made of, in two widths.
+//!
+//! A cell holds a token and the number of its word's count, so that one look at memory tells both. Four bytes are
+//! enough where there are fewer than 2^16 tokens, different counts, and than 2^32 cells, as with most vocabularies;
+//! eight are for all others.
+
+use bytemuck::Pod;
+
+/// A cell and the type of its place among the others.
+pub(super) trait Cell: Pod {
+    /// The number of a cell.
+    type Place: Copy + Default;
+
+    /// More tokens or different counts than this do not fit; nor do the two ids above it, which stand for no token.
+    const MOST: usize;
+    /// The most cells that places can tell apart.
+    const MOST_CELLS: u64;
+    /// Stands before, between and behind the words.
+    const EDGE: u32 = Self::VOID + 1;
+    /// Stands where a token started that is now inside of another one.
+    const VOID: u32 = Self::MOST as u32;
+
+    fn new(token: u32, weight: usize) -> Self;
+    fn token(self) -> u32;
+    fn weight(self) -> usize;
+    fn place(cell: usize) -> Self::Place;
+    fn index(place: Self::Place) -> usize;
+}
+
+/// 16 bits for the number of the weight, and 16 for the token.
+impl Cell for u32 {
+    type Place = u32;
+    const MOST: usize = (1 << 16) - 2;
+    const MOST_CELLS: u64 = 1 << 32;
+
+    fn new(token: u32, weight: usize) -> Self {
+        (weight as u32) << 16 | token
+    }
+
+    fn token(self) -> u32 {
+        self & 0xFFFF
+    }
+
+    fn weight(self) -> usize {
+        (self >> 16) as usize
+    }
+
+    fn place(cell: usize) -> u32 {
+        cell as u32
+    }
+
+    fn index(place: u32) -> usize {
+        place as usize
+    }
+}
+
+/// 32 bits each.
+impl Cell for u64 {
+    type Place = usize;
+    const MOST: usize = (1 << 32) - 2;
+    const MOST_CELLS: u64 = u64::MAX;
+
+    fn new(token: u32, weight: usize) -> Self {
+        (weight as u64) << 32 | u64::from(token)
+    }
+
+    fn token(self) -> u32 {
+        self as u32
+    }
+
+    fn weight(self) -> usize {
+        (self >> 32) as usize
+    }
+
+    fn place(cell: usize) -> usize {
+        cell
+    }
+
+    fn index(place: usize) -> usize {
+        place
+    }
+}
