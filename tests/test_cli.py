@@ -16,7 +16,7 @@ import bytestride as bs
 from bytestride.cli import main
 from bytestride.progress import Progress
 
-COMMANDS = ("prepare", "train", "encode", "decode", "count", "inspect", "windows")
+COMMANDS = ("prepare", "train", "encode", "decode", "count", "inspect", "validate", "windows")
 END = "<|endoftext|>"
 
 

@@ -14,15 +14,6 @@ import bytestride as bs
 from bytestride.compat import tiktoken
 from published import PATTERNS
 
-SPLITS = {
-    "gpt2": "gpt2",
-    "r50k_base": "gpt2",
-    "p50k_base": "gpt2",
-    "p50k_edit": "gpt2",
-    "cl100k_base": "cl100k",
-    "o200k_base": "o200k",
-    "o200k_harmony": "o200k",
-}
 CHOSEN = ("gpt2", "p50k_edit", "cl100k_base", "o200k_harmony")
 
 
@@ -32,7 +23,7 @@ def pair(request):
     ours = tiktoken.get_encoding(request.param)
     peer = peer_module.Encoding(
         request.param,
-        pat_str=PATTERNS[SPLITS[request.param]],
+        pat_str=ours._pat_str,
         mergeable_ranks=ours._mergeable_ranks,
         special_tokens=ours._special_tokens,
     )
@@ -108,6 +99,21 @@ def test_an_encoding_is_loaded_once_from_any_thread():
 
 
 # -- results ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern"), [("gpt2", "gpt2"), ("cl100k_base", "cl100k"), ("o200k_base", "o200k")]
+)
+def test_the_split_is_the_published_one(name, pattern):
+    assert tiktoken.get_encoding(name)._pat_str == PATTERNS[pattern]
+
+
+def test_a_split_that_tiktoken_cannot_say_is_refused():
+    documents = [b"low lower lowest"] * 2
+    whole, turns = (bs.train(documents, 260, pattern=pattern) for pattern in (None, "deepseek"))
+    assert tiktoken.Encoding.of(whole)._pat_str == "(?s:.+)"
+    with pytest.raises(ValueError, match="several expressions"):
+        _ = tiktoken.Encoding.of(turns)._pat_str
 
 
 def test_the_vocabulary_is_that_of_tiktoken(pair):
@@ -188,11 +194,11 @@ def test_an_encoding_can_be_extended_as_tiktoken_documents():
     ours, peer = (
         module.Encoding(
             name="cl100k_im",
-            pat_str=pattern,
+            pat_str=base._pat_str,
             mergeable_ranks=base._mergeable_ranks,
             special_tokens=special,
         )
-        for module, pattern in ((tiktoken, base._pat_str), (peer_module, PATTERNS["cl100k"]))
+        for module in (tiktoken, peer_module)
     )
     text = "<|im_start|>user\nHello, world!<|im_end|>"
     both((ours, peer), "encode", text, allowed_special="all")

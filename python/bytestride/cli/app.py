@@ -15,6 +15,7 @@ from bytestride.cli.encode import encode
 from bytestride.cli.inspect import inspect
 from bytestride.cli.prepare import prepare
 from bytestride.cli.train import train
+from bytestride.cli.validate import validate
 from bytestride.cli.windows import windows
 
 ERROR = 1
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (prepare, train, encode, decode, count, inspect, windows):
+for command in (prepare, train, encode, decode, count, inspect, validate, windows):
     app.command()(command)
 
 

@@ -352,7 +352,13 @@ class Encoding:
     @property
     def _pat_str(self) -> str:
         """What tiktoken's own documentation uses to extend an encoding; so are the ranks below."""
-        return self.tokenizer.pattern or r"(?s:.+)"
+        match self.tokenizer.expressions:
+            case []:
+                return "(?s:.+)"
+            case [one]:
+                return one
+        message = "several expressions split the text in turn, which tiktoken cannot say in one"
+        raise ValueError(message)
 
     @cached_property
     def _mergeable_ranks(self) -> dict[bytes, int]:

@@ -185,6 +185,12 @@ impl Tokenizer {
         self.inner.splitter().pattern().text()
     }
 
+    /// The regular expressions that split text in turn, also where `pattern` is a name; none for no split. A new list.
+    #[getter]
+    fn expressions(&self) -> Vec<&str> {
+        self.inner.splitter().pattern().expressions()
+    }
+
     /// The merges in the order learned, each as the bytes of its two parts; a new list.
     #[getter]
     fn merges<'py>(&self, py: Python<'py>) -> Vec<(Bound<'py, PyBytes>, Bound<'py, PyBytes>)> {
