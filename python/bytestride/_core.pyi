@@ -89,6 +89,7 @@ class Windows:
         rank: SupportsIndex = 0,
         world_size: SupportsIndex = 1,
         dtype: DTypeLike | None = None,
+        prefetch: SupportsIndex = 2,
         out: _Out | None = None,
     ) -> Batches[_Pair]: ...
 
@@ -131,6 +132,7 @@ class Mix:
         rank: SupportsIndex = 0,
         world_size: SupportsIndex = 1,
         dtype: DTypeLike | None = None,
+        prefetch: SupportsIndex = 2,
         out: _Out | None = None,
     ) -> Batches[_Pair]: ...
 
@@ -166,6 +168,7 @@ class Packs:
         rank: SupportsIndex = 0,
         world_size: SupportsIndex = 1,
         dtype: DTypeLike | None = None,
+        prefetch: SupportsIndex = 2,
         out: _Out | None = None,
     ) -> Batches[_Packed]: ...
 

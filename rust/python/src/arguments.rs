@@ -46,6 +46,11 @@ pub(crate) fn integers(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<i64
         let number = |item: Bound<'_, PyAny>| clamped(name, &item).map_err(|_| refuse(&item));
         return items.map(|item| number(item?)).collect();
     };
+    if let Ok(numbers) = array.cast::<PyArray1<i64>>()
+        && numbers.is_contiguous()
+    {
+        return Ok(numbers.to_vec()?);
+    }
     let kind: char = array.dtype().getattr("kind")?.extract()?;
     if array.ndim() != 1 || !(matches!(kind, 'i' | 'u') || array.is_empty()) {
         let message =
@@ -116,6 +121,25 @@ impl Integer {
             Integer::I32 => i32::try_from(id).is_ok(),
             Integer::U32 => u32::try_from(id).is_ok(),
             Integer::U16 => u16::try_from(id).is_ok(),
+        }
+    }
+
+    /// Bytes of a value.
+    pub(crate) fn width(self) -> usize {
+        match self {
+            Integer::I64 => 8,
+            Integer::I32 | Integer::U32 => 4,
+            Integer::U16 => 2,
+        }
+    }
+
+    /// The type as numpy's.
+    pub(crate) fn descriptor(self, py: Python<'_>) -> Bound<'_, PyArrayDescr> {
+        match self {
+            Integer::I64 => PyArrayDescr::of::<i64>(py),
+            Integer::I32 => PyArrayDescr::of::<i32>(py),
+            Integer::U32 => PyArrayDescr::of::<u32>(py),
+            Integer::U16 => PyArrayDescr::of::<u16>(py),
         }
     }
 

@@ -1,19 +1,32 @@
 //! The iterator that `batches` of windows, mixtures and packs returns.
 
+use std::num::NonZero;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use bytestride_core::windows::{Order, Permutation, Plan, Remainder};
+use bytestride_core::windows::{Ahead, Order, Permutation, Plan, Remainder, Step};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::arguments::{Integer, unsigned};
-use crate::blocks::Blocks;
+use crate::arguments::{Integer, optional_size, unsigned};
+use crate::blocks::{Gather, Out};
 use crate::errors::IntoPython;
+use crate::made::{Failure, Made};
 use crate::mix::Mix;
 use crate::packs::Packs;
 use crate::windows::Windows;
+
+/// Batches that a thread makes ahead if nothing else is said, and at most.
+const PREFETCH: usize = 2;
+const MAX_PREFETCH: usize = 1024;
+
+/// A thread makes batches ahead once making them takes longer: about what it takes to wake one, several times.
+const WORTH_A_THREAD: Duration = Duration::from_micros(100);
+
+/// So many batches in turn must have taken that long: the first ones take new memory, and any may be interrupted.
+const SLOW_IN_TURN: u32 = 4;
 
 /// What batches are made of.
 #[derive(Debug)]
@@ -49,30 +62,51 @@ impl Rows {
         }
     }
 
-    /// The rows at `positions` of `epoch`, in `blocks`.
-    fn batch<'py>(
+    /// An error if tokens were moved since.
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        match self {
+            Rows::Windows(windows) => windows.get().check(py),
+            Rows::Mix(mix) => mix.get().check(py),
+            Rows::Packs(packs) => packs.get().check(py),
+        }
+    }
+
+    /// The rows at `positions` of `epoch`. Without the GIL.
+    fn make(&self, epoch: &Epoch, positions: Range<u64>, integer: Integer) -> Result<Made, Failure> {
+        match self {
+            Rows::Windows(windows) => {
+                let windows = windows.get();
+                Made::pair(windows, &epoch.order.windows(positions), windows.pool(), integer)
+            }
+            Rows::Mix(mix) => {
+                let mix = mix.get();
+                Made::pair(mix, &epoch.draws(mix, positions), mix.pool(), integer)
+            }
+            Rows::Packs(packs) => Made::of_packs(packs.get(), &epoch.order.windows(positions), integer),
+        }
+    }
+
+    /// The same in `out`.
+    fn make_in<'py>(
         &self,
         py: Python<'py>,
         epoch: &Epoch,
         positions: Range<u64>,
-        blocks: Blocks,
+        out: Out,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let ordered = || py.detach(|| positions.clone().map(|position| epoch.order.at(position)).collect());
         match self {
-            Rows::Windows(windows) => {
-                let indices: Vec<u64> = ordered();
-                windows.get().fill(py, &blocks, &indices)?;
-                blocks.into_pair().into_pyobject(py)
-            }
-            Rows::Mix(mix) => {
-                mix.get().fill(py, &blocks, epoch.number, positions, epoch.seed_of_shuffle())?;
-                blocks.into_pair().into_pyobject(py)
-            }
+            Rows::Windows(windows) => out.gather(py, windows.get(), &epoch.order.windows(positions))?,
+            Rows::Mix(mix) => out.gather(py, mix.get(), &epoch.draws(mix.get(), positions))?,
             Rows::Packs(packs) => {
-                let indices: Vec<u64> = ordered();
-                packs.get().batch(py, blocks, &indices)
+                let rows = epoch.order.windows(positions);
+                let besides = Made::beside_out(packs.get(), &rows, out.integer())?;
+                out.gather(py, packs.get(), &rows)?;
+                let (inputs, targets) = out.into_pair();
+                let besides = besides.into_tuple(py)?;
+                return (inputs, targets, besides.get_item(0)?, besides.get_item(1)?).into_pyobject(py);
             }
         }
+        out.into_pair().into_pyobject(py)
     }
 }
 
@@ -86,6 +120,7 @@ pub(crate) struct EpochOptions<'a, 'py> {
     pub(crate) rank: Option<&'a Bound<'py, PyAny>>,
     pub(crate) world_size: Option<&'a Bound<'py, PyAny>>,
     pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) prefetch: Option<&'a Bound<'py, PyAny>>,
     pub(crate) out: Option<&'a Bound<'py, PyAny>>,
 }
 
@@ -103,14 +138,31 @@ pub(crate) struct EpochOptions<'a, 'py> {
 ///     >>> inputs.shape, len(batches)
 ///     ((2, 4), 3)
 #[pyclass(frozen, module = "bytestride")]
-#[derive(Debug)]
 pub(crate) struct Batches {
+    work: Arc<Work>,
+    prefetch: Option<NonZero<usize>>,
+    out: Option<Out>,
+    state: Mutex<State>,
+}
+
+/// What is the same for all batches.
+struct Work {
     rows: Rows,
     plan: Plan,
     integer: Integer,
-    out: Option<Blocks>,
-    epoch: Mutex<Epoch>,
 }
+
+/// Where this iterator stands.
+struct State {
+    epoch: Epoch,
+    /// The thread that makes batches from there on, if one does.
+    ahead: Option<Ahead<Taken>>,
+    /// How many batches in turn have taken long.
+    slow: u32,
+}
+
+/// A step that a thread has taken: where the next one starts, and the batch, unless this rank has none in it.
+type Taken = (u64, Result<Option<Made>, Failure>);
 
 /// Which epoch, and where in it.
 #[derive(Debug, Clone)]
@@ -128,9 +180,10 @@ impl Epoch {
         Self { seed, number: epoch, order, position }
     }
 
-    /// The seed, if the epoch is shuffled.
-    fn seed_of_shuffle(&self) -> Option<u64> {
-        matches!(self.order, Order::Shuffled(_)).then_some(self.seed)
+    /// What stands at `positions` of this epoch of a mixture.
+    fn draws(&self, mix: &Mix, positions: Range<u64>) -> Vec<(usize, u64)> {
+        let seed = matches!(self.order, Order::Shuffled(_)).then_some(self.seed);
+        mix.draws(self.number, positions, seed)
     }
 }
 
@@ -146,41 +199,108 @@ impl Batches {
         let batch_size = unsigned("batch_size", options.batch_size)?;
         let plan = Plan::new(rows.sizes()[0].1, batch_size, remainder, rank, world_size).into_python()?;
         let dtype = options.dtype.map(Integer::new).transpose()?;
-        let blocks = |out| Blocks::from_out(out, batch_size as usize, rows.columns(), dtype);
-        let out = options.out.map(blocks).transpose()?;
+        let out = |out| Out::new(out, batch_size as usize, rows.columns(), dtype);
+        let out = options.out.map(out).transpose()?;
         let (seed, epoch) = (number("seed", options.seed, 0)?, number("epoch", options.epoch, 0)?);
-        let integer = dtype.unwrap_or(Integer::I64);
-        let epoch = Mutex::new(Epoch::new(plan.windows(), (seed, epoch, options.shuffle), 0));
-        Ok(Self { rows, plan, integer, out, epoch })
+        let prefetch = optional_size("prefetch", options.prefetch)?.unwrap_or(PREFETCH);
+        let prefetch = NonZero::new(prefetch.min(MAX_PREFETCH));
+        let epoch = Epoch::new(plan.windows(), (seed, epoch, options.shuffle), 0);
+        let work = Work { rows, plan, integer: dtype.unwrap_or(Integer::I64) };
+        let state = Mutex::new(State { epoch, ahead: None, slow: 0 });
+        Ok(Self { work: Arc::new(work), prefetch, out, state })
     }
 
-    /// The epoch. No one holds the lock while waiting for anything else, so this is never for long.
-    fn epoch(&self) -> MutexGuard<'_, Epoch> {
-        self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Where it stands. Others may wait for a batch with this lock, so it is not for holders of the GIL.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the next step: the epoch before it, the positions of this rank, and where the step after it starts.
-    fn take(&self) -> Option<(Epoch, Range<u64>, u64)> {
-        let mut epoch = self.epoch();
-        let step = self.plan.step(epoch.position)?;
-        let before = epoch.clone();
-        epoch.position = step.next;
+    fn epoch(&self, py: Python<'_>) -> Epoch {
+        py.detach(|| self.state().epoch.clone())
+    }
+
+    /// The next batch, by the thread that makes them ahead or by this one. Without the GIL.
+    fn take(&self) -> Result<Option<Made>, Failure> {
+        let mut state = self.state();
+        if let Some((next, batch)) = state.take_ahead() {
+            match batch {
+                Ok(_) => state.epoch.position = next,
+                Err(_) => state.ahead = None,
+            }
+            return batch;
+        }
+        let Some((epoch, step)) = self.advance(&mut state) else { return Ok(None) };
+        drop(state);
+        let start = Instant::now();
+        let made = self.work.rows.make(&epoch, step.batch.clone(), self.work.integer);
+        match made {
+            Ok(_) => self.note_duration(start.elapsed()),
+            Err(_) => self.undo(&epoch, &step),
+        }
+        made.map(Some)
+    }
+
+    /// Takes the next step: the epoch before it, and the step, unless this rank has nothing in it.
+    fn advance(&self, state: &mut State) -> Option<(Epoch, Step)> {
+        let step = self.work.plan.step(state.epoch.position)?;
+        let before = state.epoch.clone();
+        state.epoch.position = step.next;
         // A rank that gets nothing of the last step has used it up all the same: all ranks end in the same state.
-        (!step.batch.is_empty()).then_some((before, step.batch, step.next))
+        (!step.batch.is_empty()).then_some((before, step))
     }
 
-    fn batch<'py>(
-        &self,
-        py: Python<'py>,
-        epoch: &Epoch,
-        positions: Range<u64>,
-    ) -> PyResult<Bound<'py, PyTuple>> {
-        let rows = (positions.end - positions.start) as usize;
-        let blocks = match &self.out {
-            Some(out) => out.first(py, rows)?,
-            None => Blocks::new(py, rows, self.rows.columns(), self.integer)?,
-        };
-        self.rows.batch(py, epoch, positions, blocks)
+    /// A batch that was not handed out is not used up, unless another thread went on meanwhile.
+    fn undo(&self, before: &Epoch, step: &Step) {
+        let mut state = self.state();
+        if state.epoch.position == step.next {
+            state.epoch.position = before.position;
+            state.ahead = None;
+        }
+    }
+
+    /// Starts to make batches ahead if that is worth it.
+    fn note_duration(&self, duration: Duration) {
+        let Some(prefetch) = self.prefetch else { return };
+        let mut state = self.state();
+        state.slow = if duration < WORTH_A_THREAD { 0 } else { state.slow + 1 };
+        if state.slow >= SLOW_IN_TURN && state.ahead.is_none() {
+            let (work, epoch) = (Arc::clone(&self.work), state.epoch.clone());
+            // Where the system has no thread left, batches are made as they are asked for.
+            state.ahead = Ahead::start(prefetch, work.steps(epoch)).ok();
+            state.slow = 0;
+        }
+    }
+
+    /// The next batch in the caller's arrays.
+    fn take_in<'py>(&self, py: Python<'py>, out: &Out) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let step = py.detach(|| self.advance(&mut self.state()));
+        let Some((epoch, step)) = step else { return Ok(None) };
+        let positions = step.batch.clone();
+        let out = out.first(py, (positions.end - positions.start) as usize);
+        let batch = out.and_then(|out| self.work.rows.make_in(py, &epoch, positions, out));
+        batch.inspect_err(|_| py.detach(|| self.undo(&epoch, &step))).map(Some)
+    }
+}
+
+impl State {
+    /// The next step of the thread that takes them ahead; `None` if there is no such thread, or no such step.
+    fn take_ahead(&mut self) -> Option<Taken> {
+        self.ahead.as_mut().filter(|ahead| ahead.is_here())?.next()
+    }
+}
+
+impl Work {
+    /// Takes the steps of `epoch` from its position on, to the end or the first failure.
+    fn steps(self: Arc<Self>, mut epoch: Epoch) -> impl FnMut() -> Option<Taken> + Send + 'static {
+        let mut has_failed = false;
+        move || {
+            let step = self.plan.step(epoch.position).filter(|_| !has_failed)?;
+            let make = || self.rows.make(&epoch, step.batch.clone(), self.integer);
+            let batch = (!step.batch.is_empty()).then(make).transpose();
+            has_failed = batch.is_err();
+            epoch.position = step.next;
+            Some((step.next, batch))
+        }
     }
 }
 
@@ -191,15 +311,12 @@ impl Batches {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let Some((epoch, positions, next)) = py.detach(|| self.take()) else { return Ok(None) };
-        let batch = self.batch(py, &epoch, positions).inspect_err(|_| {
-            // A batch that was not handed out is not used up, unless another thread went on meanwhile.
-            let mut now = self.epoch();
-            if now.position == next {
-                now.position = epoch.position;
-            }
-        })?;
-        Ok(Some(batch))
+        if let Some(out) = &self.out {
+            return self.take_in(py, out);
+        }
+        self.work.rows.check(py)?;
+        let made = py.detach(|| self.take())?;
+        made.map(|made| made.into_tuple(py)).transpose()
     }
 
     #[classmethod]
@@ -210,8 +327,8 @@ impl Batches {
         class.py().import("types")?.call_method1("GenericAlias", (class, item))
     }
 
-    fn __len__(&self) -> usize {
-        self.plan.batches_from(self.epoch().position) as usize
+    fn __len__(&self, py: Python<'_>) -> usize {
+        self.work.plan.batches_from(self.epoch(py).position) as usize
     }
 
     /// Where the epoch stands, as a dict of integers: JSON can hold it.
@@ -226,13 +343,13 @@ impl Batches {
     ///     >>> batches.state_dict()
     ///     {'position': 2, 'seed': 1, 'epoch': 0, 'shuffle': True, 'windows': 8, 'max_length': 4, 'stride': 4}
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let epoch = self.epoch().clone();
+        let epoch = self.epoch(py);
         let state = PyDict::new(py);
         state.set_item("position", epoch.position)?;
         state.set_item("seed", epoch.seed)?;
         state.set_item("epoch", epoch.number)?;
         state.set_item("shuffle", matches!(epoch.order, Order::Shuffled(_)))?;
-        for (name, value) in self.rows.sizes() {
+        for (name, value) in self.work.rows.sizes() {
             state.set_item(name, value)?;
         }
         Ok(state)
@@ -261,25 +378,26 @@ impl Batches {
             state.get_item(name)?.ok_or_else(missing)
         };
         let number = |name: &str| unsigned(name, &field(name)?);
-        for (name, expected) in self.rows.sizes() {
+        for (name, expected) in self.work.rows.sizes() {
             let given = number(name)?;
             if given != expected {
                 let message = format!("state: is of windows with {name} {given}, these have {expected}");
                 return Err(PyValueError::new_err(message));
             }
         }
-        let (position, windows) = (number("position")?, self.plan.windows());
+        let (position, windows) = (number("position")?, self.work.plan.windows());
         if position > windows {
             let message = format!("state: position {position} is beyond the {windows} windows");
             return Err(PyValueError::new_err(message));
         }
         let epoch = (number("seed")?, number("epoch")?, field("shuffle")?.extract()?);
-        *self.epoch() = Epoch::new(windows, epoch, position);
+        let epoch = Epoch::new(windows, epoch, position);
+        state.py().detach(|| *self.state() = State { epoch, ahead: None, slow: 0 });
         Ok(())
     }
 
-    fn __repr__(&self) -> String {
-        let (position, windows) = (self.epoch().position, self.plan.windows());
-        format!("Batches({} to come, {position} of {windows} windows used)", self.__len__())
+    fn __repr__(&self, py: Python<'_>) -> String {
+        let (position, windows) = (self.epoch(py).position, self.work.plan.windows());
+        format!("Batches({} to come, {position} of {windows} windows used)", self.__len__(py))
     }
 }

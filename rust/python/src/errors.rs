@@ -16,7 +16,7 @@ impl<T> IntoPython<T> for bytestride_core::Result<T> {
     }
 }
 
-fn python_error(error: Error) -> PyErr {
+pub(crate) fn python_error(error: Error) -> PyErr {
     match error {
         // OSError(errno, text, file) picks its own subclass: FileNotFoundError, PermissionError, …
         Error::Io { path, source } => match source.raw_os_error() {

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bytestride_core::windows::{Draw, Mixture};
+use bytestride_core::windows::{self, Draw, Mixed, Mixture, Token};
 use numpy::{PyArray1, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -10,8 +10,10 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{integers, type_name, unsigned};
 use crate::batches::{Batches, EpochOptions, Rows};
-use crate::blocks::Blocks;
+use crate::blocks::{self, Gather, gathered};
 use crate::errors::IntoPython;
+use crate::memory::Pool;
+use crate::tokens::Tokens;
 use crate::windows::{Windows, window_at};
 
 /// A function and its arguments, as pickle wants them.
@@ -97,9 +99,9 @@ pub(crate) struct Mix {
 }
 
 impl Mix {
-    /// Tokens in a window.
-    pub(crate) fn columns(&self) -> usize {
-        self.sources[0].get().columns()
+    /// Where memory for batches comes from.
+    pub(crate) fn pool(&self) -> &Pool {
+        self.sources[0].get().pool()
     }
 
     /// What must be equal for a position to mean the same: lengths, and the shares as a hash.
@@ -112,29 +114,39 @@ impl Mix {
         vec![("windows", self.length), ("max_length", self.columns() as u64), ("sources", hash)]
     }
 
-    /// Writes what an epoch has at `positions`, one window a row.
-    pub(crate) fn fill(
-        &self,
-        py: Python<'_>,
-        blocks: &Blocks,
-        epoch: u64,
-        positions: Range<u64>,
-        seed: Option<u64>,
-    ) -> PyResult<()> {
+    /// What an epoch has at `positions`: for each its source and the window.
+    pub(crate) fn draws(&self, epoch: u64, positions: Range<u64>, seed: Option<u64>) -> Vec<(usize, u64)> {
         let at = |position| self.mixture.at(Draw { epoch, length: self.length, position }, seed);
-        let rows: Vec<(usize, u64)> = py.detach(|| positions.map(at).collect());
-        self.fill_rows(py, blocks, &rows)
-    }
-
-    fn fill_rows(&self, py: Python<'_>, blocks: &Blocks, rows: &[(usize, u64)]) -> PyResult<()> {
-        let sources: Vec<&Windows> = self.sources.iter().map(Py::get).collect();
-        blocks.fill_mixed(py, &sources, rows)
+        positions.map(at).collect()
     }
 
     /// The source and the window at `index` of the first epoch, counted from the end if negative.
     fn at(&self, index: i128) -> PyResult<(usize, u64)> {
         let position = window_at(index, self.length)?;
         Ok(self.mixture.at(Draw { epoch: 0, length: self.length, position }, None))
+    }
+}
+
+impl Gather for Mix {
+    type Row = (usize, u64);
+
+    fn columns(&self) -> usize {
+        self.sources[0].get().columns()
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &Tokens> {
+        self.sources.iter().flat_map(|source| source.get().sources())
+    }
+
+    fn gather<T: Token>(
+        &self,
+        rows: &[(usize, u64)],
+        inputs: &mut [T],
+        targets: &mut [T],
+    ) -> bytestride_core::Result<()> {
+        let sources: bytestride_core::Result<_> =
+            self.sources.iter().map(|source| source.get().rows()).collect();
+        windows::gather(&Mixed::new(sources?), rows, inputs, targets)
     }
 }
 
@@ -226,12 +238,10 @@ impl Mix {
         indices: &Bound<'_, PyAny>,
         out: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<(Py<PyUntypedArray>, Py<PyUntypedArray>)> {
+    ) -> PyResult<blocks::Pair> {
         let indices = integers("indices", indices)?;
         let rows = indices.iter().map(|&index| self.at(index.into())).collect::<PyResult<Vec<_>>>()?;
-        let blocks = Blocks::for_gather(py, out, dtype, rows.len(), self.columns())?;
-        self.fill_rows(py, &blocks, &rows)?;
-        Ok(blocks.into_pair())
+        gathered(py, self, &rows, self.pool(), out, dtype)
     }
 
     /// An iterator over the batches of one epoch: `(inputs, targets)`, two arrays `dtype[batch_size, max_length]`.
@@ -250,8 +260,9 @@ impl Mix {
     ///     >>> [inputs.tolist() for inputs, targets in mixed.batches(2, shuffle=False)][:2]
     ///     [[[0, 1], [100, 101]], [[2, 3], [102, 103]]]
     #[pyo3(signature = (batch_size, *, shuffle=true, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
-                        dtype=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
-                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, out=None)")]
+                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
+                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
+                        out=None)")]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
     fn batches(
         slf: &Bound<'_, Self>,
@@ -263,10 +274,21 @@ impl Mix {
         rank: Option<&Bound<'_, PyAny>>,
         world_size: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
+        prefetch: Option<&Bound<'_, PyAny>>,
         out: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Batches> {
-        let options =
-            EpochOptions { batch_size, shuffle, seed, epoch, drop_last, rank, world_size, dtype, out };
+        let options = EpochOptions {
+            batch_size,
+            shuffle,
+            seed,
+            epoch,
+            drop_last,
+            rank,
+            world_size,
+            dtype,
+            prefetch,
+            out,
+        };
         Batches::new(Rows::Mix(slf.clone().unbind()), options)
     }
 

@@ -1,17 +1,19 @@
 //! `bytestride.pack` and the class `Packs`.
 
-use bytestride_core::windows::{Packing, Strategy};
-use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use bytestride_core::windows::{self, Packed, Packing, Strategy, Token};
+use numpy::PyArrayMethods;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{Integer, integers, type_name, unsigned};
 use crate::batches::{Batches, EpochOptions, Rows};
-use crate::blocks::{Blocks, Tokens, with_type};
+use crate::blocks::Gather;
 use crate::errors::IntoPython;
-use crate::view::uninitialised;
-use crate::windows::{offsets_of, token_array, window_at};
+use crate::made::Made;
+use crate::memory::{Memory, Pool};
+use crate::tokens::{Tokens, with_type};
+use crate::windows::{offsets_of, window_at};
 
 /// A function and its arguments, as pickle wants them.
 type Reduced<'p, 'py> = (Bound<'py, PyAny>, (&'p Py<PyAny>, u64));
@@ -74,12 +76,13 @@ pub(crate) fn pack(
             return Err(PyValueError::new_err(format!("strategy: {expected}, not \"{strategy}\"")));
         }
     };
-    let (tokens, _, count) = token_array(store)?;
-    let offsets = offsets_of("store", store, count)?;
+    let tokens = Tokens::of(store)?;
+    let offsets = offsets_of("store", store, tokens.count())?;
     let offsets = offsets.try_readonly()?;
     let offsets = offsets.as_slice()?;
     let packing = store.py().detach(|| Packing::new(offsets, max_length, chosen)).into_python()?;
-    Ok(Packs { source: store.clone().unbind(), tokens, packing, strategy: chosen, pad })
+    let source = store.clone().unbind();
+    Ok(Packs { source, tokens, packing, strategy: chosen, pad, pool: Pool::default() })
 }
 
 /// Rows of whole documents, made by `bytestride.pack`: `(inputs, targets, position_ids, cu_seqlens)` by index or batch.
@@ -106,12 +109,13 @@ pub(crate) struct Packs {
     packing: Packing,
     strategy: Strategy,
     pad: u32,
+    pool: Pool,
 }
 
 impl Packs {
-    /// Places in a row.
-    pub(crate) fn columns(&self) -> usize {
-        self.packing.max_length() as usize
+    /// Where memory for batches comes from.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
     /// What must be equal for a position to mean the same.
@@ -120,36 +124,54 @@ impl Packs {
         vec![("windows", packing.rows()), ("max_length", packing.max_length()), ("tokens", packing.tokens())]
     }
 
-    /// The rows `indices`, with inputs and targets in `blocks`.
-    pub(crate) fn batch<'py>(
-        &self,
-        py: Python<'py>,
-        blocks: Blocks,
-        indices: &[u64],
-    ) -> PyResult<Bound<'py, PyTuple>> {
-        let ends = self.packing.cumulative_lengths(indices).into_python()?;
-        blocks.fill_packed(py, &self.packing, &self.tokens, self.pad.into(), indices)?;
-        let positions = with_type!(blocks.integer(), T => {
-            let positions = uninitialised::<T>(py, indices.len(), self.columns())?.get_item(0)?;
-            let positions = positions.cast_into::<PyArray2<T>>()?;
-            for (row, places) in
-                indices.iter().zip(positions.try_readwrite()?.as_slice_mut()?.chunks_exact_mut(self.columns()))
-            {
-                self.packing.write_positions(*row, places);
+    /// Writes the positions of `rows` to the last block of `memory`.
+    pub(crate) fn write_positions(&self, rows: &[u64], memory: &mut Memory) {
+        with_type!(memory.shape().integer, T => {
+            let positions = memory.blocks_mut::<T>().last().unwrap_or_default();
+            for (row, positions) in rows.iter().zip(positions.chunks_exact_mut(self.columns())) {
+                self.packing.write_positions(*row, positions);
             }
-            positions.into_any()
         });
-        let (inputs, targets) = blocks.into_pair();
-        (inputs, targets, positions, PyArray1::from_vec(py, ends)).into_pyobject(py)
+    }
+
+    /// Where documents end in `rows`, one behind the other.
+    pub(crate) fn cumulative_lengths(&self, rows: &[u64]) -> bytestride_core::Result<Vec<i32>> {
+        self.packing.cumulative_lengths(rows)
     }
 
     fn gathered<'py>(
         &self,
         py: Python<'py>,
-        indices: &[u64],
+        rows: &[u64],
         integer: Integer,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        self.batch(py, Blocks::new(py, indices.len(), self.columns(), integer)?, indices)
+        self.check(py)?;
+        let made = py.detach(|| Made::of_packs(self, rows, integer));
+        made?.into_tuple(py)
+    }
+}
+
+impl Gather for Packs {
+    type Row = u64;
+
+    fn columns(&self) -> usize {
+        self.packing.max_length() as usize
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &Tokens> {
+        std::iter::once(&self.tokens)
+    }
+
+    fn gather<T: Token>(
+        &self,
+        rows: &[u64],
+        inputs: &mut [T],
+        targets: &mut [T],
+    ) -> bytestride_core::Result<()> {
+        with_type!(self.tokens.integer(), S => {
+            let packed = Packed::new(&self.packing, self.tokens.typed::<S>(), self.pad.into())?;
+            windows::gather(&packed, rows, inputs, targets)
+        })
     }
 }
 
@@ -242,8 +264,9 @@ impl Packs {
     ///     ...     print(inputs.shape, cu_seqlens)
     ///     (2, 4) [0 4 6 7 8]
     #[pyo3(signature = (batch_size, *, shuffle=true, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
-                        dtype=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
-                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, out=None)")]
+                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
+                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
+                        out=None)")]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
     fn batches(
         slf: &Bound<'_, Self>,
@@ -255,10 +278,21 @@ impl Packs {
         rank: Option<&Bound<'_, PyAny>>,
         world_size: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
+        prefetch: Option<&Bound<'_, PyAny>>,
         out: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Batches> {
-        let options =
-            EpochOptions { batch_size, shuffle, seed, epoch, drop_last, rank, world_size, dtype, out };
+        let options = EpochOptions {
+            batch_size,
+            shuffle,
+            seed,
+            epoch,
+            drop_last,
+            rank,
+            world_size,
+            dtype,
+            prefetch,
+            out,
+        };
         Batches::new(Rows::Packs(slf.clone().unbind()), options)
     }
 

@@ -100,7 +100,7 @@ impl Ragged {
         let offsets = self.offsets.bind(py).try_readonly()?;
         let (start, end) = (offsets.as_slice()?[text], offsets.as_slice()?[text + 1]);
         view_of(
-            self.ids.bind(py),
+            self.ids.bind(py).as_untyped(),
             start.cast_unsigned() as usize,
             &[(end - start).cast_unsigned() as usize],
             &[1],

@@ -17,7 +17,7 @@ use crate::arguments::{Integer, type_name, unsigned};
 use crate::errors::IntoPython;
 use crate::text::text_bytes;
 use crate::tokenizer::Tokenizer;
-use crate::view::strided_view;
+use crate::view::{Access, strided_view};
 use crate::watch::run_watched;
 
 /// Token ids on disk, seen in place: flat, in documents, without a copy.
@@ -242,7 +242,8 @@ fn view<'py, T: Element>(
     // where they are until the object dies, and the array keeps it alive.
     unsafe {
         let pointer = elements.as_ptr().cast();
-        strided_view(store.as_any(), pointer, dtype, &[elements.len()], &[size_of::<T>().cast_signed()])
+        let (shape, strides) = ([elements.len()], [size_of::<T>().cast_signed()]);
+        strided_view(store.as_any(), pointer, dtype, &shape, &strides, Access::ReadOnly)
     }
 }
 

@@ -1,36 +1,47 @@
-//! Arrays that numpy's safe interface cannot make: read-only views with any strides, and fresh ones without zeros.
+//! Arrays that numpy's safe interface cannot make: views with any strides of memory that another object owns.
 #![expect(unsafe_code, reason = "numpy's C interface, for strides and the flags of an array")]
 
 use std::ffi::{c_int, c_void};
 
-use bytestride_core::windows::Token;
-use numpy::npyffi::{NpyTypes, PyArrayObject, get_type_object, npy_intp};
-use numpy::{
-    Element, PY_ARRAY_API, PyArray1, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyUntypedArray,
-    PyUntypedArrayMethods,
-};
-use pyo3::exceptions::{PyIndexError, PyMemoryError};
+use numpy::npyffi::{NPY_ARRAY_WRITEABLE, NpyTypes, PyArrayObject, get_type_object, npy_intp};
+use numpy::{PY_ARRAY_API, PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 
-/// A read-only array over memory that `base` owns. The array keeps `base` alive. Strides are in bytes. O(1).
+/// The address of the first element of an array.
+pub(crate) fn start_of(array: &Bound<'_, PyUntypedArray>) -> *const u8 {
+    // SAFETY: the pointer is that of an array, whose header no one writes to without the GIL.
+    unsafe { (*array.as_array_ptr()).data.cast_const().cast() }
+}
+
+/// Whether the elements of an array may be written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    ReadOnly,
+    Writeable,
+}
+
+/// An array over memory that `base` owns. The array keeps `base` alive. Strides are in bytes. O(1).
 ///
 /// # Safety
 /// Every element that `shape` and `strides` reach from `pointer` must be memory that stays valid, and holds values of
-/// `dtype`, as long as `base` lives.
+/// `dtype`, as long as `base` lives. If it is writeable, nothing else may hold a reference to it meanwhile.
 pub(crate) unsafe fn strided_view<'py>(
     base: &Bound<'py, PyAny>,
     pointer: *const c_void,
     dtype: Bound<'py, PyArrayDescr>,
     shape: &[usize],
     strides: &[isize],
+    access: Access,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     assert_eq!(shape.len(), strides.len(), "one stride for each dimension");
     let py = base.py();
     let dimensions = c_int::try_from(shape.len()).expect("numpy has at most 64 dimensions");
     let mut shape: Vec<npy_intp> = shape.iter().map(|&length| length.cast_signed()).collect();
     let mut strides: Vec<npy_intp> = strides.to_vec();
+    let flags = if access == Access::Writeable { NPY_ARRAY_WRITEABLE } else { 0 };
     // SAFETY: shape and strides outlive the call, which copies them, and have as many elements as it is told; it takes
-    // over the reference to the dtype. Flags 0 leave the array read-only and let numpy work out the others.
+    // over the reference to the dtype. Numpy works out all flags but the one that is given.
     let array = unsafe {
         let array_type = get_type_object(py, NpyTypes::PyArray_Type);
         let array = PY_ARRAY_API.PyArray_NewFromDescr(
@@ -41,7 +52,7 @@ pub(crate) unsafe fn strided_view<'py>(
             shape.as_mut_ptr(),
             strides.as_mut_ptr(),
             pointer.cast_mut(),
-            0,
+            flags,
             std::ptr::null_mut(),
         );
         Bound::from_owned_ptr_or_err(py, array)?
@@ -59,8 +70,8 @@ pub(crate) unsafe fn strided_view<'py>(
 
 /// A read-only view of elements of `array`, which must be contiguous: the first at `start`, the others `strides`
 /// elements apart. An error if any lies outside of it. O(1).
-pub(crate) fn view_of<'py, T: Element>(
-    array: &Bound<'py, PyArray1<T>>,
+pub(crate) fn view_of<'py>(
+    array: &Bound<'py, PyUntypedArray>,
     start: usize,
     shape: &[usize],
     strides: &[isize],
@@ -76,44 +87,14 @@ pub(crate) fn view_of<'py, T: Element>(
     if !empty && (first < 0 || last >= array.len() as i128) || !array.is_contiguous() {
         return Err(outside());
     }
+    let dtype = array.dtype();
+    let width = dtype.itemsize();
     let bytes: Option<Vec<isize>> =
-        strides.iter().map(|stride| stride.checked_mul(size_of::<T>().cast_signed())).collect();
+        strides.iter().map(|stride| stride.checked_mul(width.cast_signed())).collect();
     // SAFETY: the array keeps its memory as long as it lives (numpy refuses to resize an array that others refer to),
     // it is contiguous, and all elements from the first to the last lie inside of it, as checked above.
     unsafe {
-        let pointer = array.data().cast_const().add(start).cast();
-        strided_view(array.as_any(), pointer, array.dtype(), shape, &bytes.ok_or_else(outside)?)
+        let pointer = start_of(array).add(start * width).cast();
+        strided_view(array.as_any(), pointer, dtype, shape, &bytes.ok_or_else(outside)?, Access::ReadOnly)
     }
-}
-
-/// A new `[2, rows, columns]` array whose contents are arbitrary: whoever asks for it fills it, or drops it on an error.
-pub(crate) fn uninitialised<T: Element + Token>(
-    py: Python<'_>,
-    rows: usize,
-    columns: usize,
-) -> PyResult<Bound<'_, PyUntypedArray>> {
-    let bytes = rows.checked_mul(columns).and_then(|count| count.checked_mul(2 * size_of::<T>()));
-    if bytes.is_none_or(|bytes| bytes > isize::MAX.cast_unsigned()) {
-        let message = format!("two arrays of {rows} x {columns} {} do not fit", T::NAME);
-        return Err(PyMemoryError::new_err(message));
-    }
-    let shape = &mut [2, rows.cast_signed(), columns.cast_signed()];
-    // SAFETY: three dimensions whose product was checked; numpy takes over the reference to the dtype and allocates. An
-    // integer may hold any bits, so reading before writing would give arbitrary numbers and nothing worse.
-    // (`PyArray::new` does the same, but panics when memory is out.)
-    let array = unsafe {
-        let array = PY_ARRAY_API.PyArray_NewFromDescr(
-            py,
-            get_type_object(py, NpyTypes::PyArray_Type),
-            T::get_dtype(py).into_dtype_ptr(),
-            3,
-            shape.as_mut_ptr(),
-            std::ptr::null_mut(),
-            std::ptr::null_mut(),
-            0,
-            std::ptr::null_mut(),
-        );
-        Bound::from_owned_ptr_or_err(py, array)?
-    };
-    Ok(array.cast_into::<PyUntypedArray>()?)
 }

@@ -1,16 +1,18 @@
 //! `bytestride.windows` and the class `Windows`.
 
-use bytestride_core::windows::{Documents, Layout, Places, Tail};
+use bytestride_core::windows as core;
+use bytestride_core::windows::{Documents, Layout, Places, Tail, Token, WriteRow};
 use numpy::{PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice};
 
-use crate::arguments::{Integer, integers, type_name, unsigned};
+use crate::arguments::{integers, type_name, unsigned};
 use crate::batches::{Batches, EpochOptions, Rows};
-use crate::blocks::{Blocks, Tokens, with_tokens};
+use crate::blocks::{self, Gather, gather_into, gathered};
 use crate::errors::IntoPython;
-use crate::view::view_of;
+use crate::memory::{Pool, Shape};
+use crate::tokens::{Tokens, with_type};
 
 /// A function and its arguments, as pickle wants them.
 type Reduced<'w, 'py> = (Bound<'py, PyAny>, (&'w Py<PyAny>, u64, u64));
@@ -81,11 +83,12 @@ pub(crate) fn windows(
             return Err(PyValueError::new_err(format!("tail: expected \"drop\" or \"pad\", not \"{tail}\"")));
         }
     };
-    let (array, integer, count) = token_array(tokens)?;
+    let array = Tokens::of(tokens)?;
+    let count = array.count();
     if let Some(id) = pad_id
-        && !integer.holds(id)
+        && !array.integer().holds(id)
     {
-        let message = format!("pad_id: {id} does not fit the tokens' type {}", integer.name());
+        let message = format!("pad_id: {id} does not fit the tokens' type {}", array.integer().name());
         return Err(PyValueError::new_err(message));
     }
     let places = match boundaries {
@@ -102,7 +105,8 @@ pub(crate) fn windows(
             return Err(PyValueError::new_err(message));
         }
     };
-    Ok(Windows { source: tokens.clone().unbind(), tokens: array, places, pad: pad_id })
+    let source = tokens.clone().unbind();
+    Ok(Windows { source, tokens: array, places, pad: pad_id, pool: Pool::default() })
 }
 
 /// Where the documents of `source`, which has `count` tokens, start and end: its attribute `offsets`. An error names the
@@ -130,43 +134,6 @@ pub(crate) fn offsets_of<'py>(
     Ok(offsets)
 }
 
-/// The array that `tokens` is, or has; its type and its length.
-pub(crate) fn token_array(tokens: &Bound<'_, PyAny>) -> PyResult<(Tokens, Integer, usize)> {
-    let attribute = match tokens.cast::<PyUntypedArray>() {
-        Ok(_) => tokens.clone(),
-        Err(_) => {
-            let attribute = tokens.getattr_opt("tokens")?;
-            let ids = || tokens.getattr_opt("ids");
-            attribute.map_or_else(ids, |tokens| Ok(Some(tokens)))?.unwrap_or_else(|| tokens.clone())
-        }
-    };
-    let array = attribute.cast::<PyUntypedArray>().map_err(|_| {
-        let kind = type_name(tokens);
-        PyTypeError::new_err(format!("tokens: expected a numpy array, a TokenStore or a Ragged, not {kind}"))
-    })?;
-    let fail = |message: String| Err(PyValueError::new_err(message));
-    if array.ndim() != 1 {
-        return fail(format!("tokens: expected one dimension, not {}; np.ravel gives one", array.ndim()));
-    }
-    let Some(integer) = Integer::of(&array.dtype()) else {
-        let expected = "uint16, uint32, int32 or int64 in native byte order";
-        return fail(format!("tokens: expected an array of {expected}, not {}", array.dtype()));
-    };
-    if !array.is_contiguous() || !array.is_aligned() {
-        return fail(
-            "tokens: expected contiguous memory; np.ascontiguousarray or .copy() makes it".to_owned(),
-        );
-    }
-    let any = array.as_any();
-    let typed = match integer {
-        Integer::U16 => Tokens::U16(any.cast::<PyArray1<u16>>()?.clone().unbind()),
-        Integer::U32 => Tokens::U32(any.cast::<PyArray1<u32>>()?.clone().unbind()),
-        Integer::I32 => Tokens::I32(any.cast::<PyArray1<i32>>()?.clone().unbind()),
-        Integer::I64 => Tokens::I64(any.cast::<PyArray1<i64>>()?.clone().unbind()),
-    };
-    Ok((typed, integer, array.len()))
-}
-
 /// Windows over tokens, made by `bytestride.windows`: `(inputs, targets)` by index, slice, batch or all at once.
 ///
 /// `len(w)` is the number of windows, `w[i]` one window as two arrays `[max_length]`, `w[a:b:c]` some as two arrays
@@ -191,6 +158,7 @@ pub(crate) struct Windows {
     tokens: Tokens,
     places: Places,
     pad: Option<i64>,
+    pool: Pool,
 }
 
 impl Windows {
@@ -198,19 +166,16 @@ impl Windows {
         &self.places
     }
 
-    /// The tokens, and what pads them.
-    pub(crate) fn tokens_and_pad(&self) -> (&Tokens, Option<i64>) {
-        (&self.tokens, self.pad)
+    /// Where memory for batches comes from.
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
     }
 
-    /// Tokens in a window; any array that can be made has no more.
-    pub(crate) fn columns(&self) -> usize {
-        self.places.max_length() as usize
-    }
-
-    /// Writes the windows `indices` to `blocks`, one a row.
-    pub(crate) fn fill(&self, py: Python<'_>, blocks: &Blocks, indices: &[u64]) -> PyResult<()> {
-        blocks.fill(py, &self.places, &self.tokens, self.pad, indices)
+    /// The windows, to be written as `T`.
+    pub(crate) fn rows<T: Token>(&self) -> bytestride_core::Result<Box<dyn WriteRow<T, Row = u64> + '_>> {
+        with_type!(self.tokens.integer(), S => {
+            Ok(Box::new(core::Windows::new(&self.places, self.tokens.typed::<S>(), self.pad)?))
+        })
     }
 
     /// Views of complete windows, `rows` of them, `step` windows apart, from window `first` on.
@@ -226,11 +191,8 @@ impl Windows {
         // With less than two rows no one walks the stride, which may then be any number.
         let apart = if rows < 2 { 0 } else { layout.stride().cast_signed() as isize * step };
         let start = if rows == 0 { 0 } else { layout.start(first) as usize };
-        with_tokens!(&self.tokens, array => {
-            let array = array.bind(py);
-            let view = |start| view_of(array, start, &[rows, columns], &[apart, 1]);
-            Ok((view(start)?, view(start + 1)?))
-        })
+        let view = |start| self.tokens.view(py, start, &[rows, columns], &[apart, 1]);
+        Ok((view(start)?, view(start + 1)?))
     }
 
     /// Where windows lie evenly, as those of a view must.
@@ -248,15 +210,14 @@ impl Windows {
     pub(crate) fn window<'py>(&self, py: Python<'py>, window: u64) -> PyResult<Pair<'py>> {
         let (start, columns) = (self.places.span(window).0 as usize, self.columns());
         if self.places.is_complete(window) {
-            return with_tokens!(&self.tokens, array => {
-                let view = |start| view_of(array.bind(py), start, &[columns], &[1]);
-                Ok((view(start)?, view(start + 1)?))
-            });
+            let view = |start| self.tokens.view(py, start, &[columns], &[1]);
+            return Ok((view(start)?, view(start + 1)?));
         }
-        let integer = self.integer();
-        let blocks = Blocks::new(py, 1, columns, integer)?;
-        self.fill(py, &blocks, &[window])?;
-        let (inputs, targets) = blocks.into_pair();
+        self.check(py)?;
+        let shape = Shape { blocks: 2, rows: 1, columns, integer: self.tokens.integer() };
+        let mut memory = self.pool.take(shape)?;
+        gather_into(&mut memory, self, &[window]).into_python()?;
+        let (inputs, targets) = blocks::pair(memory.into_arrays(py)?)?;
         let row = |block: Py<PyUntypedArray>| {
             let row = block.bind(py).get_item(0)?;
             row.call_method1("setflags", (false,))?;
@@ -265,22 +226,33 @@ impl Windows {
         Ok((row(inputs)?, row(targets)?))
     }
 
-    /// The type of the tokens.
-    fn integer(&self) -> Integer {
-        match self.tokens {
-            Tokens::U16(_) => Integer::U16,
-            Tokens::U32(_) => Integer::U32,
-            Tokens::I32(_) => Integer::I32,
-            Tokens::I64(_) => Integer::I64,
-        }
-    }
-
     fn all<'py>(&self, py: Python<'py>) -> PyResult<Pair<'py>> {
         let layout = self.layout()?;
         if layout.complete() < layout.windows() {
             return Err(padded_in_view());
         }
         self.views(py, layout, 0, 1, layout.windows() as usize)
+    }
+}
+
+impl Gather for Windows {
+    type Row = u64;
+
+    fn columns(&self) -> usize {
+        self.places.max_length() as usize // Any array that can be made has no more.
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &Tokens> {
+        std::iter::once(&self.tokens)
+    }
+
+    fn gather<T: Token>(
+        &self,
+        rows: &[u64],
+        inputs: &mut [T],
+        targets: &mut [T],
+    ) -> bytestride_core::Result<()> {
+        core::gather(self.rows::<T>()?.as_ref(), rows, inputs, targets)
     }
 }
 
@@ -364,8 +336,8 @@ impl Windows {
 
     /// The array that the windows look at.
     #[getter]
-    fn tokens<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
-        with_tokens!(&self.tokens, array => array.bind(py).as_any().clone())
+    fn tokens<'py>(&self, py: Python<'py>) -> Bound<'py, PyUntypedArray> {
+        self.tokens.array(py).clone()
     }
 
     fn __len__(&self) -> PyResult<usize> {
@@ -419,12 +391,10 @@ impl Windows {
         indices: &Bound<'_, PyAny>,
         out: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<(Py<PyUntypedArray>, Py<PyUntypedArray>)> {
+    ) -> PyResult<blocks::Pair> {
         let window = |&index: &i64| window_at(i128::from(index), self.places.windows());
         let indices = integers("indices", indices)?.iter().map(window).collect::<PyResult<Vec<u64>>>()?;
-        let blocks = Blocks::for_gather(py, out, dtype, indices.len(), self.columns())?;
-        self.fill(py, &blocks, &indices)?;
-        Ok(blocks.into_pair())
+        gathered(py, self, &indices, &self.pool, out, dtype)
     }
 
     /// An iterator over the batches of one epoch: `(inputs, targets)`, two arrays `dtype[batch_size, max_length]`.
@@ -443,8 +413,11 @@ impl Windows {
     ///     rank: This process's number, below `world_size`.
     ///     world_size: How many processes share the epoch.
     ///     dtype: int64, int32, uint32 or uint16. `None` is the type of `out`, or int64.
+    ///     prefetch: How many batches a thread makes ahead; 0 for none. It starts once making a batch has taken longer
+    ///         than waking a thread does (from a disk, or large ones), and is of no use with `out`.
     ///     out: Where every batch is written, over the one before: a pair of arrays `[batch_size, max_length]` or one
-    ///         array `[2, batch_size, max_length]`. `None` makes new arrays for each batch.
+    ///         array `[2, batch_size, max_length]`; of pinned memory, as `tensor.numpy()` gives it, too. `None` makes new
+    ///         arrays for each batch; their memory is used again once no one has them any more.
     ///
     /// Raises:
     ///     ValueError: If a number is out of range, the windows are too few for one batch and `drop_last` is set, or `out`
@@ -456,8 +429,9 @@ impl Windows {
     ///     >>> [inputs.tolist() for inputs, targets in w.batches(2, shuffle=False)]
     ///     [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
     #[pyo3(signature = (batch_size, *, shuffle=true, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
-                        dtype=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
-                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, out=None)")]
+                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
+                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
+                        out=None)")]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
     fn batches(
         slf: &Bound<'_, Self>,
@@ -469,10 +443,21 @@ impl Windows {
         rank: Option<&Bound<'_, PyAny>>,
         world_size: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
+        prefetch: Option<&Bound<'_, PyAny>>,
         out: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Batches> {
-        let options =
-            EpochOptions { batch_size, shuffle, seed, epoch, drop_last, rank, world_size, dtype, out };
+        let options = EpochOptions {
+            batch_size,
+            shuffle,
+            seed,
+            epoch,
+            drop_last,
+            rank,
+            world_size,
+            dtype,
+            prefetch,
+            out,
+        };
         Batches::new(Rows::Windows(slf.clone().unbind()), options)
     }
 
@@ -492,7 +477,7 @@ impl Windows {
     }
 
     fn __repr__(&self) -> String {
-        let (places, name) = (&self.places, self.integer().name());
+        let (places, name) = (&self.places, self.tokens.integer().name());
         let pad = self.pad.map_or(String::new(), |id| format!(", tail padded with {id}"));
         let within = if matches!(places, Places::Within(_)) { ", within documents" } else { "" };
         format!(

@@ -11,7 +11,7 @@
 
 use crate::{Error, Result};
 
-use super::Permutation;
+use super::{Permutation, WriteRow};
 
 /// The largest denominator of shares.
 const MAX_PERIOD: u32 = 1 << 16;
@@ -89,6 +89,33 @@ impl Mixture {
             Some(seed) => Permutation::new(windows, source_seed(seed, source), round).at(place),
         };
         (source, window)
+    }
+}
+
+/// The windows of several sources of one length, to be written together. A row is a source and a window of it.
+pub struct Mixed<'s, T>(Vec<Box<dyn WriteRow<T, Row = u64> + 's>>);
+
+impl<'s, T> Mixed<'s, T> {
+    /// At least one source; all have rows of the same length.
+    pub fn new(sources: Vec<Box<dyn WriteRow<T, Row = u64> + 's>>) -> Self {
+        assert!(sources.iter().all(|source| source.length() == sources[0].length()), "rows of one length");
+        Self(sources)
+    }
+}
+
+impl<T> WriteRow<T> for Mixed<'_, T> {
+    type Row = (usize, u64);
+
+    fn length(&self) -> usize {
+        self.0[0].length()
+    }
+
+    fn prefetch(&self, &(source, window): &(usize, u64)) {
+        self.0[source].prefetch(&window);
+    }
+
+    fn write(&self, &(source, window): &(usize, u64), inputs: &mut [T], targets: &mut [T]) -> Result<()> {
+        self.0[source].write(&window, inputs, targets)
     }
 }
 

@@ -2,13 +2,15 @@
 //!
 //! Window `k` of `max_length` tokens has the inputs `tokens[k·stride ..][..max_length]` and the targets one token
 //! later. [`Layout`] is that arithmetic and nothing else, so a caller can make views of it; [`Documents`] is
-//! the same for each document alone, and [`Places`] is either; [`Windows`] copies any
-//! choice of windows into two blocks; [`Order`] says which window stands where in an epoch, and [`Plan`] cuts that
-//! order into batches and ranks. An epoch is a pure function of a few integers: no list of indices exists anywhere,
+//! the same for each document alone, and [`Places`] is either; [`gather`] copies any choice of [`Windows`] into two
+//! blocks; [`Order`] says which window stands where in an epoch, [`Plan`] cuts that order into batches and ranks, and
+//! [`Ahead`] makes them on a thread before they are asked for. An epoch is a pure function of a few integers: no list of indices exists anywhere,
 //! and to resume is to know a position. [`Mixture`] draws from several sources in fixed shares, and [`Packing`] fills
 //! rows with whole documents instead.
 
+mod ahead;
 mod batches;
+mod convert;
 mod documents;
 mod gather;
 mod layout;
@@ -18,11 +20,13 @@ mod packing;
 mod places;
 mod rooms;
 
+pub use ahead::Ahead;
 pub use batches::{Plan, Remainder, Step};
+pub use convert::Token;
 pub use documents::{Documents, check_offsets};
-pub use gather::{Token, Windows, WriteWindow, gather};
+pub use gather::{Windows, WriteRow, gather};
 pub use layout::{Layout, Tail};
-pub use mixture::{Draw, Mixture};
+pub use mixture::{Draw, Mixed, Mixture};
 pub use order::{Order, Permutation};
-pub use packing::{NO_TARGET, Packing, Piece, Strategy};
+pub use packing::{NO_TARGET, Packed, Packing, Piece, Strategy};
 pub use places::Places;

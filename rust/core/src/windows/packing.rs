@@ -8,10 +8,13 @@
 //! form a stack, and a tree of bits says which rooms exist, so a piece takes some five steps whatever the number of
 //! rows. Equal lengths keep the order of the documents: the result is a function of the offsets alone.
 
+use crate::processor::Level;
 use crate::{Error, Result};
 
+use super::WriteRow;
+use super::convert::{Token, convert};
 use super::documents::check_offsets;
-use super::gather::{Token, convert};
+use super::gather::prefetch_tokens;
 use super::rooms::Rooms;
 
 /// The target of what has none: `ignore_index` of the usual losses.
@@ -109,40 +112,6 @@ impl Packing {
         &self.pieces[self.firsts[row as usize]..self.firsts[row as usize + 1]]
     }
 
-    /// Writes `row` of `tokens`, with `pad` as the input behind its pieces. An error if an id does not fit `T`.
-    pub fn write<S: Token, T: Token>(
-        &self,
-        tokens: &[S],
-        pad: i64,
-        row: u64,
-        inputs: &mut [T],
-        targets: &mut [T],
-    ) -> Result<()> {
-        for (id, what) in [(NO_TARGET, "the target of padding"), (pad, "pad_id")] {
-            if T::truncate(id).into() != id {
-                let message = format!("{what} is {id}, which {} cannot hold", T::NAME);
-                return Err(Error::argument("dtype", message));
-            }
-        }
-        let mut place = 0;
-        for piece in self.pieces(row) {
-            let (start, end) = (piece.start as usize, piece.end() as usize);
-            let next = place + piece.length as usize;
-            let with_target = if piece.closes { next - 1 } else { next };
-            let last = start + 1 + (with_target - place);
-            if !(convert(&tokens[start..end], &mut inputs[place..next])
-                & convert(&tokens[start + 1..last], &mut targets[place..with_target]))
-            {
-                return Err(misfit::<S, T>(tokens, start..end.max(last)));
-            }
-            targets[with_target..next].fill(T::truncate(NO_TARGET));
-            place = next;
-        }
-        inputs[place..].fill(T::truncate(pad));
-        targets[place..].fill(T::truncate(NO_TARGET));
-        Ok(())
-    }
-
     /// Writes to `positions`, one row long, how far each place is from the start of its piece; padding counts as a
     /// piece.
     pub fn write_positions<T: Token>(&self, row: u64, positions: &mut [T]) {
@@ -184,13 +153,82 @@ fn count_up<T: Token>(positions: &mut [T]) {
     positions.iter_mut().zip(0..).for_each(|(position, count)| *position = T::truncate(count));
 }
 
-#[cold]
-fn misfit<S: Token, T: Token>(tokens: &[S], range: std::ops::Range<usize>) -> Error {
-    let wrong =
-        range.into_iter().find(|&place| T::truncate(tokens[place].into()).into() != tokens[place].into());
-    let place = wrong.expect("only a range with an id that does not fit gets here");
-    let id: i64 = tokens[place].into();
-    Error::argument("dtype", format!("token {place} is {id}, which {} cannot hold", T::NAME))
+/// The rows of a packing, to be written.
+#[derive(Debug, Clone, Copy)]
+pub struct Packed<'p, S> {
+    packing: &'p Packing,
+    tokens: &'p [S],
+    pad: i64,
+    level: Level,
+}
+
+impl<'p, S: Token> Packed<'p, S> {
+    /// The rows of `packing`, with `pad` as the input behind their pieces. An error if it was made for another number of
+    /// tokens.
+    pub fn new(packing: &'p Packing, tokens: &'p [S], pad: i64) -> Result<Self> {
+        if tokens.len() as u64 != packing.tokens {
+            let message = format!("there are {} tokens now, {} were packed", tokens.len(), packing.tokens);
+            return Err(Error::argument("tokens", message));
+        }
+        Ok(Self { packing, tokens, pad, level: Level::best() })
+    }
+
+    fn tokens_of(&self, piece: &Piece) -> &'p [S] {
+        &self.tokens[piece.start as usize..piece.end() as usize]
+    }
+
+    /// Writes `piece`; whether all ids fitted.
+    fn write_piece<T: Token>(&self, piece: &Piece, inputs: &mut [T], targets: &mut [T]) -> bool {
+        let tokens = &self.tokens[piece.start as usize..];
+        let with_target = piece.length as usize - usize::from(piece.closes);
+        let (targets, closing) = targets.split_at_mut(with_target);
+        closing.fill(T::truncate(NO_TARGET));
+        convert(self.level, &tokens[..inputs.len()], inputs)
+            & convert(self.level, &tokens[1..][..with_target], targets)
+    }
+
+    #[cold]
+    fn misfit<T: Token>(&self, piece: &Piece) -> Error {
+        // The last target of a piece that does not close its document stands behind it.
+        let shown = piece.length as usize + usize::from(!piece.closes);
+        let tokens = self.tokens[piece.start as usize..][..shown].iter().zip(piece.start..);
+        let wrong = tokens.map(|(&id, place)| (id.into(), place)).find(|&(id, _)| !T::holds(id));
+        let (id, place) = wrong.expect("only a piece with an id that does not fit gets here");
+        Error::argument("dtype", format!("token {place} is {id}, which {} cannot hold", T::NAME))
+    }
+}
+
+impl<S: Token, T: Token> WriteRow<T> for Packed<'_, S> {
+    type Row = u64;
+
+    fn length(&self) -> usize {
+        self.packing.max_length as usize
+    }
+
+    fn prefetch(&self, &row: &u64) {
+        self.packing.pieces(row).iter().for_each(|piece| prefetch_tokens(self.tokens_of(piece)));
+    }
+
+    fn write(&self, &row: &u64, inputs: &mut [T], targets: &mut [T]) -> Result<()> {
+        for (id, what) in [(NO_TARGET, "the target of padding"), (self.pad, "pad_id")] {
+            if !T::holds(id) {
+                let message = format!("{what} is {id}, which {} cannot hold", T::NAME);
+                return Err(Error::argument("dtype", message));
+            }
+        }
+        let (mut inputs, mut targets) = (inputs, targets);
+        for piece in self.packing.pieces(row) {
+            let (own_inputs, other_inputs) = inputs.split_at_mut(piece.length as usize);
+            let (own_targets, other_targets) = targets.split_at_mut(piece.length as usize);
+            if !self.write_piece(piece, own_inputs, own_targets) {
+                return Err(self.misfit::<T>(piece));
+            }
+            (inputs, targets) = (other_inputs, other_targets);
+        }
+        inputs.fill(T::truncate(self.pad));
+        targets.fill(T::truncate(NO_TARGET));
+        Ok(())
+    }
 }
 
 fn saturated(tokens: u64) -> u32 {
@@ -264,7 +302,7 @@ mod tests {
     use proptest::prelude::*;
 
     // By name, for proptest has a `Strategy` too.
-    use super::{NO_TARGET, Packing, Strategy};
+    use super::{NO_TARGET, Packed, Packing, Strategy, WriteRow};
 
     const STRATEGIES: [Strategy; 3] = [Strategy::BestFit, Strategy::Concat, Strategy::Pad];
 
@@ -307,7 +345,7 @@ mod tests {
         for index in 0..packing.rows() {
             let (mut inputs, mut targets, mut positions) =
                 (vec![0i64; row], vec![0i64; row], vec![0i64; row]);
-            packing.write(&tokens, -1, index, &mut inputs, &mut targets).unwrap();
+            Packed::new(packing, &tokens, -1).unwrap().write(&index, &mut inputs, &mut targets).unwrap();
             packing.write_positions(index, &mut positions);
             let ends = packing.cumulative_lengths(&[index]).unwrap();
             let starts: Vec<i32> = (0..row as i32).filter(|&place| positions[place as usize] == 0).collect();
@@ -381,9 +419,11 @@ mod tests {
         );
 
         let packing = Packing::new(&[0, 2], 4, Strategy::BestFit).unwrap();
-        let error = packing.write(&[1i64, 1 << 40], 0, 0, &mut [0i32; 4], &mut [0i32; 4]).unwrap_err();
+        let packed = Packed::new(&packing, &[1i64, 1 << 40], 0).unwrap();
+        let error = packed.write(&0, &mut [0i32; 4], &mut [0i32; 4]).unwrap_err();
         assert_eq!(error.to_string(), "dtype: token 1 is 1099511627776, which int32 cannot hold");
-        let error = packing.write(&[1i64, 2], 0, 0, &mut [0u32; 4], &mut [0u32; 4]).unwrap_err();
+        let packed = Packed::new(&packing, &[1i64, 2], 0).unwrap();
+        let error = packed.write(&0, &mut [0u32; 4], &mut [0u32; 4]).unwrap_err();
         assert_eq!(error.to_string(), "dtype: the target of padding is -100, which uint32 cannot hold");
         let packing = Packing::new(&[0, 2], 1 << 30, Strategy::BestFit).unwrap();
         let error = packing.cumulative_lengths(&[0, 0]).unwrap_err();
