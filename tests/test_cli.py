@@ -14,9 +14,10 @@ import pytest
 
 import bytestride as bs
 from bytestride.cli import main
+from bytestride.cli.references import Reference
 from bytestride.progress import Progress
 
-COMMANDS = ("prepare", "train", "encode", "decode", "count", "inspect", "validate", "windows")
+COMMANDS = ("prepare", "train", "encode", "decode", "count", "inspect", "validate", "windows", "bench")
 END = "<|endoftext|>"
 
 
@@ -231,6 +232,36 @@ def test_windows_tells_shapes_and_shows_the_first(prepared, tokenizer, capsys):
     assert facts["inputs"].startswith(f"uint16[{len(windows)}, 8], strides (8, 2)")
     assert facts["targets[0]"] == repr(tokenizer.decode(windows.targets[0]))
     assert "inputs[1]" not in facts
+
+
+def test_bench_measures_each_step_and_the_reference(tmp_path, capsys):
+    (tmp_path / "text.txt").write_text("some words, and more of them\n" * 200)
+    arguments = ["bench", str(tmp_path / "text.txt"), "-t", "gpt2", "--rounds", "1"]
+    assert main(arguments) == 0
+    facts = capsys.readouterr().out.splitlines()
+    assert facts[0] == "1 document, 0.0 MB, 1,600 tokens of gpt2"
+    steps = [
+        "train 8,192 tokens",
+        "encode",
+        "encode a batch",
+        "count",
+        "decode",
+        "windows",
+        "encode with tiktoken",
+    ]
+    assert [fact.split("  ")[0] for fact in facts[1:]] == steps
+    assert all(float(fact.split()[-2].replace(",", "")) > 0 for fact in facts[1:])
+    (tmp_path / "text.txt").write_text("")
+    assert main(arguments) == 1
+    assert "no text to measure" in capsys.readouterr().err
+
+
+def test_bench_measures_no_reference_whose_ids_are_others(tmp_path, capsys, monkeypatch):
+    (tmp_path / "text.txt").write_text("some words")
+    other = Reference("tiktoken", lambda *_: [0])
+    monkeypatch.setattr(sys.modules["bytestride.cli.bench"], "reference", lambda *_: other)
+    assert main(["bench", str(tmp_path / "text.txt"), "-t", "gpt2"]) == 2
+    assert "the ids of tiktoken are others" in capsys.readouterr().err
 
 
 # -- how commands end ----------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 import bytestride
+from bytestride.cli.bench import bench
 from bytestride.cli.count import count
 from bytestride.cli.decode import decode
 from bytestride.cli.encode import encode
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (prepare, train, encode, decode, count, inspect, validate, windows):
+for command in (prepare, train, encode, decode, count, inspect, validate, windows, bench):
     app.command()(command)
 
 
