@@ -1,5 +1,7 @@
 //! Gathering inputs and targets: into memory of a pool, or into the caller's `out`.
 
+use std::ops::Range;
+
 use bytestride_core::windows::Token;
 use numpy::{BorrowError, Element, PyArray2, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -148,8 +150,8 @@ impl Out {
         for array in [&self.inputs, &self.targets] {
             let start = start_of(array.bind(py)) as usize;
             let end = start + self.rows * source.columns() * self.integer.width();
-            let overlaps = |tokens: &Tokens| tokens.addresses().start < end && start < tokens.addresses().end;
-            if source.sources().any(overlaps) {
+            let overlaps = |tokens: Range<usize>| tokens.start < end && start < tokens.end;
+            if source.sources().flat_map(Tokens::addresses).any(overlaps) {
                 return Err(in_use());
             }
         }

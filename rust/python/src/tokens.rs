@@ -1,6 +1,10 @@
-//! Token ids in a numpy array, and the types that ids come in.
+//! Token ids in numpy arrays, and the types that ids come in.
 #![expect(unsafe_code, reason = "slices of arrays, for threads that do not hold the GIL")]
 
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use bytestride_core::windows::{Sequence, Token};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -34,53 +38,53 @@ macro_rules! with_type {
 
 pub(crate) use with_type;
 
-/// One-dimensional, contiguous ids that any thread may read, with or without the GIL.
+/// Ids as one sequence that any thread may read, with or without the GIL: an array, or one for each shard of a store.
 ///
-/// The array is kept alive, and numpy refuses to give its memory another size or place while others refer to it; who
+/// The arrays are kept alive, and numpy refuses to give their memory another size or place while others refer to it; who
 /// tells it to do so all the same (`resize(refcheck=False)`) is found out at the next call.
 #[derive(Debug)]
 pub(crate) struct Tokens {
-    array: Py<PyUntypedArray>,
+    /// At least one.
+    shards: Vec<Shard>,
     integer: Integer,
-    start: *const u8,
     count: usize,
 }
 
+/// A one-dimensional, contiguous array.
+#[derive(Debug)]
+struct Shard {
+    array: Py<PyUntypedArray>,
+    start: *const u8,
+    count: usize,
+    /// How many ids are in the shards before.
+    before: usize,
+}
+
 // SAFETY: memory that is only read, through a pointer that stays valid as long as the array that owns it lives.
-unsafe impl Send for Tokens {}
+unsafe impl Send for Shard {}
 // SAFETY: as above.
-unsafe impl Sync for Tokens {}
+unsafe impl Sync for Shard {}
 
 impl Tokens {
-    /// The array that `source` is, or has as its attribute `tokens` or `ids`.
+    /// The array that `source` is, or has as its attribute `tokens` or `ids`; or several, its attribute `shards`.
     pub(crate) fn of(source: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let attribute = match source.cast::<PyUntypedArray>() {
-            Ok(_) => source.clone(),
-            Err(_) => {
-                let attribute = source.getattr_opt("tokens")?;
-                let ids = || source.getattr_opt("ids");
-                attribute.map_or_else(ids, |tokens| Ok(Some(tokens)))?.unwrap_or_else(|| source.clone())
+        let arrays = arrays_of(source)?;
+        let mut tokens = Self { shards: Vec::new(), integer: Integer::U16, count: 0 };
+        for array in arrays {
+            let integer = checked(&array)?;
+            if !tokens.shards.is_empty() && integer != tokens.integer {
+                let message = format!("{} and {}", tokens.integer.name(), integer.name());
+                return Err(PyValueError::new_err(format!("tokens: expected one type, not {message}")));
             }
-        };
-        let array = attribute.cast::<PyUntypedArray>().map_err(|_| {
-            let kind = type_name(source);
-            let expected = "expected a numpy array, a TokenStore or a Ragged";
-            PyTypeError::new_err(format!("tokens: {expected}, not {kind}"))
-        })?;
-        let fail = |message: String| Err(PyValueError::new_err(message));
-        if array.ndim() != 1 {
-            return fail(format!("tokens: expected one dimension, not {}; np.ravel gives one", array.ndim()));
+            tokens.integer = integer;
+            let (start, count, before) = (start_of(&array), array.len(), tokens.count);
+            tokens.shards.push(Shard { array: array.unbind(), start, count, before });
+            tokens.count += count;
         }
-        let Some(integer) = Integer::of(&array.dtype()) else {
-            let expected = "uint16, uint32, int32 or int64 in native byte order";
-            return fail(format!("tokens: expected an array of {expected}, not {}", array.dtype()));
-        };
-        if !array.is_contiguous() || !array.is_aligned() {
-            return fail(
-                "tokens: expected contiguous memory; np.ascontiguousarray or .copy() makes it".to_owned(),
-            );
+        if tokens.shards.is_empty() {
+            return Err(PyValueError::new_err("tokens: there are no shards, expected at least one"));
         }
-        Ok(Self { array: array.clone().unbind(), integer, start: start_of(array), count: array.len() })
+        Ok(tokens)
     }
 
     /// How many there are.
@@ -93,46 +97,125 @@ impl Tokens {
         self.integer
     }
 
-    /// The array.
-    pub(crate) fn array<'py>(&self, py: Python<'py>) -> &Bound<'py, PyUntypedArray> {
-        self.array.bind(py)
-    }
-
-    /// An error if the memory was replaced under the array.
+    /// An error if the memory was replaced under an array.
     pub(crate) fn check(&self, py: Python<'_>) -> PyResult<()> {
-        let array = self.array.bind(py);
-        if array.len() == self.count && start_of(array) == self.start {
+        let is_there = |shard: &Shard| {
+            let array = shard.array.bind(py);
+            array.len() == shard.count && start_of(array) == shard.start
+        };
+        if self.shards.iter().all(is_there) {
             return Ok(());
         }
         Err(PyIndexError::new_err("tokens: the array was resized under its windows"))
     }
 
     /// The ids as `S`, which must be the Rust type of [`integer`](Self::integer).
-    pub(crate) fn typed<S: bytestride_core::windows::Token>(&self) -> &[S] {
+    pub(crate) fn typed<S: Token>(&self) -> Typed<'_, S> {
         assert_eq!(S::NAME, self.integer.name(), "the type of the ids");
-        if self.count == 0 {
-            return &[];
-        }
-        // SAFETY: `count` elements of this type, contiguous and aligned as `of` has checked, in memory that the array keeps
-        // alive. Another thread that writes to the array meanwhile makes ids of before or after: any bits are an integer.
-        unsafe { std::slice::from_raw_parts(self.start.cast(), self.count) }
+        Typed { tokens: self, token: PhantomData }
     }
 
-    /// A read-only view of some: the first at `start`, the others `strides` elements apart. O(1).
+    /// A read-only view of some: the first at `start`, the others `strides` elements apart. `None` if they lie in several
+    /// shards. O(1).
     pub(crate) fn view<'py>(
         &self,
         py: Python<'py>,
         start: usize,
         shape: &[usize],
         strides: &[isize],
-    ) -> PyResult<Bound<'py, PyUntypedArray>> {
+    ) -> PyResult<Option<Bound<'py, PyUntypedArray>>> {
         self.check(py)?;
-        view_of(self.array.bind(py), start, shape, strides)
+        let reach = |(&length, &stride): (&usize, &isize)| (length as i128 - 1) * stride as i128;
+        let reaches = shape.iter().zip(strides).map(reach);
+        let (shard, is_empty) = (self.shard_of(start), shape.contains(&0));
+        let first = start as i128 + reaches.clone().filter(|&reach| reach < 0).sum::<i128>();
+        let last = start as i128 + reaches.filter(|&reach| reach > 0).sum::<i128>();
+        let within = shard.before as i128..(shard.before + shard.count) as i128;
+        if !is_empty && self.shards.len() > 1 && !(within.contains(&first) && within.contains(&last)) {
+            return Ok(None);
+        }
+        view_of(shard.array.bind(py), start.saturating_sub(shard.before), shape, strides).map(Some)
     }
 
-    /// The addresses they are at.
-    pub(crate) fn addresses(&self) -> std::ops::Range<usize> {
-        let start = self.start as usize;
-        start..start + self.count * self.integer.width()
+    /// The addresses that they are at.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = Range<usize>> {
+        let width = self.integer.width();
+        self.shards.iter().map(move |shard| {
+            let start = shard.start as usize;
+            start..start + shard.count * width
+        })
     }
+
+    /// The shard with the id at `position`, or the last.
+    fn shard_of(&self, position: usize) -> &Shard {
+        match &*self.shards {
+            [one] => one,
+            shards => &shards[shards.partition_point(|shard| shard.before <= position) - 1],
+        }
+    }
+}
+
+/// Ids, seen as `S`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Typed<'t, S> {
+    tokens: &'t Tokens,
+    token: PhantomData<S>,
+}
+
+impl<S: Token> Sequence for Typed<'_, S> {
+    type Token = S;
+
+    fn len(&self) -> u64 {
+        self.tokens.count as u64
+    }
+
+    fn piece(&self, range: Range<u64>) -> &[S] {
+        let shard = self.tokens.shard_of(range.start as usize);
+        if shard.count == 0 {
+            return &[];
+        }
+        // SAFETY: `count` elements of this type, contiguous and aligned as `checked` has seen, in memory that the array keeps
+        // alive. Another thread that writes to the array meanwhile makes ids of before or after: any bits are an integer.
+        let ids = unsafe { std::slice::from_raw_parts(shard.start.cast(), shard.count) };
+        let end = (range.end as usize - shard.before).min(shard.count);
+        &ids[range.start as usize - shard.before..end]
+    }
+}
+
+/// The arrays that `source` is or has.
+fn arrays_of<'py>(source: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyUntypedArray>>> {
+    if let Ok(array) = source.cast::<PyUntypedArray>() {
+        return Ok(vec![array.clone()]);
+    }
+    let refuse = || {
+        let kind = type_name(source);
+        PyTypeError::new_err(format!("tokens: expected a numpy array, a TokenStore or a Ragged, not {kind}"))
+    };
+    let array = |object: Bound<'py, PyAny>| object.cast_into::<PyUntypedArray>().map_err(|_| refuse());
+    if let Some(shards) = source.getattr_opt("shards")? {
+        return shards.try_iter()?.map(|shard| array(shard?)).collect();
+    }
+    let attribute = match source.getattr_opt("tokens")? {
+        None => source.getattr_opt("ids")?,
+        tokens => tokens,
+    };
+    Ok(vec![array(attribute.ok_or_else(refuse)?)?])
+}
+
+/// The type of `array`, if it is one that can be read in place.
+fn checked(array: &Bound<'_, PyUntypedArray>) -> PyResult<Integer> {
+    let fail = |message: String| Err(PyValueError::new_err(message));
+    if array.ndim() != 1 {
+        return fail(format!("tokens: expected one dimension, not {}; np.ravel gives one", array.ndim()));
+    }
+    let Some(integer) = Integer::of(&array.dtype()) else {
+        let expected = "uint16, uint32, int32 or int64 in native byte order";
+        return fail(format!("tokens: expected an array of {expected}, not {}", array.dtype()));
+    };
+    if !array.is_contiguous() || !array.is_aligned() {
+        return fail(
+            "tokens: expected contiguous memory; np.ascontiguousarray or .copy() makes it".to_owned(),
+        );
+    }
+    Ok(integer)
 }

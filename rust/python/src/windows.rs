@@ -191,7 +191,15 @@ impl Windows {
         // With less than two rows no one walks the stride, which may then be any number.
         let apart = if rows < 2 { 0 } else { layout.stride().cast_signed() as isize * step };
         let start = if rows == 0 { 0 } else { layout.start(first) as usize };
-        let view = |start| self.tokens.view(py, start, &[rows, columns], &[apart, 1]);
+        let view = |start| {
+            let view = self.tokens.view(py, start, &[rows, columns], &[apart, 1])?;
+            view.ok_or_else(|| {
+                PyValueError::new_err(
+                    "the windows lie in several shards, so there is no view of them; w[i] is a single window, and \
+                     w.gather(...) and w.batches(...) copy any",
+                )
+            })
+        };
         Ok((view(start)?, view(start + 1)?))
     }
 
@@ -206,12 +214,14 @@ impl Windows {
         }
     }
 
-    /// One window as rows: a view, or a copy if it is padded.
+    /// One window as rows: a view, or a copy if it is padded or lies in two shards.
     pub(crate) fn window<'py>(&self, py: Python<'py>, window: u64) -> PyResult<Pair<'py>> {
         let (start, columns) = (self.places.span(window).0 as usize, self.columns());
-        if self.places.is_complete(window) {
-            let view = |start| self.tokens.view(py, start, &[columns], &[1]);
-            return Ok((view(start)?, view(start + 1)?));
+        let view = |start| self.tokens.view(py, start, &[columns], &[1]);
+        if self.places.is_complete(window)
+            && let (Some(inputs), Some(targets)) = (view(start)?, view(start + 1)?)
+        {
+            return Ok((inputs, targets));
         }
         self.check(py)?;
         let shape = Shape { blocks: 2, rows: 1, columns, integer: self.tokens.integer() };
@@ -334,10 +344,11 @@ impl Windows {
         self.pad
     }
 
-    /// The array that the windows look at.
+    /// The array that the windows look at; a `ValueError` if they look at several shards.
     #[getter]
-    fn tokens<'py>(&self, py: Python<'py>) -> Bound<'py, PyUntypedArray> {
-        self.tokens.array(py).clone()
+    fn tokens<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyUntypedArray>> {
+        let view = self.tokens.view(py, 0, &[self.tokens.count()], &[1])?;
+        view.ok_or_else(|| PyValueError::new_err("tokens: they lie in several shards, which no array spans"))
     }
 
     fn __len__(&self) -> PyResult<usize> {

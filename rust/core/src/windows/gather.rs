@@ -6,14 +6,15 @@
 //! fifth for those of 512 bytes. Stores that bypass the caches were slower, since the output, written again and
 //! again, stays in them.
 
+use std::ops::Range;
 use std::thread;
 
 use crate::encode::table::prefetch;
 use crate::processor::Level;
 use crate::{Error, Result, available_threads};
 
-use super::Places;
 use super::convert::{Token, convert};
+use super::{Places, Sequence};
 
 /// Output that one thread writes faster than a second thread starts, in bytes.
 const BYTES_PER_THREAD: usize = 1 << 20;
@@ -117,17 +118,17 @@ fn threads_for(bytes: usize) -> usize {
 
 /// Windows over tokens in memory.
 #[derive(Debug, Clone, Copy)]
-pub struct Windows<'t, S> {
+pub struct Windows<'t, Q: Sequence> {
     places: &'t Places,
-    tokens: &'t [S],
-    pad: S,
+    tokens: Q,
+    pad: Q::Token,
     level: Level,
 }
 
-impl<'t, S: Token> Windows<'t, S> {
+impl<'t, Q: Sequence> Windows<'t, Q> {
     /// The windows at `places` of `tokens`; `pad` stands where a padded window has no token.
-    pub fn new(places: &'t Places, tokens: &'t [S], pad: Option<i64>) -> Result<Self> {
-        if tokens.len() as u64 != places.tokens() {
+    pub fn new(places: &'t Places, tokens: Q, pad: Option<i64>) -> Result<Self> {
+        if tokens.len() != places.tokens() {
             let message = format!(
                 "there are {} tokens now, the windows were laid over {}",
                 tokens.len(),
@@ -139,46 +140,47 @@ impl<'t, S: Token> Windows<'t, S> {
             return Err(Error::argument("pad_id", "is needed with tail=\"pad\""));
         }
         let id = pad.unwrap_or(0);
-        if !S::holds(id) {
-            return Err(Error::argument("pad_id", format!("{id} does not fit the tokens' type {}", S::NAME)));
+        if !Q::Token::holds(id) {
+            let name = Q::Token::NAME;
+            return Err(Error::argument("pad_id", format!("{id} does not fit the tokens' type {name}")));
         }
-        Ok(Self { places, tokens, pad: S::truncate(id), level: Level::best() })
+        Ok(Self { places, tokens, pad: Q::Token::truncate(id), level: Level::best() })
     }
 
-    /// The tokens that a row of `window` may show, from its first on.
-    fn tokens_from(&self, window: u64) -> &'t [S] {
+    /// The positions of the tokens that `window` shows, the last target included.
+    fn shown(&self, window: u64) -> Range<u64> {
         let (start, end) = self.places.span(window);
-        &self.tokens[start as usize..end as usize]
+        start..end.min(start.saturating_add(self.places.max_length()).saturating_add(1))
     }
 
-    /// How many tokens a row shows, the last target included.
-    fn columns_and_one(&self) -> usize {
-        (self.places.max_length() as usize).saturating_add(1)
-    }
-
-    /// Fills `row` with `tokens`, as far as they go, and then with padding; whether all fitted.
-    fn row<T: Token>(&self, tokens: &[S], row: &mut [T]) -> bool {
-        let (real, padded) = row.split_at_mut(tokens.len().min(row.len()));
+    /// Fills `row` with the tokens at `shown`, as far as they go, and then with padding; whether all fitted.
+    fn row<T: Token>(&self, mut shown: Range<u64>, mut row: &mut [T]) -> bool {
+        let mut fits = true;
+        while !row.is_empty() && !shown.is_empty() {
+            let piece = self.tokens.piece(shown.clone());
+            let (own, behind) = row.split_at_mut(piece.len().min(row.len()));
+            fits &= convert(self.level, &piece[..own.len()], own);
+            shown.start += own.len() as u64;
+            row = behind;
+        }
         let pad = self.pad.into();
-        padded.fill(T::truncate(pad));
-        convert(self.level, &tokens[..real.len()], real) & (padded.is_empty() || T::holds(pad))
+        row.fill(T::truncate(pad));
+        fits & (row.is_empty() || T::holds(pad))
     }
 
     /// The error about the first id of `window` that `T` cannot hold.
     #[cold]
     fn misfit<T: Token>(&self, window: u64) -> Error {
-        let start = self.places.span(window).0;
-        let shown = self.tokens_from(window).iter().take(self.columns_and_one());
-        let misfit = shown.zip(start..).find(|&(&id, _)| !T::holds(id.into()));
-        let (id, place) = match misfit {
-            Some((&id, place)) => (id.into(), format!("token {place}")),
+        let ids = self.shown(window).map(|place| (self.tokens.piece(place..place + 1)[0].into(), place));
+        let (id, place) = match ids.into_iter().find(|&(id, _)| !T::holds(id)) {
+            Some((id, place)) => (id, format!("token {place}")),
             None => (self.pad.into(), "pad_id".to_owned()),
         };
         Error::argument("dtype", format!("{place} is {id}, which {} cannot hold", T::NAME))
     }
 }
 
-impl<S: Token, T: Token> WriteRow<T> for Windows<'_, S> {
+impl<Q: Sequence, T: Token> WriteRow<T> for Windows<'_, Q> {
     type Row = u64;
 
     fn length(&self) -> usize {
@@ -187,8 +189,7 @@ impl<S: Token, T: Token> WriteRow<T> for Windows<'_, S> {
 
     fn prefetch(&self, &window: &u64) {
         if window < self.places.windows() {
-            let tokens = self.tokens_from(window);
-            prefetch_tokens(&tokens[..tokens.len().min(self.columns_and_one())]);
+            prefetch_tokens(self.tokens.piece(self.shown(window)));
         }
     }
 
@@ -197,8 +198,8 @@ impl<S: Token, T: Token> WriteRow<T> for Windows<'_, S> {
             let windows = self.places.windows();
             return Err(Error::argument("indices", format!("no window {window}, there are {windows}")));
         }
-        let tokens = self.tokens_from(window);
-        if self.row(tokens, inputs) & self.row(&tokens[1..], targets) {
+        let Range { start, end } = self.shown(window);
+        if self.row(start..end, inputs) & self.row(start + 1..end, targets) {
             return Ok(());
         }
         Err(self.misfit::<T>(window))
@@ -228,13 +229,57 @@ mod tests {
         let size = indices.len() * layout.max_length() as usize;
         let (mut inputs, mut targets) = (vec![T::default(); size], vec![T::default(); size]);
         let places = Places::Across(layout);
-        let windows = Windows::new(&places, &stored, Some(pad)).unwrap();
+        let windows = Windows::new(&places, &stored[..], Some(pad)).unwrap();
         gather(&windows, indices, &mut inputs, &mut targets).unwrap();
         let wide = |ids: Vec<T>| ids.into_iter().map(Into::into).collect::<Vec<i64>>();
         assert_eq!((wide(inputs), wide(targets)), naive(tokens, &layout, pad, indices));
     }
 
+    /// A sequence in pieces, found by trying each.
+    #[derive(Clone, Copy)]
+    struct Cut<'t>(&'t [Vec<u16>]);
+
+    impl Sequence for Cut<'_> {
+        type Token = u16;
+
+        fn len(&self) -> u64 {
+            self.0.iter().map(|piece| piece.len() as u64).sum()
+        }
+
+        fn piece(&self, range: Range<u64>) -> &[u16] {
+            let (mut start, mut end) = (range.start as usize, range.end as usize);
+            for piece in self.0 {
+                if start < piece.len() {
+                    return &piece[start..end.min(piece.len())];
+                }
+                (start, end) = (start - piece.len(), end - piece.len());
+            }
+            &[]
+        }
+    }
+
     proptest! {
+        #[test]
+        fn windows_run_on_from_one_piece_to_the_next(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u16>(), 0..9), 1..9),
+            max_length in 1u64..20,
+            stride in 1u64..15,
+        ) {
+            let whole = pieces.concat();
+            let Ok(layout) = Layout::new(whole.len() as u64, max_length, stride, Tail::Pad) else {
+                return Ok(());
+            };
+            let (places, indices) = (Places::Across(layout), (0..layout.windows()).collect::<Vec<_>>());
+            let size = indices.len() * max_length as usize;
+            let (mut inputs, mut targets) = (vec![0i32; size], vec![0i32; size]);
+            let windows = Windows::new(&places, Cut(&pieces), Some(3)).unwrap();
+            gather(&windows, &indices, &mut inputs, &mut targets).unwrap();
+            let (mut expected_inputs, mut expected_targets) = (vec![1i32; size], vec![1i32; size]);
+            let windows = Windows::new(&places, &whole[..], Some(3)).unwrap();
+            gather(&windows, &indices, &mut expected_inputs, &mut expected_targets).unwrap();
+            prop_assert_eq!((inputs, targets), (expected_inputs, expected_targets));
+        }
+
         #[test]
         fn all_types_give_the_tokens_one_by_one(
             tokens in prop::collection::vec(0i64..65_536, 2..60),
@@ -258,7 +303,7 @@ mod tests {
     fn windows_within_documents_show_no_token_of_the_next() {
         let documents = Documents::new(&[0, 3, 3, 5, 9], 2, 2, Tail::Pad).unwrap();
         let places = Places::Within(documents);
-        let windows = Windows::new(&places, &[1u16, 2, 3, 4, 5, 6, 7, 8, 9], Some(0)).unwrap();
+        let windows = Windows::new(&places, &[1u16, 2, 3, 4, 5, 6, 7, 8, 9][..], Some(0)).unwrap();
         let (mut inputs, mut targets) = ([0i64; 8], [0i64; 8]);
         gather(&windows, &[3, 2, 1, 0], &mut inputs, &mut targets).unwrap();
         assert_eq!(inputs, [8, 9, 6, 7, 4, 5, 1, 2]);
@@ -278,12 +323,12 @@ mod tests {
     fn an_id_that_does_not_fit_is_named_and_never_wrapped() {
         let tokens = [1u32, 2, 65_541, 4];
         let places = Places::Across(Layout::new(4, 2, 1, Tail::Drop).unwrap());
-        let windows = Windows::new(&places, &tokens, None).unwrap();
+        let windows = Windows::new(&places, &tokens[..], None).unwrap();
         let (mut inputs, mut targets) = ([0u16; 2], [0u16; 2]);
         let error = gather(&windows, &[0], &mut inputs, &mut targets).unwrap_err();
         assert_eq!(error.to_string(), "dtype: token 2 is 65541, which uint16 cannot hold");
 
-        let windows = Windows::new(&places, &[1i64, -3, 5, 6], None).unwrap();
+        let windows = Windows::new(&places, &[1i64, -3, 5, 6][..], None).unwrap();
         let (mut inputs, mut targets) = ([0u32; 2], [0u32; 2]);
         let error = gather(&windows, &[1], &mut inputs, &mut targets).unwrap_err();
         assert_eq!(error.to_string(), "dtype: token 1 is -3, which uint32 cannot hold");
@@ -292,16 +337,16 @@ mod tests {
     #[test]
     fn padding_must_fit_what_is_read_and_what_is_written() {
         let places = Places::Across(Layout::new(3, 4, 4, Tail::Pad).unwrap());
-        let error = Windows::new(&places, &[1u16, 2, 3], Some(65_536)).unwrap_err();
+        let error = Windows::new(&places, &[1u16, 2, 3][..], Some(65_536)).unwrap_err();
         assert_eq!(error.to_string(), "pad_id: 65536 does not fit the tokens' type uint16");
 
-        let error = Windows::new(&places, &[1u16, 2, 3], None).unwrap_err();
+        let error = Windows::new(&places, &[1u16, 2, 3][..], None).unwrap_err();
         assert_eq!(error.to_string(), "pad_id: is needed with tail=\"pad\"");
         let places = Places::Within(Documents::new(&[0, 3], 4, 4, Tail::Pad).unwrap());
-        let error = Windows::new(&places, &[1u16, 2, 3], None).unwrap_err();
+        let error = Windows::new(&places, &[1u16, 2, 3][..], None).unwrap_err();
         assert_eq!(error.to_string(), "pad_id: is needed with tail=\"pad\"");
 
-        let windows = Windows::new(&places, &[1i32, 2, 3], Some(-1)).unwrap();
+        let windows = Windows::new(&places, &[1i32, 2, 3][..], Some(-1)).unwrap();
         let error = gather(&windows, &[0], &mut [0u16; 4], &mut [0u16; 4]).unwrap_err();
         assert_eq!(error.to_string(), "dtype: pad_id is -1, which uint16 cannot hold");
     }
@@ -309,12 +354,12 @@ mod tests {
     #[test]
     fn indices_blocks_and_tokens_of_the_wrong_size_are_errors() {
         let places = Places::Across(Layout::new(9, 2, 2, Tail::Drop).unwrap());
-        let windows = Windows::new(&places, &[0u16; 9], None).unwrap();
+        let windows = Windows::new(&places, &[0u16; 9][..], None).unwrap();
         let error = gather(&windows, &[0, 4], &mut [0i64; 4], &mut [0i64; 4]).unwrap_err();
         assert_eq!(error.to_string(), "indices: no window 4, there are 4");
         let error = gather(&windows, &[0, 1], &mut [0i64; 4], &mut [0i64; 3]).unwrap_err();
         assert_eq!(error.to_string(), "out: 4 and 3 places for 2 windows of 2 tokens");
-        let error = Windows::new(&places, &[0u16; 8], None).unwrap_err();
+        let error = Windows::new(&places, &[0u16; 8][..], None).unwrap_err();
         assert_eq!(error.to_string(), "tokens: there are 8 tokens now, the windows were laid over 9");
     }
 }

@@ -19,6 +19,7 @@ mod order;
 mod packing;
 mod places;
 mod rooms;
+mod sequence;
 
 pub use ahead::Ahead;
 pub use batches::{Plan, Remainder, Step};
@@ -30,3 +31,4 @@ pub use mixture::{Draw, Mixed, Mixture};
 pub use order::{Order, Permutation};
 pub use packing::{NO_TARGET, Packed, Packing, Piece, Strategy};
 pub use places::Places;
+pub use sequence::Sequence;

@@ -11,11 +11,11 @@
 use crate::processor::Level;
 use crate::{Error, Result};
 
-use super::WriteRow;
 use super::convert::{Token, convert};
 use super::documents::check_offsets;
 use super::gather::prefetch_tokens;
 use super::rooms::Rooms;
+use super::{Sequence, WriteRow};
 
 /// The target of what has none: `ignore_index` of the usual losses.
 pub const NO_TARGET: i64 = -100;
@@ -155,50 +155,50 @@ fn count_up<T: Token>(positions: &mut [T]) {
 
 /// The rows of a packing, to be written.
 #[derive(Debug, Clone, Copy)]
-pub struct Packed<'p, S> {
+pub struct Packed<'p, Q> {
     packing: &'p Packing,
-    tokens: &'p [S],
+    tokens: Q,
     pad: i64,
     level: Level,
 }
 
-impl<'p, S: Token> Packed<'p, S> {
+impl<'p, Q: Sequence> Packed<'p, Q> {
     /// The rows of `packing`, with `pad` as the input behind their pieces. An error if it was made for another number of
-    /// tokens.
-    pub fn new(packing: &'p Packing, tokens: &'p [S], pad: i64) -> Result<Self> {
-        if tokens.len() as u64 != packing.tokens {
+    /// tokens. Each document must lie in one piece.
+    pub fn new(packing: &'p Packing, tokens: Q, pad: i64) -> Result<Self> {
+        if tokens.len() != packing.tokens {
             let message = format!("there are {} tokens now, {} were packed", tokens.len(), packing.tokens);
             return Err(Error::argument("tokens", message));
         }
         Ok(Self { packing, tokens, pad, level: Level::best() })
     }
 
-    fn tokens_of(&self, piece: &Piece) -> &'p [S] {
-        &self.tokens[piece.start as usize..piece.end() as usize]
+    /// The tokens that `piece` shows: its own, and the one behind it if that is of the same document.
+    fn shown(&self, piece: &Piece) -> &[Q::Token] {
+        let end = piece.end() + u64::from(!piece.closes);
+        let tokens = self.tokens.piece(piece.start..end);
+        assert_eq!(tokens.len() as u64, end - piece.start, "a document in several pieces");
+        tokens
     }
 
     /// Writes `piece`; whether all ids fitted.
     fn write_piece<T: Token>(&self, piece: &Piece, inputs: &mut [T], targets: &mut [T]) -> bool {
-        let tokens = &self.tokens[piece.start as usize..];
-        let with_target = piece.length as usize - usize::from(piece.closes);
-        let (targets, closing) = targets.split_at_mut(with_target);
+        let tokens = self.shown(piece);
+        let (targets, closing) = targets.split_at_mut(tokens.len() - 1);
         closing.fill(T::truncate(NO_TARGET));
-        convert(self.level, &tokens[..inputs.len()], inputs)
-            & convert(self.level, &tokens[1..][..with_target], targets)
+        convert(self.level, &tokens[..inputs.len()], inputs) & convert(self.level, &tokens[1..], targets)
     }
 
     #[cold]
     fn misfit<T: Token>(&self, piece: &Piece) -> Error {
-        // The last target of a piece that does not close its document stands behind it.
-        let shown = piece.length as usize + usize::from(!piece.closes);
-        let tokens = self.tokens[piece.start as usize..][..shown].iter().zip(piece.start..);
+        let tokens = self.shown(piece).iter().zip(piece.start..);
         let wrong = tokens.map(|(&id, place)| (id.into(), place)).find(|&(id, _)| !T::holds(id));
         let (id, place) = wrong.expect("only a piece with an id that does not fit gets here");
         Error::argument("dtype", format!("token {place} is {id}, which {} cannot hold", T::NAME))
     }
 }
 
-impl<S: Token, T: Token> WriteRow<T> for Packed<'_, S> {
+impl<Q: Sequence, T: Token> WriteRow<T> for Packed<'_, Q> {
     type Row = u64;
 
     fn length(&self) -> usize {
@@ -206,7 +206,7 @@ impl<S: Token, T: Token> WriteRow<T> for Packed<'_, S> {
     }
 
     fn prefetch(&self, &row: &u64) {
-        self.packing.pieces(row).iter().for_each(|piece| prefetch_tokens(self.tokens_of(piece)));
+        self.packing.pieces(row).iter().for_each(|piece| prefetch_tokens(self.shown(piece)));
     }
 
     fn write(&self, &row: &u64, inputs: &mut [T], targets: &mut [T]) -> Result<()> {
@@ -345,7 +345,7 @@ mod tests {
         for index in 0..packing.rows() {
             let (mut inputs, mut targets, mut positions) =
                 (vec![0i64; row], vec![0i64; row], vec![0i64; row]);
-            Packed::new(packing, &tokens, -1).unwrap().write(&index, &mut inputs, &mut targets).unwrap();
+            Packed::new(packing, &tokens[..], -1).unwrap().write(&index, &mut inputs, &mut targets).unwrap();
             packing.write_positions(index, &mut positions);
             let ends = packing.cumulative_lengths(&[index]).unwrap();
             let starts: Vec<i32> = (0..row as i32).filter(|&place| positions[place as usize] == 0).collect();
@@ -419,10 +419,10 @@ mod tests {
         );
 
         let packing = Packing::new(&[0, 2], 4, Strategy::BestFit).unwrap();
-        let packed = Packed::new(&packing, &[1i64, 1 << 40], 0).unwrap();
+        let packed = Packed::new(&packing, &[1i64, 1 << 40][..], 0).unwrap();
         let error = packed.write(&0, &mut [0i32; 4], &mut [0i32; 4]).unwrap_err();
         assert_eq!(error.to_string(), "dtype: token 1 is 1099511627776, which int32 cannot hold");
-        let packed = Packed::new(&packing, &[1i64, 2], 0).unwrap();
+        let packed = Packed::new(&packing, &[1i64, 2][..], 0).unwrap();
         let error = packed.write(&0, &mut [0u32; 4], &mut [0u32; 4]).unwrap_err();
         assert_eq!(error.to_string(), "dtype: the target of padding is -100, which uint32 cannot hold");
         let packing = Packing::new(&[0, 2], 1 << 30, Strategy::BestFit).unwrap();
