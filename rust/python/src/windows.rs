@@ -27,7 +27,8 @@ type Pair<'py> = (Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>);
 ///
 /// Args:
 ///     tokens: A one-dimensional contiguous numpy array of uint16, uint32, int32 or int64, or anything with such an array
-///         as its attribute `tokens` or `ids`, as a `TokenStore` or a `Ragged`.
+///         as its attribute `tokens` or `ids`, or several as `shards`, as a `TokenStore` or a `Ragged`. Windows run on from
+///         one shard to the next.
 ///     max_length: Tokens in a window.
 ///     stride: Tokens from the start of one window to the start of the next; `None` is `max_length`. Smaller, windows
 ///         overlap; larger, tokens between them are left out. (In Hugging Face, `stride` is the length of the overlap.)
@@ -137,8 +138,8 @@ pub(crate) fn offsets_of<'py>(
 /// Windows over tokens, made by `bytestride.windows`: `(inputs, targets)` by index, slice, batch or all at once.
 ///
 /// `len(w)` is the number of windows, `w[i]` one window as two arrays `[max_length]`, `w[a:b:c]` some as two arrays
-/// `[n, max_length]`. All are read-only views without a copy that keep the tokens alive; only a padded window is a
-/// copy, by itself, and therefore in no slice. Windows within documents (`boundaries="respect"`) do not lie evenly:
+/// `[n, max_length]`. All are read-only views without a copy that keep the tokens alive; only a window that is
+/// padded, or lies in two shards, is a copy, by itself, and therefore in no slice. Windows within documents (`boundaries="respect"`) do not lie evenly:
 /// of several there is no view, but `gather` and `batches` serve them all the same. Immutable, and safe to use from
 /// several threads.
 ///
