@@ -30,7 +30,7 @@ export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-rust test-python test-slow test-torch fuzz-encode lint format bench bench-encode
-.PHONY: bench-micro clean
+.PHONY: bench-micro docs clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [NAME=value]"; echo
@@ -42,7 +42,7 @@ demo: build ## Text to tokenizer to windows: CORPUS="files, folders" (Python's o
 	@bytestride prepare $(or $(CORPUS),$$(python -c "$$STANDARD_LIBRARY") $(addprefix --suffix=,$(TEXT))) \
 		--eos "<|endoftext|>" --out "$(OUT)" --force
 
-test: lint test-rust test-python ## Run everything: Rust tests, Python tests, lints, type and stub checks
+test: lint test-rust test-python docs ## Run everything: Rust and Python tests, lints, type and stub checks, documentation
 
 test-rust: $(VENV)/.synced ## Run the Rust tests
 	cargo test --locked --quiet
@@ -83,6 +83,10 @@ bench-encode: build $(VENV)/.peers ## Measure encoding from every side, as bench
 bench-micro: build $(VENV)/.peers ## Time single operations, from Python and in the core
 	python -m pytest benches --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds
 	cargo bench --locked --package bytestride-core
+
+docs: build ## Build the documentation into target/site, without network
+	uv sync --quiet --locked --inexact --no-install-project --group docs
+	NO_MKDOCS_2_WARNING=1 mkdocs build --quiet
 
 clean: ## Remove all that was built
 	rm -rf .venv target demo dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
