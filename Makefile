@@ -30,7 +30,7 @@ export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-rust test-python test-slow test-torch fuzz-encode lint format bench bench-encode
-.PHONY: bench-micro docs clean
+.PHONY: bench-train bench-micro docs clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [NAME=value]"; echo
@@ -79,6 +79,9 @@ bench: build $(VENV)/.peers ## Compare with other libraries: CORPUS="files", BEN
 bench-encode: build $(VENV)/.peers ## Measure encoding from every side, as bench does: CORPUS, BENCH
 	cargo bench --locked --quiet --package bytestride-core --bench limit --no-run
 	python benches/encode.py $(CORPUS) $(BENCH)
+
+bench-train: build $(VENV)/.peers ## Measure training: peers, patterns, growth: CORPUS, BENCH, as bench does
+	python benches/train.py $(CORPUS) $(BENCH)
 
 bench-micro: build $(VENV)/.peers ## Time single operations, from Python and in the core
 	python -m pytest benches --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds

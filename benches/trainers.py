@@ -1,7 +1,7 @@
 """Training with the GPT-2 split: the same merges from the same documents."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,12 +12,17 @@ from vocabularies import PATTERNS, token_bytes
 
 @dataclass
 class Bytestride:
+    threads: int = 1
+    pattern: str = "gpt2"
+    options: dict = field(default_factory=dict)
     name = "bytestride"
 
     def train(self, corpus, path, merges):
         import bytestride as bs
 
-        return bs.train(path, 256 + merges, pattern="gpt2", separator=END, threads=1)
+        return bs.train(
+            path, 256 + merges, pattern=self.pattern, separator=END, threads=self.threads, **self.options
+        )
 
     def merges(self, trained):
         return [tuple(pair) for pair in trained.merges]
@@ -57,6 +62,7 @@ class HuggingFace:
 class Gigabpe:
     """Takes each line for a document and separators for text, as tokenizers does with files."""
 
+    threads: int = 1
     name = "gigabpe"
 
     def train(self, corpus, path, merges):
@@ -70,7 +76,7 @@ class Gigabpe:
             min_frequency=2,
             special_tokens=[],
             pretokenizer="bytelevel",
-            threads=1,
+            threads=self.threads,
         )
         return learned
 
@@ -80,6 +86,9 @@ class Gigabpe:
 
 @dataclass
 class Gigatoken:
+    """Takes as many threads as there are cores."""
+
+    threads: int = 1
     name = "gigatoken"
 
     def train(self, corpus, path, merges):
@@ -95,13 +104,17 @@ class Gigatoken:
 
 @dataclass
 class Rustbpe:
+    """Takes as many threads as there are cores."""
+
+    threads: int = 1
+    pattern: str | None = PATTERNS["gpt2"]
     name = "rustbpe"
 
     def train(self, corpus, path, merges):
         import rustbpe
 
         tokenizer = rustbpe.Tokenizer()
-        tokenizer.train_from_iterator(iter(corpus.texts), 256 + merges, pattern=PATTERNS["gpt2"])
+        tokenizer.train_from_iterator(iter(corpus.texts), 256 + merges, pattern=self.pattern)
         return tokenizer
 
     def tokens(self, trained):

@@ -49,6 +49,82 @@ def test_counts_of_parts_add_up_to_those_of_the_whole(some, others):
     assert bs.count_words(iter(some), PATTERN) + bs.count_words(iter(others), PATTERN) == whole
 
 
+@settings(deadline=None)
+@given(TEXTS, st.integers(0, 4))
+def test_pruning_leaves_what_is_frequent(texts, min_count):
+    counts = bs.count_words(iter(texts), PATTERN)
+    expected = [(word, count) for word, count in counts.items() if count >= min_count]
+    assert counts.pruned(min_count).items() == expected
+    with pytest.raises(ValueError, match="min_count"):
+        counts.pruned(-1)
+
+
+def test_sources_have_weights(tmp_path):
+    for name, text in (("one.txt", "a a b"), ("two.txt", "b")):
+        (tmp_path / name).write_text(text)
+    paths = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    one, two = (bs.count_words(path, "gpt2") for path in paths)
+    weighted = bs.count_words(paths, "gpt2", weights=[0.5, 3])
+    assert weighted == one.scaled(0.5) + two.scaled(3)
+    assert bs.train(paths, pattern="gpt2", weights=[2, 0]).merges == bs.train(one.scaled(2)).merges
+    for source, weights in ((paths, [1]), ([b"a"], [1]), (iter(["a"]), [1])):
+        with pytest.raises(ValueError, match="weights: "):
+            bs.count_words(source, "gpt2", weights=weights)
+    with pytest.raises(ValueError, match="weight"):
+        bs.count_words(paths, "gpt2", weights=[1, -1])
+    with pytest.raises(ValueError, match=r"weights: .*counts\.scaled"):
+        bs.train(one, weights=[1])
+
+
+# -- more words than memory ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many_words(tmp_path):
+    """A file with more distinct words, short and long, than the smallest tables hold."""
+    numbers = random.Random(3)
+    letters = "abcdefghij"
+    words = ("".join(numbers.choices(letters, k=numbers.randint(3, 24))) for _ in range(150_000))
+    path = tmp_path / "many.txt"
+    path.write_text(" ".join(words))
+    return path
+
+
+def test_counts_and_merges_are_the_same_with_little_memory(many_words):
+    expected = bs.count_words(many_words, "gpt2")
+    told = []
+    small = bs.count_words(many_words, "gpt2", max_memory="1MB", progress=lambda *state: told.append(state))
+    assert small == expected
+    assert told[-1][0] == "adding up"
+    documents = many_words.read_text().split(" ", 1000)
+    assert bs.count_words(iter(documents), max_memory=1, threads=3) == bs.count_words(iter(documents))
+    merges = bs.train(many_words, 2000, pattern="gpt2", max_memory="1MB").merges
+    assert merges == bs.train(expected, 2000).merges
+    with pytest.raises(ValueError, match="max_memory"):
+        bs.count_words(many_words, max_memory="much")
+
+
+def test_a_folder_that_takes_no_temporary_files_is_an_error(many_words, monkeypatch):
+    monkeypatch.setenv("TMPDIR", "/nowhere/to/be/found")
+    with pytest.raises(OSError, match="/nowhere/to/be/found"):
+        bs.count_words(many_words, "gpt2", max_memory=1)
+
+
+def test_temporary_files_leave_nothing_behind(many_words, monkeypatch, tmp_path):
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    bs.count_words(many_words, "gpt2", max_memory=1)
+
+    def stop(phase, *_):
+        if phase == "adding up":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bs.count_words(many_words, "gpt2", max_memory=1, progress=stop)
+    assert list(folder.iterdir()) == []
+
+
 def test_saved_and_pickled_counts_come_back(documents, tmp_path):
     counts = bs.count_words(iter(documents))
     counts.save(tmp_path / "all.counts")

@@ -384,6 +384,7 @@ class WordCounts:
     def items(self) -> list[tuple[bytes, int]]: ...
     def most_common(self, n: int | None = None) -> list[tuple[bytes, int]]: ...
     def scaled(self, weight: float) -> WordCounts: ...
+    def pruned(self, min_count: int) -> WordCounts: ...
     def save(self, path: _Path) -> None: ...
     @classmethod
     def load(cls, path: _Path) -> WordCounts: ...
@@ -401,7 +402,9 @@ def count_words(
     separator: str | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,
+    weights: Sequence[float] | None = None,
     threads: int | None = None,
+    max_memory: int | str | None = None,
     progress: _Progress | None = None,
 ) -> WordCounts: ...
 def train(
@@ -416,7 +419,9 @@ def train(
     separator: str | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,
+    weights: Sequence[float] | None = None,
     threads: int | None = None,
+    max_memory: int | str | None = None,
     progress: _Progress | None = None,
 ) -> Tokenizer: ...
 def _learn(

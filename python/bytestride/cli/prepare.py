@@ -69,7 +69,7 @@ def prepare(
             if tokenizer is not None:
                 made = bs.Tokenizer.load(tokenizer)
             else:
-                made = bs.train(corpus, progress=training, **learning, **reading)
+                made = bs.train(corpus, max_memory=max_memory, progress=training, **learning, **reading)
         with Progress() as encoding:
             store = made.encode_files(
                 corpus,

@@ -23,6 +23,7 @@ def train(
     format: options.Format = "auto",
     suffix: options.Suffix = None,
     threads: options.Threads = None,
+    max_memory: options.MaxMemory = None,
     force: options.Force = False,
 ) -> None:
     """Train a byte-level BPE tokenizer and write it as a tokenizer.json.
@@ -40,7 +41,7 @@ def train(
         min_frequency=min_frequency,
     )
     with Progress() as progress:
-        tokenizer = bs.train(corpus, progress=progress, **learning, **reading)
+        tokenizer = bs.train(corpus, max_memory=max_memory, progress=progress, **learning, **reading)
     tokenizer.save(out)
     print_facts(
         [

@@ -3,7 +3,7 @@
 mod made_up;
 
 use bytestride_core::Monitor;
-use bytestride_core::count::{Counter, WordCounts};
+use bytestride_core::count::{CountOptions, Counter, WordCounts};
 use bytestride_core::encode::{EncodeOptions, Tokenizer};
 use bytestride_core::merge::{MergeOptions, learn};
 use bytestride_core::split::{Pattern, Splitter};
@@ -39,9 +39,9 @@ fn last_cut(bencher: Bencher) {
 /// The counts of the text, on one thread.
 fn counts(text: &[u8], pattern: &str) -> WordCounts {
     let splitter = Splitter::new(&Pattern::new(Some(pattern))).expect("a named pattern");
-    let mut counter = Counter::new(splitter, 1);
+    let mut counter = Counter::new(splitter, CountOptions::default());
     counter.count(&[text], &Monitor::default()).expect("no runaway");
-    counter.finish().expect("small counts")
+    counter.finish(&Monitor::default()).expect("small counts")
 }
 
 const MERGES: MergeOptions =

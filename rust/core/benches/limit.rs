@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use bytemuck::{Pod, Zeroable};
 use bytestride_core::Monitor;
-use bytestride_core::count::Counter;
+use bytestride_core::count::{CountOptions, Counter};
 use bytestride_core::encode::files::LoadOptions;
 use bytestride_core::encode::{EncodeOptions, Tokenizer};
 use bytestride_core::merge::{MergeOptions, learn};
@@ -240,10 +240,10 @@ fn tokenizer(text: &[u8]) -> Tokenizer {
         return Tokenizer::load(Path::new(&path), &options).expect("a tokenizer");
     }
     let pattern = Pattern::new(Some(pattern.as_deref().unwrap_or("o200k")));
-    let mut counter = Counter::new(Splitter::new(&pattern).expect("a pattern"), 1);
+    let mut counter = Counter::new(Splitter::new(&pattern).expect("a pattern"), CountOptions::default());
     counter.count(&[text], &Monitor::default()).expect("no runaway");
     let options = MergeOptions { merges: Some(4000), min_frequency: 2, max_token_bytes: None, threads: 1 };
-    let counts = counter.finish().expect("small counts");
+    let counts = counter.finish(&Monitor::default()).expect("small counts");
     let merges = learn(&counts, &options, &Monitor::default()).expect("not interrupted");
     Tokenizer::from_merges(pattern, &merges, &[]).expect("merges just learned")
 }

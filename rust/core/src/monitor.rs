@@ -21,6 +21,8 @@ pub enum Phase {
     Verify = 3,
     /// Copying token files; progress in bytes of ids.
     Copy = 4,
+    /// Adding up counts that were written to disk; progress in bytes of those.
+    Add = 5,
 }
 
 impl Phase {
@@ -32,6 +34,7 @@ impl Phase {
             Phase::Encode => "encoding",
             Phase::Verify => "verifying",
             Phase::Copy => "copying",
+            Phase::Add => "adding up",
         }
     }
 }
@@ -65,7 +68,8 @@ impl Monitor {
             1 => Phase::Merge,
             2 => Phase::Encode,
             3 => Phase::Verify,
-            _ => Phase::Copy,
+            4 => Phase::Copy,
+            _ => Phase::Add,
         };
         (phase, self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }

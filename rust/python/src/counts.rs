@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use bytestride_core::count::{Counter, WordCounts as Counts, count_batches};
+use bytestride_core::count::{CountOptions, Counter, WordCounts as Counts, count_batches};
 use bytestride_core::split::{Pattern, Splitter};
 use bytestride_core::text::{Format, ReadOptions, expand_inputs, read_batches, total_bytes};
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
 
-use crate::arguments::thread_count;
+use crate::arguments::{thread_count, unsigned};
 use crate::errors::IntoPython;
-use crate::store::file_suffixes;
+use crate::store::{file_suffixes, memory_size};
 use crate::text::text_bytes;
 use crate::watch::run_watched;
 
@@ -142,6 +142,20 @@ impl WordCounts {
         Ok(py.detach(|| self.0.scaled(weight)).into_python()?.into())
     }
 
+    /// New counts, of the words that occur at least `min_count` times.
+    ///
+    /// Rare words are most of the words and little of the text: without them training takes less memory, and merges
+    /// hardly change.
+    ///
+    /// Example:
+    ///     >>> from bytestride import WordCounts
+    ///     >>> WordCounts({"a": 1, "b": 4}).pruned(2).items()
+    ///     [(b'b', 4)]
+    fn pruned(&self, py: Python<'_>, min_count: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let min_count = unsigned("min_count", min_count)?;
+        Ok(py.detach(|| self.0.pruned(min_count)).into())
+    }
+
     /// Writes the counts to the file `path`, which holds either what it held before or all of them.
     ///
     /// Equal counts make equal files.
@@ -220,11 +234,22 @@ pub(crate) struct FileOptions<'a> {
 }
 
 /// How to count a source.
-pub(crate) struct CountOptions<'a, 'py> {
+pub(crate) struct SourceOptions<'a, 'py> {
     pub(crate) pattern: Option<&'a str>,
     pub(crate) files: FileOptions<'a>,
-    pub(crate) threads: usize,
+    /// What each path of the source counts, where that is not 1.
+    pub(crate) weights: Option<Vec<f64>>,
+    pub(crate) count: CountOptions,
     pub(crate) progress: Option<&'a Bound<'py, PyAny>>,
+}
+
+/// `threads` and `max_memory` as Python has them.
+pub(crate) fn count_options(
+    threads: Option<&Bound<'_, PyAny>>,
+    max_memory: Option<&Bound<'_, PyAny>>,
+) -> PyResult<CountOptions> {
+    let max_memory = max_memory.map_or(Ok(CountOptions::default().max_memory), memory_size)?;
+    Ok(CountOptions { threads: thread_count(threads)?, max_memory })
 }
 
 /// Distinct pretokens of a source and how often each occurs, as `WordCounts`.
@@ -243,13 +268,18 @@ pub(crate) struct CountOptions<'a, 'py> {
 ///     text_field: the field that holds the document, in files of JSON lines.
 ///     suffixes: which files of a folder are read, such as `[".py"]`; `None`: those of text (`.txt`, `.md`, `.rst`,
 ///         `.jsonl`, …).
+///     weights: how much each path in the list `source` counts: every count times its weight, rounded as `scaled` does.
 ///     threads: how many threads count; `None`: as many as there are. The counts are the same for any number.
+///     max_memory: about how much memory counting may take besides the result, in bytes or as `"512MB"`, at least some
+///         32 MB; what does not fit is written to files in the folder for temporary ones (`TMPDIR`), which are gone
+///         when it ends. `None`: as much as it takes. The counts are the same.
 ///     progress: called as `progress(phase, done, total)` while it runs, in bytes; `total` may be `None`.
 ///
 /// Raises:
 ///     FileNotFoundError: a path does not exist.
+///     OSError: a file cannot be read, or the folder for temporary files takes no more.
 ///     TypeError: `source` is `bytes`, or holds something that is neither `str` nor `bytes`.
-///     ValueError: `pattern` is no regular expression, or a file is malformed.
+///     ValueError: `pattern` is no regular expression, a file is malformed, or there is not a weight for each path.
 ///
 /// Example:
 ///     >>> from bytestride import count_words
@@ -259,10 +289,10 @@ pub(crate) struct CountOptions<'a, 'py> {
 #[pyo3(
     signature = (
         source, pattern=Some("cl100k"), *, format="auto", separator=None, text_field="text", suffixes=None,
-        threads=None, progress=None
+        weights=None, threads=None, max_memory=None, progress=None
     ),
     text_signature = "(source, pattern='cl100k', *, format='auto', separator=None, text_field='text', \
-        suffixes=None, threads=None, progress=None)"
+        suffixes=None, weights=None, threads=None, max_memory=None, progress=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
 pub(crate) fn count_words(
@@ -273,12 +303,14 @@ pub(crate) fn count_words(
     separator: Option<&str>,
     text_field: &str,
     suffixes: Option<Vec<String>>,
+    weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
+    max_memory: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<WordCounts> {
-    let threads = thread_count(threads)?;
     let files = FileOptions { format, separator, text_field, suffixes };
-    let options = CountOptions { pattern, files, threads, progress };
+    let count = count_options(threads, max_memory)?;
+    let options = SourceOptions { pattern, files, weights, count, progress };
     Ok(count_source(py, source, &options)?.into())
 }
 
@@ -286,7 +318,7 @@ pub(crate) fn count_words(
 pub(crate) fn count_source(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
-    options: &CountOptions<'_, '_>,
+    options: &SourceOptions<'_, '_>,
 ) -> PyResult<Counts> {
     let splitter = Splitter::new(&Pattern::new(options.pattern)).into_python()?;
     if source.is_instance_of::<PyBytes>() || source.is_instance_of::<PyByteArray>() {
@@ -294,9 +326,26 @@ pub(crate) fn count_source(
             "source: is bytes, expected paths or documents; put documents in a list",
         ));
     }
-    match paths(source)? {
-        Some(paths) => count_paths(py, &paths, &splitter, options),
-        None => count_documents(py, source, splitter, options),
+    match (paths(source)?, &options.weights) {
+        (Some(paths), None) => count_paths(py, &paths, &splitter, options),
+        (Some(paths), Some(weights)) if paths.len() == weights.len() => {
+            let mut sum = Counts::new(splitter.pattern().clone());
+            for (path, &weight) in paths.iter().zip(weights) {
+                let counts = count_paths(py, std::slice::from_ref(path), &splitter, options)?;
+                let added = py.detach(|| counts.scaled(weight).and_then(|scaled| sum.merged(&scaled)));
+                sum = added.into_python()?;
+            }
+            Ok(sum)
+        }
+        (Some(paths), Some(weights)) => Err(PyValueError::new_err(format!(
+            "weights: has {} numbers, expected one for each of the {} paths",
+            weights.len(),
+            paths.len()
+        ))),
+        (None, None) => count_documents(py, source, splitter, options),
+        (None, Some(_)) => Err(PyValueError::new_err(
+            "weights: are for the paths in a list; count documents apart and add counts.scaled(weight)",
+        )),
     }
 }
 
@@ -339,7 +388,7 @@ fn count_paths(
     py: Python<'_>,
     paths: &[String],
     splitter: &Splitter,
-    options: &CountOptions<'_, '_>,
+    options: &SourceOptions<'_, '_>,
 ) -> PyResult<Counts> {
     let suffixes = file_suffixes(options.files.suffixes.clone());
     let inputs = expand_inputs(paths, &suffixes).into_python().inspect_err(|error| explain(py, error))?;
@@ -349,10 +398,10 @@ fn count_paths(
         separator: options.files.separator.map(|separator| separator.as_bytes().to_vec()),
         ..ReadOptions::default()
     };
-    let (total, threads) = (total_bytes(&inputs), options.threads);
+    let (total, count) = (total_bytes(&inputs), options.count);
     run_watched(py, options.progress, |monitor| {
         let batches = read_batches(inputs, read_options, splitter, monitor)?;
-        count_batches(batches, total, splitter, threads, monitor)
+        count_batches(batches, total, splitter, count, monitor)
     })
 }
 
@@ -371,13 +420,13 @@ fn count_documents(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
     splitter: Splitter,
-    options: &CountOptions<'_, '_>,
+    options: &SourceOptions<'_, '_>,
 ) -> PyResult<Counts> {
     let mut documents = source.try_iter().map_err(|_| {
         let name = source.get_type();
         PyTypeError::new_err(format!("source: is {name}, expected paths or an iterable of str or bytes"))
     })?;
-    let mut counter = Counter::new(splitter, options.threads);
+    let mut counter = Counter::new(splitter, options.count);
     let mut done = 0_u64;
     loop {
         let (bytes, ends) = pull(&mut documents)?;
@@ -392,7 +441,9 @@ fn count_documents(
             progress.call1(("counting", done, py.None()))?;
         }
     }
-    py.detach(|| counter.finish()).into_python()
+    // Otherwise there is no further phase to report.
+    let progress = options.progress.filter(|_| counter.has_written());
+    run_watched(py, progress, |monitor| counter.finish(monitor))
 }
 
 /// The next documents, one after another, and where each ends; none when there are no more.

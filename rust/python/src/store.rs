@@ -333,7 +333,7 @@ fn stored_type(dtype: &Bound<'_, PyAny>) -> PyResult<Dtype> {
 }
 
 /// Bytes from a number, or from text like `"512MB"`: K, M, G and T are powers of 1024, with or without `B` or `iB`.
-fn memory_size(size: &Bound<'_, PyAny>) -> PyResult<usize> {
+pub(crate) fn memory_size(size: &Bound<'_, PyAny>) -> PyResult<usize> {
     let Ok(text) = size.extract::<String>() else {
         return Ok(usize::try_from(unsigned("max_memory", size)?).unwrap_or(usize::MAX));
     };

@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::arguments::{optional_size, thread_count, unsigned};
-use crate::counts::{CountOptions, FileOptions, WordCounts, count_source};
+use crate::counts::{FileOptions, SourceOptions, WordCounts, count_options, count_source};
 use crate::errors::IntoPython;
 use crate::tokenizer::Tokenizer;
 use crate::watch::run_watched;
@@ -40,9 +40,12 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 ///     text_field: the field that holds the document, in files of JSON lines.
 ///     suffixes: which files of a folder are read, such as `[".py"]`; `None`: those of text (`.txt`, `.md`, `.rst`,
 ///         `.jsonl`, …).
+///     weights: how much each path in the list `source` counts, as in `count_words`.
 ///     threads: how many threads work; `None`: as many as there are.
-///     progress: called as `progress(phase, done, total)` while it runs; `"counting"` is in bytes, `"merging"` in
-///         merges, and `total` may be `None`.
+///     max_memory: about how much memory counting may take, as in `count_words`. Merging takes some 20 bytes for each
+///         byte of the distinct words besides.
+///     progress: called as `progress(phase, done, total)` while it runs; `"counting"` and `"adding up"` are in
+///         bytes, `"merging"` in merges, and `total` may be `None`.
 ///
 /// Raises:
 ///     FileNotFoundError: a path does not exist.
@@ -58,10 +61,11 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 #[pyfunction]
 #[pyo3(signature = (
     source, vocab_size=None, *, pattern=PatternArgument::NotGiven, special_tokens=vec![], min_frequency=None, max_token_bytes=None,
-    format="auto", separator=None, text_field="text", suffixes=None, threads=None, progress=None
+    format="auto", separator=None, text_field="text", suffixes=None, weights=None, threads=None, max_memory=None,
+    progress=None
 ), text_signature = "(source, vocab_size=None, *, pattern='cl100k', special_tokens=(), min_frequency=2, \
-    max_token_bytes=None, format='auto', separator=None, text_field='text', suffixes=None, threads=None, \
-    progress=None)")]
+    max_token_bytes=None, format='auto', separator=None, text_field='text', suffixes=None, weights=None, \
+    threads=None, max_memory=None, progress=None)")]
 #[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
 pub(crate) fn train(
     py: Python<'_>,
@@ -75,7 +79,9 @@ pub(crate) fn train(
     separator: Option<&str>,
     text_field: &str,
     suffixes: Option<Vec<String>>,
+    weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
+    max_memory: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Tokenizer> {
     // What is wrong with the arguments is said before hours of counting.
@@ -87,17 +93,20 @@ pub(crate) fn train(
     if max_token_bytes == Some(0) {
         return Err(PyValueError::new_err("max_token_bytes: is 0, expected at least 1"));
     }
-    let threads = thread_count(threads)?;
+    let count = count_options(threads, max_memory)?;
     let files = FileOptions { format, separator, text_field, suffixes };
     let counts = match source.cast::<WordCounts>() {
+        Ok(_) if weights.is_some() => {
+            return Err(PyValueError::new_err("weights: are for paths; counts have counts.scaled(weight)"));
+        }
         Ok(counts) => counted_with(counts.get().core(), &pattern)?,
         Err(_) => {
             let pattern = pattern.or_default();
-            let options = CountOptions { pattern: pattern.as_deref(), files, threads, progress };
+            let options = SourceOptions { pattern: pattern.as_deref(), files, weights, count, progress };
             Arc::new(count_source(py, source, &options)?)
         }
     };
-    let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
+    let options = MergeOptions { merges, min_frequency, max_token_bytes, threads: count.threads };
     let merges = run_watched(py, progress, |monitor| learn(&counts, &options, monitor))?;
     let pattern = counts.pattern().clone();
     let tokenizer =

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::count::WordCounts;
+use crate::count::runs::Runs;
 use crate::count::table::Table;
 use crate::split::{Ends, Splitter};
 use crate::text::Batch;
@@ -11,6 +12,26 @@ use crate::{Monitor, Phase, Result, map_in_order};
 
 /// Texts longer than this are cut, where the pattern allows it, so that all threads have work.
 const PART: usize = 1 << 17;
+
+/// What the text on its way and small tables take, which no bound of memory can lower.
+const LEAST_MEMORY: usize = 32 << 20;
+const LEAST_TABLE: usize = 1 << 20;
+
+/// What counting may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CountOptions {
+    /// How many threads count; 0 is taken as 1.
+    pub threads: usize,
+    /// About how many bytes of memory counting may take. What does not fit is written to files in the folder for
+    /// temporary ones.
+    pub max_memory: usize,
+}
+
+impl Default for CountOptions {
+    fn default() -> Self {
+        Self { threads: 1, max_memory: usize::MAX }
+    }
+}
 
 /// Counts the pretokens of texts.
 ///
@@ -20,13 +41,18 @@ const PART: usize = 1 << 17;
 pub struct Counter {
     splitter: Splitter,
     tables: Vec<Mutex<Table>>,
+    /// How many bytes a table may have before it becomes a run.
+    max_table: usize,
+    runs: Runs,
 }
 
 impl Counter {
-    /// A counter on `threads` threads (0 is taken as 1).
-    pub fn new(splitter: Splitter, threads: usize) -> Self {
-        let tables = (0..threads.max(1)).map(|_| Mutex::new(Table::new())).collect();
-        Self { splitter, tables }
+    /// Nothing counted yet.
+    pub fn new(splitter: Splitter, options: CountOptions) -> Self {
+        let threads = options.threads.max(1);
+        let tables = (0..threads).map(|_| Mutex::new(Table::new())).collect();
+        let max_table = (options.max_memory.saturating_sub(LEAST_MEMORY) / threads).max(LEAST_TABLE);
+        Self { splitter, tables, max_table, runs: Runs::new() }
     }
 
     /// Counts the pretokens of each text. After an error some of them are counted and some not.
@@ -51,6 +77,11 @@ impl Counter {
             let mut ends = Ends::new();
             while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
                 monitor.check()?;
+                // A part has about two words in seven bytes.
+                if table.memory_with(part.len() / 4) > self.max_table {
+                    self.runs.write(&table)?;
+                    *table = Table::new();
+                }
                 self.splitter.for_each_block(part, &mut ends, |text, ends| {
                     table.add_all(text, ends);
                     true
@@ -83,8 +114,27 @@ impl Counter {
         parts
     }
 
+    /// Whether some counts had to be written to disk, so that [`finish`](Self::finish) takes a while.
+    pub fn has_written(&mut self) -> bool {
+        !self.runs.is_empty()
+    }
+
     /// The counts of all texts.
-    pub fn finish(self) -> Result<WordCounts> {
+    pub fn finish(mut self, monitor: &Monitor) -> Result<WordCounts> {
+        if !self.has_written() {
+            return self.join_tables();
+        }
+        let threads = self.tables.len();
+        let written = map_in_order(threads, threads, |thread| {
+            let table = &mut *self.tables[thread].lock().unwrap_or_else(PoisonError::into_inner);
+            self.runs.write(&std::mem::replace(table, Table::new()))
+        });
+        written.into_iter().collect::<Result<()>>()?;
+        self.runs.add_up(self.splitter.pattern().clone(), monitor)
+    }
+
+    /// The counts of all tables, none of which was written to disk.
+    fn join_tables(self) -> Result<WordCounts> {
         let pattern = self.splitter.pattern();
         let threads = self.tables.len();
         let tables: Vec<Mutex<Option<Table>>> = self
@@ -117,11 +167,11 @@ pub fn count_batches(
     batches: impl Iterator<Item = Result<Batch>> + Send,
     total_bytes: u64,
     splitter: &Splitter,
-    threads: usize,
+    options: CountOptions,
     monitor: &Monitor,
 ) -> Result<WordCounts> {
     monitor.start(Phase::Count, total_bytes);
-    let mut counter = Counter::new(splitter.clone(), threads);
+    let mut counter = Counter::new(splitter.clone(), options);
     let mut batches = batches.fuse();
     let mut current = batches.next().transpose()?;
     while let Some(batch) = current {
@@ -130,7 +180,7 @@ pub fn count_batches(
         current = counter.count_meanwhile(&texts, monitor, || batches.next())?.transpose()?;
         monitor.advance(batch.input_bytes);
     }
-    counter.finish()
+    counter.finish(monitor)
 }
 
 #[cfg(test)]
@@ -143,14 +193,20 @@ mod tests {
     use crate::Error;
     use crate::split::Pattern;
 
+    const TWO: CountOptions = CountOptions { threads: 2, max_memory: usize::MAX };
+
     fn splitter(pattern: &str) -> Splitter {
         Splitter::new(&Pattern::new(Some(pattern))).expect("a valid pattern")
     }
 
     fn count(texts: &[&[u8]], threads: usize) -> WordCounts {
-        let mut counter = Counter::new(splitter("gpt2"), threads);
+        count_with(texts, CountOptions { threads, ..CountOptions::default() })
+    }
+
+    fn count_with(texts: &[&[u8]], options: CountOptions) -> WordCounts {
+        let mut counter = Counter::new(splitter("gpt2"), options);
         counter.count(texts, &Monitor::default()).expect("no runaway");
-        counter.finish().expect("small counts")
+        counter.finish(&Monitor::default()).expect("small counts")
     }
 
     /// One map, one text at a time.
@@ -192,6 +248,22 @@ mod tests {
     }
 
     #[test]
+    fn counts_are_the_same_with_little_memory() {
+        let text = many_words();
+        let (lines, rest) = text.as_chunks::<5000>();
+        let texts: Vec<&[u8]> = lines.iter().map(|line| &line[..]).chain([rest, &text]).collect();
+        let naive = count_naively(&texts);
+        for threads in [1, 3] {
+            let mut counter = Counter::new(splitter("gpt2"), CountOptions { threads, max_memory: 1 });
+            counter.count(&texts, &Monitor::default()).expect("a writable folder");
+            assert!(!counter.runs.is_empty(), "the words do not fit into the smallest tables");
+            let monitor = Monitor::default();
+            assert_same(&counter.finish(&monitor).expect("a readable folder"), &naive);
+            assert_eq!(monitor.state().0, Phase::Add);
+        }
+    }
+
+    #[test]
     fn words_of_every_length_and_at_the_end_of_a_text() {
         for length in 1..40 {
             let word = vec![b'x'; length];
@@ -224,7 +296,7 @@ mod tests {
         };
         let monitor = Monitor::default();
         let batches = [batch(b"one two"), batch(b"two three")].into_iter();
-        let counts = count_batches(batches, 30, &splitter("gpt2"), 2, &monitor).expect("small counts");
+        let counts = count_batches(batches, 30, &splitter("gpt2"), TWO, &monitor).expect("small counts");
         assert_same(&counts, &count_naively(&[b"one two", b" end", b"two three", b" end"]));
         assert_eq!(monitor.state(), (Phase::Count, 20, 30));
     }
@@ -233,11 +305,11 @@ mod tests {
     fn failing_batches_and_cancelling_end_the_count() {
         let good = || Ok(Batch::default());
         let bad = Err(Error::argument("source", "broken"));
-        let result = count_batches([good(), bad].into_iter(), 0, &splitter("gpt2"), 2, &Monitor::default());
+        let result = count_batches([good(), bad].into_iter(), 0, &splitter("gpt2"), TWO, &Monitor::default());
         assert!(matches!(result, Err(Error::Argument { name: "source", .. })));
         let monitor = Monitor::default();
         monitor.cancel();
-        let result = count_batches([good()].into_iter(), 0, &splitter("gpt2"), 2, &monitor);
+        let result = count_batches([good()].into_iter(), 0, &splitter("gpt2"), TWO, &monitor);
         assert!(matches!(result, Err(Error::Interrupted)));
     }
 }

@@ -7,8 +7,9 @@
 
 mod counter;
 mod file;
+mod runs;
 mod table;
 mod words;
 
-pub use counter::{Counter, count_batches};
+pub use counter::{CountOptions, Counter, count_batches};
 pub use words::WordCounts;

@@ -48,23 +48,35 @@ impl Table {
         short.add_all(keys, places, |number| long.add(&text[words.starts()[number]..words.ends()[number]]));
     }
 
-    /// The words in the order of their bytes.
-    pub(super) fn into_counts(self, pattern: Pattern) -> Result<WordCounts> {
-        let short = self.short.sorted();
-        let long = self.long.sorted();
-        let mut counts = WordCounts::new(pattern);
-        let bytes = short.iter().map(|(word, _)| length_of(*word)).sum::<usize>() + self.long.bytes.len();
-        counts.reserve(short.len() + long.len(), bytes);
-        let mut long = long.into_iter().peekable();
-        for (word, count) in short {
+    /// About how many bytes of memory this takes, at least when so many more words come.
+    pub(super) fn memory_with(&self, words: usize) -> usize {
+        let grows = self.short.used + words > 1 << self.short.bits;
+        // The old buckets are still there while the new ones are filled.
+        let short = (size_of::<Bucket>() << self.short.bits) * if grows { 3 } else { 1 };
+        short + self.long.memory()
+    }
+
+    /// Calls `visit` with each word and its count, in the order of bytes, until it fails.
+    pub(super) fn for_each_sorted(&self, mut visit: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
+        let mut long = self.long.sorted().into_iter().peekable();
+        for (word, count) in self.short.sorted() {
             let bytes = word.to_be_bytes();
             let word = &bytes[..length_of(word)];
             while let Some((long_word, count)) = long.next_if(|(long_word, _)| *long_word < word) {
-                counts.push(long_word, count)?;
+                visit(long_word, count)?;
             }
-            counts.push(word, count)?;
+            visit(word, count)?;
         }
-        long.try_for_each(|(word, count)| counts.push(word, count)).map(|()| counts)
+        long.try_for_each(|(word, count)| visit(word, count))
+    }
+
+    /// The words in the order of their bytes.
+    pub(super) fn into_counts(self, pattern: Pattern) -> Result<WordCounts> {
+        let short_bytes: usize = self.short.slots().map(|slot| length_of(slot.key.swap_bytes())).sum();
+        let mut counts = WordCounts::new(pattern);
+        counts.reserve(self.short.used + self.long.counts.len(), short_bytes + self.long.bytes.len());
+        self.for_each_sorted(|word, count| counts.push(word, count))?;
+        Ok(counts)
     }
 }
 
@@ -174,6 +186,12 @@ struct LongWords {
 impl LongWords {
     fn new() -> Self {
         Self { slots: vec![(0, 0); 1 << FIRST_BITS], bytes: Vec::new(), ends: vec![0], counts: Vec::new() }
+    }
+
+    /// About how many bytes of memory this takes, a third more than is in use, because it grows.
+    fn memory(&self) -> usize {
+        let words = self.counts.len() * (size_of::<u64>() + size_of::<usize>());
+        self.slots.len() * size_of::<(u64, usize)>() + (words + self.bytes.len()) / 3 * 4
     }
 
     fn word(&self, number: usize) -> &[u8] {

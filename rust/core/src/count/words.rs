@@ -154,6 +154,16 @@ impl WordCounts {
         }
     }
 
+    /// The words that occur at least `min_count` times.
+    #[must_use]
+    pub fn pruned(&self, min_count: u64) -> Self {
+        let mut kept = Self::new(self.pattern.clone());
+        for (word, count) in self.iter().filter(|(_, count)| *count >= min_count) {
+            kept.push(word, count).expect("a part of a sum that fits");
+        }
+        kept
+    }
+
     /// Every count times `weight`, rounded to the nearest integer (halves up); what becomes 0 is left out.
     ///
     /// The product is exact before it is rounded, also for counts beyond 2^53.
@@ -173,7 +183,7 @@ impl WordCounts {
     }
 }
 
-fn too_many() -> Error {
+pub(super) fn too_many() -> Error {
     Error::argument("counts", "the counts add up to 2^64 or more")
 }
 
@@ -237,6 +247,14 @@ mod tests {
         assert_eq!(counts.most_common(3), [(&b"d"[..], 9), (b"b", 7), (b"c", 7)]);
         assert_eq!(counts.most_common(9).len(), 4);
         assert_eq!(counts.most_common(0), []);
+    }
+
+    #[test]
+    fn pruning_leaves_the_frequent_words() {
+        let all = counts(&[("a", 1), ("b", 2), ("c", 3)]);
+        assert_eq!(all.pruned(2), counts(&[("b", 2), ("c", 3)]));
+        assert_eq!([0, 1].map(|min_count| all.pruned(min_count)), [all.clone(), all.clone()]);
+        assert!(all.pruned(4).is_empty());
     }
 
     #[test]

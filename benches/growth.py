@@ -1,0 +1,94 @@
+"""Training as text grows: the same files again and again, each time with other words.
+
+Copies of a text would have no new words. So in each copy after the first some of the rarer words change one
+letter, by a hash of the word and the number of the copy: distinct words grow as a power of the text's length,
+as Heaps' law has it, and the frequent words stay what they are.
+"""
+
+import hashlib
+import re
+import resource
+from collections import Counter
+from pathlib import Path
+
+import apart
+import report
+import trainers
+from timing import available_cores, timed
+
+WORD = re.compile(rb"[A-Za-z\x80-\xff]{4,}")
+LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+# Words that occur more often than this in the first copy are the same in all others.
+FREQUENT = 50
+# One in so many of the rarer words changes in a copy.
+CHANGED = 3
+
+
+def peak_megabytes():
+    """The most memory that this process ever had."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Of this program alone, and not of the one that started it, as the system call has it.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def grow(paths, target, megabytes):
+    """Writes `megabytes` of the files' text to `target`."""
+    texts = [Path(path).read_bytes() for path in paths]
+    counts = Counter(word for text in texts for word in WORD.findall(text))
+    size, copy = 0, 0
+    with target.open("wb") as file:
+        while size < megabytes * 1e6:
+            for text in texts:
+                changed = _changed(text, counts, copy) if copy else text
+                size += file.write(changed[: max(0, int(megabytes * 1e6) - size)])
+            copy += 1
+    return target
+
+
+def _changed(text, counts, copy):
+    others = {}
+    for word, count in counts.items():
+        digest = hashlib.blake2b(word, digest_size=4, salt=copy.to_bytes(8, "little")).digest()
+        if count <= FREQUENT and digest[0] % CHANGED == 0 and word.isascii():
+            at = digest[1] % len(word)
+            others[word] = word[:at] + LETTERS[digest[2] % 26 :][:1] + word[at + 1 :]
+    return WORD.sub(lambda match: others.get(match[0], match[0]), text)
+
+
+def measure(path, merges, threads, options):
+    """Seconds, peak of memory, distinct words and a hash of the merges of one training run."""
+    import bytestride as bs
+
+    trainer = trainers.Bytestride(threads=threads, options=options)
+    seconds, tokenizer = timed(lambda: trainer.train(None, Path(path), merges))
+    peak = peak_megabytes()
+    words = len(bs.count_words(path, "gpt2", separator=trainers.END, threads=threads))
+    learned = hashlib.blake2b(repr(tokenizer.merges).encode()).hexdigest()
+    return seconds, peak, words, learned
+
+
+def run(paths, folder, chosen):
+    """The table of growth, and whether a bound of memory leaves the merges as they are."""
+    cores = available_cores()[-2:]
+    rows = []
+    for megabytes in chosen.sizes:
+        path = grow(paths, folder / "grown.txt", megabytes)
+        row = [f"{megabytes:,.0f} MB"]
+        hashes = set()
+        for options in ({}, {"max_memory": chosen.max_memory}):
+            seconds, peak, words, learned = apart.call(
+                measure, str(path), chosen.merges, len(cores), options, cores=cores
+            )
+            hashes.add(learned)
+            row[1:1] = [] if options else [f"{words:,}"]
+            row += [report.duration(seconds), f"{megabytes / seconds:,.0f}", f"{peak:,.0f}"]
+        if len(hashes) > 1:
+            raise SystemExit(f"max_memory={chosen.max_memory} gives other merges for {megabytes} MB")
+        rows.append(row)
+    bounded = f"max_memory={chosen.max_memory}"
+    head = ["text", "distinct words", "time", "MB/s", "peak MB", f"{bounded}: time", "MB/s", "peak MB"]
+    title = f"Growth, gpt2, {len(cores)} threads"
+    return report.grid(title, head, rows, ["The merges are the same with and without the bound."])
