@@ -360,6 +360,11 @@ def add_merge(merge):
     return lambda file: file["model"]["merges"].append(merge)
 
 
+def deep(depth):
+    """A sequence in a sequence in a sequence, as deep as JSON may be."""
+    return {"type": "Sequence", "normalizers": [deep(depth - 1)]} if depth else {"type": "Other"}
+
+
 BAD_BYTES = ("empty", "truncated", "binary", "deep", "no model")
 BAD_FILES = {
     "empty": (lambda _: b"", "not a tokenizer.json: EOF"),
@@ -375,19 +380,46 @@ BAD_FILES = {
     "duplicate id": (set_in("model", "vocab", "!", value=1), "two tokens have id 1"),
     "missing byte": (
         lambda file: file["model"]["vocab"].pop("!"),
-        'no token for the byte 0x21|"!" is not in',
+        '"!" is not in|Hugging Face would give it 997',
     ),
     "unknown merge": (add_merge(["xyzzy", "!"]), '"xyzzy" is not in the vocabulary'),
     "merge of unknown result": (add_merge(["!", "xyzzy"]), '"xyzzy" is not in the vocabulary'),
     "merge without space": (add_merge("abc"), "expected a merge as"),
     "merge of three": (add_merge(["a", "b", "c"]), "expected two tokens"),
     "other model": (set_in("model", "type", value="WordPiece"), '"WordPiece".* is not supported'),
-    "byte fallback": (set_in("model", "byte_fallback", value=True), "byte_fallback is not supported"),
-    "normalizer": (set_in("normalizer", value={"type": "NFC"}), "normalizer: .* is not supported"),
-    "no pretokenizer": (set_in("pre_tokenizer", value=None), "pre_tokenizer: null is not supported"),
+    "byte fallback": (
+        lambda file: (
+            set_in("pre_tokenizer", value=None)(file),
+            set_in("model", "byte_fallback", value=True)(file),
+            file["model"]["vocab"].update({"<0x00>": 998}),
+            set_in("added_tokens", value=[])(file),
+        ),
+        'byte_fallback without the token "<0x01>" is not supported',
+    ),
+    "normalizer": (set_in("normalizer", value={"type": "Other"}), "normalizer: .* is not supported"),
+    "bad map": (
+        set_in("normalizer", value={"type": "Precompiled", "precompiled_charsmap": "AAAA"}),
+        "the charsmap of 3 bytes is cut short",
+    ),
+    "bad base64": (
+        set_in("normalizer", value={"type": "Precompiled", "precompiled_charsmap": "?"}),
+        "normalizer: invalid base64",
+    ),
+    "bad expression": (
+        set_in("normalizer", value={"type": "Replace", "pattern": {"Regex": "("}, "content": ""}),
+        "normalizer: pattern: .*",
+    ),
+    "deep sequence": (
+        set_in("normalizer", value=deep(100)),
+        "recursion limit exceeded|normalizer: .* is not supported",
+    ),
+    "other numbers": (
+        set_in("added_tokens", 0, "id", value=5000),
+        "has id 5000, and Hugging Face would give it 998",
+    ),
     "other pretokenizer": (
-        set_in("pre_tokenizer", value={"type": "Whitespace"}),
-        "pre_tokenizer: .*Whitespace",
+        set_in("pre_tokenizer", value={"type": "UnicodeScripts"}),
+        "pre_tokenizer: .*UnicodeScripts",
     ),
     "other decoder": (set_in("decoder", value={"type": "WordPiece"}), "decoder: .* is not supported"),
     "special twice": (
@@ -398,8 +430,6 @@ BAD_FILES = {
         lambda file: file["added_tokens"].append({"id": 5000, "content": END}),
         "stands twice",
     ),
-    "no byte": (set_in("model", "vocab", "漢", value=5000), "stands for no byte"),
-    "stripping token": (set_in("added_tokens", 0, "lstrip", value=True), "lstrip is not supported"),
     "template": (
         set_in(
             "post_processor",

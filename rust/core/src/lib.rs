@@ -1,7 +1,8 @@
 //! The core of bytestride: raw text in, training-ready token windows out.
 //!
 //! The folders follow the data:
-//! [`text`] reads documents, [`split`] cuts them into pretokens, [`count`] counts those and [`merge`] learns a
+//! [`text`] reads documents, [`normalize`] changes them if a tokenizer wants that, [`split`] and [`pretokenize`] cut
+//! them into pretokens, [`count`] counts those and [`merge`] learns a
 //! vocabulary from the counts, [`encode`] turns text into token ids and back, [`store`] keeps the ids in
 //! memory-mapped files, and [`windows`] hands them out as strided views.
 //!
@@ -10,6 +11,8 @@
 pub mod count;
 pub mod encode;
 pub mod merge;
+pub mod normalize;
+pub mod pretokenize;
 pub mod split;
 pub mod store;
 pub mod text;

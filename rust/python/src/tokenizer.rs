@@ -23,7 +23,10 @@ use crate::tokenizer_arguments::{decoded_text, detached, special_ids, threads_fo
 /// `uint32[n]` and `int64[n, 2]`.
 type IdsAndSpans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
 
-/// Byte-level BPE tokenizer: text to token ids and back.
+/// What makes a pickled tokenizer again: a function, and its file and pattern.
+type Remade<'t, 'py> = (Bound<'py, PyAny>, (Bound<'py, PyBytes>, Option<&'t str>));
+
+/// BPE tokenizer: text to token ids and back.
 ///
 /// Immutable: safe from any thread, after a fork, and as a key; copies are the same object, and pickling carries the
 /// whole vocabulary. Made by `train` and `load`.
@@ -64,8 +67,9 @@ impl Tokenizer {
     /// `"gpt2"`, `"cl100k_base"`, `"o200k_base"` and the other names in `bundled()` need no file and no network; to
     /// load a file or folder of such a name, write `"./gpt2"`.
     ///
-    /// A Hugging Face `tokenizer.json` of byte-level BPE says all about itself; what bytestride does not support is
-    /// refused by name. All its added tokens are special tokens here, marked so or not. A `.tiktoken` file holds ranks
+    /// A Hugging Face `tokenizer.json` whose model is BPE says all about itself; what bytestride does not support is
+    /// refused by name. All its added tokens are special tokens here; those that are not marked so are found in any text,
+    /// as the file wants it, unless `special=` is a set of names. A `.tiktoken` file holds ranks
     /// only: for the published ones (`cl100k_base`, `o200k_base`, `r50k_base`, `llama3`, `qwen2`, recognised by name
     /// and size) pattern and special tokens are known, for others give them.
     ///
@@ -102,8 +106,11 @@ impl Tokenizer {
 
     /// The tokenizer that a `tokenizer.json` given as bytes holds; what pickling uses.
     #[staticmethod]
-    fn _from_json(py: Python<'_>, json: &[u8]) -> PyResult<Self> {
-        let tokenizer = py.detach(|| encode::Tokenizer::from_json(json, Path::new("tokenizer.json")));
+    #[pyo3(signature = (json, pattern=None))]
+    fn _from_json(py: Python<'_>, json: &[u8], pattern: Option<&str>) -> PyResult<Self> {
+        let pattern = Pattern::new(pattern);
+        let path = Path::new("tokenizer.json");
+        let tokenizer = py.detach(|| encode::Tokenizer::from_json_with(json, path, Some(&pattern)));
         Ok(tokenizer.into_python()?.into())
     }
 
@@ -542,17 +549,18 @@ impl Tokenizer {
         let bytes = text_bytes(text)?;
         let positions = if in_characters { character_positions(text)? } else { None };
         let threads = bytestride_core::available_threads();
-        let (ids, spans) = py
+        let encode::Spans { ids, mut spans } = py
             .detach(|| {
-                let ids = self.inner.encode(&bytes, &options, threads)?;
-                let spans = self.inner.byte_spans(&ids);
-                let mut spans = if in_characters { char_spans(&bytes, &spans) } else { spans };
-                if let Some(positions) = positions {
-                    spans.iter_mut().flatten().for_each(|place| *place = positions[*place as usize]);
+                let mut all = self.inner.encode_with_spans(&bytes, &options, threads)?;
+                if in_characters {
+                    all.spans = char_spans(&bytes, &all.spans);
                 }
-                Ok((ids, spans))
+                Ok(all)
             })
             .into_python()?;
+        if let Some(positions) = positions {
+            spans.iter_mut().flatten().for_each(|place| *place = positions[*place as usize]);
+        }
         let rows = spans.len();
         let spans = spans.into_flattened().into_pyarray(py).reshape([rows, 2])?;
         Ok((ids.into_pyarray(py), spans))
@@ -680,9 +688,9 @@ impl Tokenizer {
         slf
     }
 
-    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Remade<'_, 'py>> {
         let json = py.detach(|| self.inner.to_json());
         let make = py.get_type::<Tokenizer>().getattr("_from_json")?;
-        Ok((make, (PyBytes::new(py, json.as_bytes()),)))
+        Ok((make, (PyBytes::new(py, json.as_bytes()), self.pattern())))
     }
 }

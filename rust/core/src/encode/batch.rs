@@ -135,14 +135,14 @@ impl Tokenizer {
     }
 
     /// The parts of all texts, none of them much longer than a job where the split allows to cut.
-    fn parts<'t>(&self, texts: &[&'t [u8]], options: &EncodeOptions) -> Result<Vec<SizedPart<'t>>> {
+    fn parts<'t>(&self, texts: &[&'t [u8]], options: &'t EncodeOptions) -> Result<Vec<SizedPart<'t>>> {
         let mut parts = Vec::with_capacity(texts.len());
         for (text, &bytes) in texts.iter().enumerate() {
             self.for_each_part(bytes, options, |part| {
                 match part {
-                    Part::Id(_) => parts.push(SizedPart { text, part }),
-                    Part::Text(bytes) => {
-                        let pieces = self.splitter().cut_up(bytes, JOB_BYTES / 4);
+                    Part::Id(..) => parts.push(SizedPart { text, part }),
+                    Part::Text(stretch) => {
+                        let pieces = self.cut_up(stretch, JOB_BYTES / 4);
                         parts.extend(pieces.map(|piece| SizedPart { text, part: Part::Text(piece) }));
                     }
                 }
@@ -162,8 +162,8 @@ struct SizedPart<'t> {
 impl SizedPart<'_> {
     fn bytes(&self) -> usize {
         match self.part {
-            Part::Id(_) => 1,
-            Part::Text(text) => text.len(),
+            Part::Id(..) => 1,
+            Part::Text(stretch) => stretch.bytes.len(),
         }
     }
 }

@@ -40,14 +40,14 @@ const fn is_printable(byte: u8) -> bool {
 }
 
 /// The character that stands for `byte` in the files of byte-level tokenizers.
-pub(super) fn char_of_byte(byte: u8) -> char {
+pub(crate) fn char_of_byte(byte: u8) -> char {
     let code =
         if is_printable(byte) { u32::from(byte) } else { 0x100 + u32::from(ID_OF_BYTE[byte as usize]) - 188 };
     char::from_u32(code).expect("U+0021 to U+0143 are characters")
 }
 
 /// The byte that `character` stands for, if it is one of the 256.
-pub(super) fn byte_of_char(character: char) -> Option<u8> {
+pub(crate) fn byte_of_char(character: char) -> Option<u8> {
     match u32::from(character) {
         code @ 0..=0xFF => is_printable(code as u8).then_some(code as u8),
         code @ 0x100..=0x143 => Some(BYTE_OF_ID[(code - 0x100) as usize + 188]),

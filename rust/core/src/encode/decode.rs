@@ -1,17 +1,55 @@
 //! Ids → bytes, and bytes → characters where they come a few at a time.
 
-use super::tokenizer::Tokenizer;
+use super::bytes::text_of_bytes;
+use super::pipeline::Output;
+use super::tokenizer::{EncodeOptions, Part, Tokenizer};
 use crate::{Error, Result};
 
+/// Tokens, and where each stands in its text, in bytes.
+#[derive(Debug, Default)]
+pub struct Spans {
+    /// Their ids.
+    pub ids: Vec<u32>,
+    /// Start and end of each.
+    pub spans: Vec<[i64; 2]>,
+}
+
+impl Spans {
+    pub(super) fn push(&mut self, id: u32, span: [i64; 2]) {
+        self.ids.push(id);
+        self.spans.push(span);
+    }
+}
+
 impl Tokenizer {
-    /// The bytes of `ids`, one token after another; special tokens have those of their names.
+    /// The bytes of `ids`, one token after another, or the text that the tokenizer's decoder makes of them; special tokens
+    /// have the bytes of their names.
     pub fn decode(&self, ids: &[u32]) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(ids.len() * 4);
-        for (position, &id) in ids.iter().enumerate() {
-            let token = self.bytes_of(id).ok_or_else(|| self.unknown_id(i64::from(id), position))?;
-            bytes.extend_from_slice(token);
+        let Some(decoder) = &self.pipeline.decoder else {
+            let mut bytes = Vec::with_capacity(ids.len() * 4);
+            for (position, &id) in ids.iter().enumerate() {
+                let token = self.bytes_of(id).ok_or_else(|| self.unknown_id(i64::from(id), position))?;
+                bytes.extend_from_slice(token);
+            }
+            return Ok(bytes);
+        };
+        let token = |(position, &id): (usize, &u32)| {
+            self.written(id).ok_or_else(|| self.unknown_id(i64::from(id), position))
+        };
+        let tokens = ids.iter().enumerate().map(token).collect::<Result<Vec<_>>>()?;
+        Ok(decoder.decode(tokens)?.into_bytes())
+    }
+
+    /// A token as files write it.
+    fn written(&self, id: u32) -> Option<String> {
+        if let Some(name) = self.specials.written(id) {
+            return Some(name.to_owned());
         }
-        Ok(bytes)
+        let bytes = self.bytes_of(id)?;
+        Some(match &self.outside {
+            Some(_) => String::from_utf8_lossy(bytes).into_owned(),
+            None => text_of_bytes(bytes),
+        })
     }
 
     /// The error for an id that no token has.
@@ -20,8 +58,30 @@ impl Tokenizer {
         Error::Unknown(format!("id {id} at position {position} is no token of this tokenizer (0 to {last})"))
     }
 
+    /// The tokens of `text` and where each stands in it, in bytes.
+    pub fn encode_with_spans(&self, text: &[u8], options: &EncodeOptions, threads: usize) -> Result<Spans> {
+        if self.pipeline.is_plain() && self.specials.keep_to_themselves() {
+            let ids = self.encode(text, options, threads)?;
+            let spans = self.byte_spans(&ids);
+            return Ok(Spans { ids, spans });
+        }
+        let mut spans = Spans::default();
+        self.for_each_part(text, options, |part| match part {
+            Part::Id(id, place) => {
+                spans.push(id, place.map(|at| at as i64));
+                Ok(true)
+            }
+            Part::Text(stretch) => self.encode_stretch(stretch, &mut Output::Spans(&mut spans)),
+        })?;
+        if let Some(most) = options.max_tokens {
+            spans.ids.truncate(most);
+            spans.spans.truncate(most);
+        }
+        Ok(spans)
+    }
+
     /// Where each of `ids` stands in the bytes they decode to, as start and end.
-    pub fn byte_spans(&self, ids: &[u32]) -> Vec<[i64; 2]> {
+    fn byte_spans(&self, ids: &[u32]) -> Vec<[i64; 2]> {
         let mut end = 0;
         let length = |id| self.bytes_of(id).map_or(0, <[u8]>::len) as i64;
         ids.iter()
@@ -34,17 +94,22 @@ impl Tokenizer {
     }
 }
 
-/// Spans in characters from spans in bytes, which ascend: a token that begins or ends inside a character covers it.
+/// Spans in characters from spans in bytes: a token that begins or ends inside a character covers it. The work is that
+/// of going from each place to the next.
 ///
 /// A byte that is not UTF-8 counts as a character.
 pub fn char_spans(text: &[u8], byte_spans: &[[i64; 2]]) -> Vec<[i64; 2]> {
-    // `started` characters begin before byte `at`, for positions that only go forward.
+    // `started` characters begin before byte `at`.
     let mut at = 0;
     let mut started = 0;
     let mut started_before = |position: i64| {
         while at < position as usize {
             started += i64::from(starts_character(text, at));
             at += 1;
+        }
+        while at > position as usize {
+            at -= 1;
+            started -= i64::from(starts_character(text, at));
         }
         started
     };

@@ -17,6 +17,9 @@ use crate::split::{Ends, Splitter};
 /// How many workspaces wait for the next call; more than this many threads at once make some anew.
 const KEPT_WORKSPACES: usize = 16;
 
+/// How many known pretokens make a block.
+const PIECES_AT_ONCE: usize = 256;
+
 /// What happens to a pretoken that is a token as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WholePretokens {
@@ -86,6 +89,27 @@ impl Encoder {
         let result = self.encode_in(&mut workspace, text, ids);
         self.return_workspace(workspace);
         result
+    }
+
+    /// The same for text whose pretokens are known: they end at `ends`.
+    pub(super) fn encode_pretokens(&self, text: &[u8], ends: &[usize], ids: &mut Ids) -> Result<bool> {
+        let mut workspace = self.take_workspace();
+        let Workspace { ends: block_ends, block } = &mut workspace;
+        let mut start = 0;
+        let mut outcome = Ok(true);
+        for few in ends.chunks(PIECES_AT_ONCE) {
+            block_ends.restart(start);
+            for &end in few {
+                block_ends.push(end);
+            }
+            start = block_ends.end();
+            outcome = self.encode_block(block, text, block_ends, ids);
+            if !matches!(outcome, Ok(true)) {
+                break;
+            }
+        }
+        self.return_workspace(workspace);
+        outcome
     }
 
     fn encode_in(&self, workspace: &mut Workspace, text: &[u8], ids: &mut Ids) -> Result<bool> {

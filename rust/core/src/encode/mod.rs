@@ -5,10 +5,12 @@
 
 mod batch;
 mod bpe;
-mod bytes;
+pub(crate) mod bytes;
 mod cache;
+mod characters;
 mod cuts;
 mod decode;
+mod decoders;
 mod encoder;
 pub mod files;
 mod filter;
@@ -17,6 +19,7 @@ pub(crate) mod keys;
 mod lockstep;
 mod merges;
 mod misses;
+mod pipeline;
 mod ragged;
 mod ranks;
 mod slots;
@@ -31,11 +34,14 @@ mod vocabulary;
 
 pub use batch::LEAST_PARALLEL_BYTES;
 pub use bytes::{BYTE_OF_ID, ID_OF_BYTE};
-pub use decode::{StreamDecoder, char_spans};
+pub use characters::Unknown;
+pub use decode::{Spans, StreamDecoder, char_spans};
+pub use decoders::{Decoder, Pieces};
 pub use encoder::WholePretokens;
 pub use merges::Merge;
+pub use pipeline::{Pipeline, Written};
 pub use ragged::Ragged;
 pub use ranks::Merges;
-pub use special::SpecialPolicy;
+pub use special::{Manner, SpecialPolicy};
 pub use tokenizer::{Definition, EncodeOptions, Tokenizer};
 pub use tokens::Tokens;

@@ -2,10 +2,16 @@
 //!
 //! Whether such a name in a text is the token or just text is decided by each call, and the default is text, so that
 //! a text from outside cannot put control tokens in. Where names overlap, the leftmost and then the longest counts.
+//!
+//! A `tokenizer.json` may add tokens without the mark of being special. They are part of ordinary text: who asks for
+//! text gets them, too, as from Hugging Face. It may also say how a name stands in a text ([`Manner`]), and that it is
+//! looked for only behind the normalizer, in what the other names leave.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use regex_syntax::is_word_character;
 
 use crate::{Error, Result};
 
@@ -17,22 +23,68 @@ pub enum SpecialPolicy {
     Text,
     /// They are the tokens.
     Encode,
-    /// These are the tokens, others are text.
+    /// These are the tokens, others are text, and so are tokens without the mark.
     EncodeOnly(Vec<String>),
     /// A text that holds one is an error.
     Raise,
+}
+
+/// How a token's name stands in a text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "the fields of the format")]
+pub struct Manner {
+    /// Behind the normalizer, where its name is normalized, too.
+    pub normalized: bool,
+    /// Not beside letters or digits.
+    pub single_word: bool,
+    /// With the white space before it.
+    pub lstrip: bool,
+    /// With the white space behind it.
+    pub rstrip: bool,
+    /// Without the mark of being special.
+    pub unmarked: bool,
+}
+
+impl Manner {
+    /// Whether more than the mark is not as usual.
+    pub(super) fn changes_text(self) -> bool {
+        self.normalized || self.single_word || self.lstrip || self.rstrip
+    }
+}
+
+/// When names are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// In the text as it is.
+    Raw,
+    /// Behind the normalizer.
+    Normalized,
 }
 
 /// A tokenizer's special tokens.
 #[derive(Debug, Clone)]
 pub(super) struct Specials {
     tokens: Vec<(String, u32)>,
+    /// By token.
+    manners: Vec<Manner>,
+    /// What each is found by: its name, or what the normalizer makes of that.
+    written: Vec<String>,
     /// The tokens' ids in ascending order.
     ids: Vec<u32>,
-    finder: AhoCorasick,
+    raw: Finder,
+    normalized: Finder,
+}
+
+/// Finds some of the tokens.
+#[derive(Debug, Clone)]
+struct Finder {
+    names: AhoCorasick,
+    /// The tokens' numbers.
+    tokens: Vec<usize>,
 }
 
 /// A special token found in a text.
+#[derive(Debug)]
 pub(super) struct Found {
     pub(super) start: usize,
     pub(super) end: usize,
@@ -40,13 +92,29 @@ pub(super) struct Found {
 }
 
 impl Specials {
-    /// From names, none empty, and ids, in the order in which users see them.
-    pub(super) fn new(tokens: Vec<(String, u32)>) -> Result<Self> {
-        check_names(tokens.iter().map(|(name, _)| name.as_str()))?;
-        let finder = finder(tokens.iter().map(|(name, _)| name.as_str()))?;
+    /// From names, none empty, and ids, in the order in which users see them; `manner` tells how a token with an id stands
+    /// in a text, and `normalize` what the normalizer makes of a name.
+    pub(super) fn new(
+        tokens: Vec<(String, u32)>,
+        manner: impl Fn(u32) -> Manner,
+        normalize: impl Fn(&str) -> Result<String>,
+    ) -> Result<Self> {
+        check_distinct(tokens.iter().map(|(name, _)| name.as_str()))?;
+        let manners: Vec<Manner> = tokens.iter().map(|&(_, id)| manner(id)).collect();
+        let written = tokens
+            .iter()
+            .zip(&manners)
+            .map(|((name, _), manner)| if manner.normalized { normalize(name) } else { Ok(name.clone()) });
+        let written = written.collect::<Result<Vec<_>>>()?;
+        let finder = |normalized: bool| {
+            let numbers = (0..tokens.len())
+                .filter(|&number| manners[number].normalized == normalized && !written[number].is_empty());
+            Finder::new(numbers.collect(), &written)
+        };
+        let (raw, normalized) = (finder(false)?, finder(true)?);
         let mut ids: Vec<u32> = tokens.iter().map(|&(_, id)| id).collect();
         ids.sort_unstable();
-        Ok(Self { tokens, ids, finder })
+        Ok(Self { tokens, manners, written, ids, raw, normalized })
     }
 
     pub(super) fn tokens(&self) -> &[(String, u32)] {
@@ -57,32 +125,103 @@ impl Specials {
         self.tokens.iter().find(|(other, _)| other == name).map(|&(_, id)| id)
     }
 
+    /// What each token decodes to, and its id.
+    pub(super) fn written_tokens(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.written.iter().zip(&self.tokens).map(|(written, &(_, id))| (&**written, id))
+    }
+
+    /// What the token with this id decodes to.
+    pub(super) fn written(&self, id: u32) -> Option<&str> {
+        let number = self.tokens.iter().position(|&(_, other)| other == id)?;
+        Some(&self.written[number])
+    }
+
     pub(super) fn contains(&self, id: u32) -> bool {
         self.ids.binary_search(&id).is_ok()
     }
 
-    /// The special tokens in `text` that `policy` wants encoded, in order.
-    pub(super) fn find(&self, text: &[u8], policy: &SpecialPolicy) -> Result<Vec<Found>> {
-        match policy {
-            SpecialPolicy::Text => Ok(Vec::new()),
-            SpecialPolicy::Encode => Ok(found(&self.finder, text, |index| self.tokens[index].1)),
-            SpecialPolicy::EncodeOnly(names) => {
-                let ids = names.iter().map(|name| self.require(name)).collect::<Result<Vec<_>>>()?;
-                Ok(found(&finder(names.iter().map(String::as_str))?, text, |index| ids[index]))
-            }
-            SpecialPolicy::Raise => match self.finder.find(text) {
-                None => Ok(Vec::new()),
-                Some(hit) => {
-                    let name = &self.tokens[hit.pattern().as_usize()].0;
-                    let message = format!(
-                        "the text holds the special token {name:?} at byte {}; \"text\" encodes it as text, \
-                         \"encode\" as the token",
-                        hit.start()
-                    );
-                    Err(Error::argument("special", message))
-                }
-            },
+    /// Whether each stands in a text as its name and nothing else.
+    pub(super) fn keep_to_themselves(&self) -> bool {
+        !self.manners.iter().any(|manner| manner.lstrip || manner.rstrip)
+    }
+
+    /// How the token with this id stands in a text.
+    pub(super) fn manner(&self, id: u32) -> Manner {
+        let number = self.tokens.iter().position(|&(_, other)| other == id);
+        number.map_or(Manner::default(), |number| self.manners[number])
+    }
+
+    /// Whether there are tokens to look for behind the normalizer.
+    pub(super) fn has_normalized(&self) -> bool {
+        !self.normalized.tokens.is_empty()
+    }
+
+    /// The tokens in `text` that `policy` wants encoded at this stage, in order. They may reach over each other's ends where
+    /// one begins with white space that another takes with it.
+    pub(super) fn find(&self, text: &[u8], policy: &SpecialPolicy, stage: Stage) -> Result<Vec<Found>> {
+        let finder = if stage == Stage::Raw { &self.raw } else { &self.normalized };
+        if finder.tokens.is_empty() {
+            return Ok(Vec::new());
         }
+        let is_unmarked = |number: usize| self.manners[number].unmarked;
+        match policy {
+            SpecialPolicy::Text if !finder.tokens.iter().any(|&number| is_unmarked(number)) => Ok(Vec::new()),
+            SpecialPolicy::Text => Ok(self.found(finder, text, is_unmarked)),
+            SpecialPolicy::Encode => Ok(self.found(finder, text, |_| true)),
+            SpecialPolicy::EncodeOnly(names) => {
+                let wanted = self.numbers(names)?;
+                let wanted = wanted.into_iter().filter(|number| finder.tokens.contains(number)).collect();
+                Ok(self.found(&Finder::new(wanted, &self.written)?, text, |_| true))
+            }
+            SpecialPolicy::Raise => {
+                let marked = self.found(finder, text, |number| !is_unmarked(number));
+                match marked.first() {
+                    Some(found) => Err(self.refused(found)),
+                    None => Ok(self.found(finder, text, is_unmarked)),
+                }
+            }
+        }
+    }
+
+    /// An error if `policy` names a token that does not exist.
+    pub(super) fn check_policy(&self, policy: &SpecialPolicy) -> Result<()> {
+        match policy {
+            SpecialPolicy::EncodeOnly(names) => self.numbers(names).map(|_| ()),
+            SpecialPolicy::Text | SpecialPolicy::Encode | SpecialPolicy::Raise => Ok(()),
+        }
+    }
+
+    fn numbers(&self, names: &[String]) -> Result<Vec<usize>> {
+        let number = |name: &String| {
+            self.require(name)?;
+            Ok(self.tokens.iter().position(|(other, _)| other == name).unwrap_or_default())
+        };
+        names.iter().map(number).collect()
+    }
+
+    /// What `finder` finds of the tokens that `wants` wants.
+    fn found(&self, finder: &Finder, text: &[u8], wants: impl Fn(usize) -> bool) -> Vec<Found> {
+        let mut done = 0;
+        let hits = finder.names.find_iter(text);
+        let found = hits.filter_map(|hit| {
+            let number = finder.tokens[hit.pattern().as_usize()];
+            if !wants(number) {
+                return None;
+            }
+            let place = place(self.manners[number], text, hit.start()..hit.end(), done)?;
+            done = place.end;
+            Some(Found { start: place.start, end: place.end, id: self.tokens[number].1 })
+        });
+        found.collect()
+    }
+
+    fn refused(&self, found: &Found) -> Error {
+        let name = self.tokens.iter().find(|&&(_, id)| id == found.id).map_or("", |(name, _)| name);
+        let message = format!(
+            "the text holds the special token {name:?} at byte {}; \"text\" encodes it as text, \"encode\" as the token",
+            found.start
+        );
+        Error::argument("special", message)
     }
 
     /// The id of a special token that must exist.
@@ -94,29 +233,72 @@ impl Specials {
     }
 }
 
-/// Special tokens need names, each its own, and none that is a byte's.
-pub(super) fn check_names<'n>(names: impl Iterator<Item = &'n str>) -> Result<()> {
+impl Finder {
+    fn new(tokens: Vec<usize>, written: &[String]) -> Result<Self> {
+        let names = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(tokens.iter().map(|&number| &written[number]))
+            .map_err(|error| Error::argument("special_tokens", error.to_string()))?;
+        Ok(Self { names, tokens })
+    }
+}
+
+/// Where a token that was found stands, with the white space that it takes; `None` if it does not want to stand there.
+/// Tokens before it reach up to `done`.
+fn place(manner: Manner, text: &[u8], found: Range<usize>, done: usize) -> Option<Range<usize>> {
+    let (before, behind) = (&text[..found.start], &text[found.end..]);
+    if manner.single_word && (ends_with(before, is_word_character) || begins_with(behind, is_word_character))
+    {
+        return None;
+    }
+    let mut place = found;
+    if manner.lstrip {
+        while place.start > 0 && ends_with(&text[..place.start], char::is_whitespace) {
+            place.start = text[..place.start].iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0);
+        }
+        place.start = place.start.max(done);
+    }
+    if manner.rstrip {
+        while begins_with(&text[place.end..], char::is_whitespace) {
+            place.end += first_character(&text[place.end..]).map_or(1, char::len_utf8);
+        }
+    }
+    Some(place)
+}
+
+fn ends_with(text: &[u8], is_wanted: fn(char) -> bool) -> bool {
+    let start = text.iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0);
+    let last = std::str::from_utf8(&text[start..]).ok().and_then(|last| last.chars().next_back());
+    last.is_some_and(is_wanted)
+}
+
+fn begins_with(text: &[u8], is_wanted: fn(char) -> bool) -> bool {
+    first_character(text).is_some_and(is_wanted)
+}
+
+fn first_character(text: &[u8]) -> Option<char> {
+    text[..text.len().min(4)].utf8_chunks().next()?.valid().chars().next()
+}
+
+/// Special tokens that a user chooses need names, each its own, and none that is a byte's.
+pub(super) fn check_names<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Result<()> {
+    match names.clone().find(|name| name.len() == 1) {
+        Some(name) => {
+            Err(Error::argument("special_tokens", format!("{name:?} is a byte, which has an id already")))
+        }
+        None => check_distinct(names),
+    }
+}
+
+fn check_distinct<'n>(names: impl Iterator<Item = &'n str>) -> Result<()> {
     let mut known = HashSet::new();
     for name in names {
         let fault = match name.len() {
             0 => "a name is empty".to_owned(),
-            1 => format!("{name:?} is a byte, which has an id already"),
             _ if !known.insert(name) => format!("{name:?} stands twice"),
             _ => continue,
         };
         return Err(Error::argument("special_tokens", fault));
     }
     Ok(())
-}
-
-fn found(finder: &AhoCorasick, text: &[u8], id: impl Fn(usize) -> u32) -> Vec<Found> {
-    let hits = finder.find_iter(text);
-    hits.map(|hit| Found { start: hit.start(), end: hit.end(), id: id(hit.pattern().as_usize()) }).collect()
-}
-
-fn finder<'n>(names: impl Iterator<Item = &'n str>) -> Result<AhoCorasick> {
-    AhoCorasick::builder()
-        .match_kind(MatchKind::LeftmostLongest)
-        .build(names)
-        .map_err(|error| Error::argument("special_tokens", error.to_string()))
 }

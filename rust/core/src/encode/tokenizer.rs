@@ -6,11 +6,13 @@ use std::sync::OnceLock;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::bytes::{BYTE_OF_ID, bytes_of_text};
+use super::characters::{Characters, Unknown};
 use super::encoder::{Encoder, WholePretokens};
 use super::ids::Ids;
 use super::merges::{MOST_MERGES, Merge};
+use super::pipeline::{Output, Outside, Pipeline, Stretch};
 use super::ranks::{Merges, Spelled};
-use super::special::{SpecialPolicy, Specials, check_names};
+use super::special::{Manner, SpecialPolicy, Specials, Stage, check_names};
 use super::tokens::Tokens;
 use super::vocabulary::Vocabulary;
 use crate::split::{Pattern, Splitter};
@@ -29,9 +31,10 @@ pub struct Definition {
     pub whole_pretokens: WholePretokens,
     /// Names and ids of the special tokens. Of several names of one id the first is the one it decodes to.
     pub special_tokens: Vec<(String, u32)>,
-    /// The ids of those that a `tokenizer.json` adds without the mark of being special. A text holds them as it holds
-    /// the others; the mark is for other readers, which leave such tokens in a text that they decode.
-    pub unmarked: Vec<u32>,
+    /// How special tokens stand in a text, by id; those that are not here, just so.
+    pub manners: Vec<(u32, Manner)>,
+    /// What happens besides.
+    pub pipeline: Pipeline,
     /// The special token that begins a text on request.
     pub bos: Option<u32>,
     /// The special token that ends a text on request.
@@ -55,8 +58,13 @@ pub struct EncodeOptions {
 #[derive(Debug)]
 pub struct Tokenizer {
     pub(super) encoder: Encoder,
-    specials: Specials,
-    unmarked: Vec<u32>,
+    pub(super) specials: Specials,
+    manners: Vec<(u32, Manner)>,
+    pub(super) pipeline: Pipeline,
+    /// For a vocabulary of characters.
+    pub(super) outside: Option<Outside>,
+    /// Where text may be cut before it is encoded.
+    cutter: Splitter,
     bos: Option<u32>,
     eos: Option<u32>,
     token_count: usize,
@@ -66,27 +74,44 @@ pub struct Tokenizer {
 /// A part of a text: either an id as it stands, or bytes to encode.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Part<'t> {
-    Id(u32),
-    Text(&'t [u8]),
+    /// A token, and where it stands in the text.
+    Id(u32, [usize; 2]),
+    Text(Stretch<'t>),
 }
 
 impl Tokenizer {
     /// From its definition. An error is the text of what is wrong with it; who read it knows where.
     pub fn new(definition: Definition) -> std::result::Result<Self, String> {
-        let Definition { pattern, tokens, merges, whole_pretokens, special_tokens, unmarked, bos, eos } =
-            definition;
+        let Definition {
+            pattern,
+            tokens,
+            merges,
+            whole_pretokens,
+            special_tokens,
+            manners,
+            pipeline,
+            bos,
+            eos,
+        } = definition;
         let splitter = Splitter::new(&pattern).map_err(|error| error.to_string())?;
-        let once = first_names(&special_tokens);
+        // Tokens without a mark are part of any text, and a cut could fall into one.
+        let is_cut = pipeline.is_plain() && !manners.iter().any(|(_, manner)| manner.unmarked);
+        let cutter = if is_cut { splitter.clone() } else { whole_splitter() };
+        let specials =
+            Specials::new(special_tokens, |id| manner_of(&manners, id), |name| pipeline.normalized(name))
+                .map_err(|error| error.to_string())?;
+        let once = first_names(specials.written_tokens());
         let token_count = tokens.len() + once.len();
-        let vocabulary = Vocabulary::new(tokens, &once).map_err(|error| error.to_string())?;
-        if let Merges::Listed(merges) = &merges {
-            check_merges(merges, &vocabulary)?;
-        }
-        let byte_ids = byte_ids(&vocabulary)?;
-        check_written_names(&special_tokens, &vocabulary)?;
-        let specials = Specials::new(special_tokens).map_err(|error| error.to_string())?;
-        let encoder = Encoder::new(splitter, vocabulary, merges, &byte_ids, whole_pretokens);
-        Ok(Self { encoder, specials, unmarked, bos, eos, token_count, fingerprint: OnceLock::new() })
+        let (encoder, outside) = match &pipeline.unknown {
+            None => (byte_encoder(splitter, tokens, merges, whole_pretokens, &once)?, None),
+            Some(unknown) => {
+                let (encoder, outside) =
+                    character_encoder(splitter, tokens, merges, whole_pretokens, &once, unknown)?;
+                (encoder, Some(outside))
+            }
+        };
+        let fingerprint = OnceLock::new();
+        Ok(Self { encoder, specials, manners, pipeline, outside, cutter, bos, eos, token_count, fingerprint })
     }
 
     /// From merges just learned: the 256 bytes in GPT-2's order, the merges' tokens, then the special tokens.
@@ -105,7 +130,8 @@ impl Tokenizer {
             merges: Merges::Listed(merges.to_vec()),
             whole_pretokens: WholePretokens::Merge,
             special_tokens,
-            unmarked: Vec::new(),
+            manners: Vec::new(),
+            pipeline: Pipeline::default(),
             bos: None,
             eos: None,
         };
@@ -123,11 +149,15 @@ impl Tokenizer {
     pub fn definition(&self) -> Definition {
         Definition {
             pattern: self.splitter().pattern().clone(),
-            tokens: self.encoder.vocabulary.iter().filter(|&(id, _)| !self.is_special(id)).collect(),
-            merges: self.encoder.ranks.definition(),
+            tokens: self.tokens().iter().filter(|&(id, _)| !self.is_special(id)).collect(),
+            merges: match (&self.outside, self.encoder.ranks.definition()) {
+                (Some(outside), Merges::Listed(_)) => Merges::Listed(outside.merges.clone()),
+                (_, merges) => merges,
+            },
             whole_pretokens: self.encoder.whole_pretokens,
             special_tokens: self.specials.tokens().to_vec(),
-            unmarked: self.unmarked.clone(),
+            manners: self.manners.clone(),
+            pipeline: self.pipeline.clone(),
             bos: self.bos,
             eos: self.eos,
         }
@@ -157,17 +187,54 @@ impl Tokenizer {
                 .into_iter()
                 .map(|(name, id)| (name, id - moved_down))
                 .collect(),
-            unmarked: whole.unmarked.into_iter().map(|id| id - moved_down).collect(),
+            manners: whole.manners.into_iter().map(|(id, manner)| (id - moved_down, manner)).collect(),
             bos: whole.bos.map(|id| id - moved_down),
             eos: whole.eos.map(|id| id - moved_down),
             ..whole
         };
+        let mut shorter = shorter;
+        // It holds ids.
+        shorter.pipeline.written.post_processor = serde_json::Value::Null;
         Self::new(shorter).map_err(|message| Error::argument("vocab_size", message))
     }
 
     /// Cuts text into pretokens.
     pub fn splitter(&self) -> &Splitter {
         &self.encoder.splitter
+    }
+
+    /// What tells where a text may be cut so that its parts can be encoded on their own: the splitter, or one that never
+    /// cuts where the text that is split is not the text as it is.
+    pub fn cutter(&self) -> &Splitter {
+        &self.cutter
+    }
+
+    /// `stretch` in parts of about `target` bytes that may be encoded each on its own.
+    pub(super) fn cut_up<'t>(
+        &self,
+        stretch: Stretch<'t>,
+        target: usize,
+    ) -> impl Iterator<Item = Stretch<'t>> + use<'t, '_> {
+        let keeps =
+            || self.pipeline.steps.is_none() && self.pipeline.unknown.is_none() && self.keeps(stretch.bytes);
+        let cutter = if keeps() { self.splitter() } else { &self.cutter };
+        let mut start = stretch.start;
+        cutter.cut_up(stretch.bytes, target).map(move |bytes| {
+            let part = Stretch { bytes, start, policy: stretch.policy };
+            start += bytes.len();
+            part
+        })
+    }
+
+    /// Whether the normalizer leaves text, and every stretch of it, as it is; and nothing else is looked for there.
+    fn keeps(&self, text: &[u8]) -> bool {
+        let normalizer = self.pipeline.normalizer.as_ref();
+        !self.specials.has_normalized() && normalizer.is_none_or(|normalizer| normalizer.keeps(text))
+    }
+
+    /// The tokens as others see them.
+    pub(super) fn tokens(&self) -> &Vocabulary {
+        self.outside.as_ref().map_or(&self.encoder.vocabulary, |outside| &outside.vocabulary)
     }
 
     /// How many tokens there are: bytes, merges and special tokens.
@@ -177,12 +244,12 @@ impl Tokenizer {
 
     /// The largest id that this tokenizer gives.
     pub fn max_id(&self) -> u32 {
-        self.encoder.vocabulary.id_bound() as u32 - 1
+        self.tokens().id_bound() as u32 - 1
     }
 
     /// Ids and bytes of all tokens by id; special tokens have the bytes of their names.
     pub fn vocabulary(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        self.encoder.vocabulary.iter()
+        self.tokens().iter()
     }
 
     /// Names and ids of the special tokens.
@@ -192,7 +259,10 @@ impl Tokenizer {
 
     /// The merges in the order of their ranks.
     pub fn merges(&self) -> &[Merge] {
-        self.encoder.merges()
+        match &self.outside {
+            Some(outside) => &outside.merges,
+            None => self.encoder.merges(),
+        }
     }
 
     /// The merges that tiktoken's rule makes of the ordinary tokens.
@@ -230,12 +300,17 @@ impl Tokenizer {
     /// The id of the token with these bytes; a special token has those of its name.
     pub fn id_of(&self, token: &[u8]) -> Option<u32> {
         let special = || std::str::from_utf8(token).ok().and_then(|name| self.special_id(name));
-        self.encoder.vocabulary.id_of(token).or_else(special)
+        self.tokens().id_of(token).or_else(special)
+    }
+
+    /// How a special token stands in a text.
+    pub(super) fn manner(&self, id: u32) -> Manner {
+        self.specials.manner(id)
     }
 
     /// The bytes of token `id`; a special token has those of its name.
     pub fn bytes_of(&self, id: u32) -> Option<&[u8]> {
-        self.encoder.vocabulary.bytes_of(id)
+        self.tokens().bytes_of(id)
     }
 
     /// A hexadecimal hash of all that decides about ids: vocabulary, merges, pattern, special tokens. 128 bits of
@@ -249,7 +324,7 @@ impl Tokenizer {
             };
             add(self.splitter().pattern().expressions().join(&Pattern::THEN.to_string()).as_bytes());
             add(&[u8::from(self.encoder.whole_pretokens == WholePretokens::Take)]);
-            for (id, token) in self.encoder.vocabulary.iter() {
+            for (id, token) in self.tokens().iter() {
                 add(&id.to_le_bytes());
                 add(token);
             }
@@ -262,6 +337,10 @@ impl Tokenizer {
             for id in [self.bos, self.eos] {
                 add(&id.unwrap_or(u32::MAX).to_le_bytes());
             }
+            self.pipeline.written.for_each(&mut add);
+            for (id, manner) in self.manners.iter().filter(|(_, manner)| manner.changes_text()) {
+                add(format!("{id} {manner:?}").as_bytes());
+            }
             format!("{:032x}", hash.digest128())
         })
     }
@@ -270,37 +349,120 @@ impl Tokenizer {
     pub(super) fn for_each_part<'t>(
         &self,
         text: &'t [u8],
-        options: &EncodeOptions,
+        options: &'t EncodeOptions,
         mut visit: impl FnMut(Part<'t>) -> Result<bool>,
     ) -> Result<()> {
+        let policy = &options.special;
+        self.specials.check_policy(policy)?;
+        let end = text.len();
         if let Some(bos) = options.bos
-            && !visit(Part::Id(bos))?
+            && !visit(Part::Id(bos, [0, 0]))?
         {
             return Ok(());
         }
-        let mut start = 0;
-        for found in self.specials.find(text, &options.special)? {
-            if !visit(Part::Text(&text[start..found.start]))? || !visit(Part::Id(found.id))? {
-                return Ok(());
-            }
-            start = found.end;
-        }
-        if !visit(Part::Text(&text[start..]))? {
-            return Ok(());
-        }
-        if let Some(eos) = options.eos {
-            visit(Part::Id(eos))?;
+        let whole = Stretch { bytes: text, start: 0, policy };
+        let is_plain = self.pipeline.is_plain() && self.specials.has_normalized();
+        let wants_more = self.for_each_found(whole, Stage::Raw, &mut |part| match part {
+            // Behind no normalizer, the rest of the names stand in the text as it is.
+            Part::Text(stretch) if is_plain => self.for_each_found(stretch, Stage::Normalized, &mut visit),
+            _ => visit(part),
+        })?;
+        if let Some(eos) = options.eos
+            && wants_more
+        {
+            visit(Part::Id(eos, [end, end]))?;
         }
         Ok(())
+    }
+
+    /// The parts of a stretch, divided by the tokens found at one stage; tells whether more are wanted.
+    fn for_each_found<'t>(
+        &self,
+        stretch: Stretch<'t>,
+        stage: Stage,
+        visit: &mut impl FnMut(Part<'t>) -> Result<bool>,
+    ) -> Result<bool> {
+        let Stretch { bytes, start, policy } = stretch;
+        let mut done = 0;
+        for found in self.specials.find(bytes, policy, stage)? {
+            let between = bytes.get(done..found.start).filter(|between| !between.is_empty());
+            if let Some(between) = between
+                && !visit(Part::Text(Stretch { bytes: between, start: start + done, policy }))?
+            {
+                return Ok(false);
+            }
+            if !visit(Part::Id(found.id, [start + found.start, start + found.end]))? {
+                return Ok(false);
+            }
+            done = found.end;
+        }
+        match &bytes[done..] {
+            [] => Ok(true),
+            rest => visit(Part::Text(Stretch { bytes: rest, start: start + done, policy })),
+        }
     }
 
     /// Adds the ids of one part to `ids`; tells whether more are wanted.
     pub(super) fn encode_part(&self, part: Part<'_>, ids: &mut Ids) -> Result<bool> {
         match part {
-            Part::Id(id) => Ok(ids.extend(&[id])),
-            Part::Text(text) => self.encoder.encode(text, ids),
+            Part::Id(id, _) => Ok(ids.extend(&[id])),
+            Part::Text(stretch) if self.pipeline.is_plain() => self.encoder.encode(stretch.bytes, ids),
+            Part::Text(stretch) => self.encode_stretch(stretch, &mut Output::Ids(ids)),
         }
     }
+}
+
+fn whole_splitter() -> Splitter {
+    Splitter::new(&Pattern::Whole).expect("no pattern is a good one")
+}
+
+fn manner_of(manners: &[(u32, Manner)], id: u32) -> Manner {
+    manners.iter().find(|&&(other, _)| other == id).map_or(Manner::default(), |&(_, manner)| manner)
+}
+
+/// The encoder of a vocabulary of bytes.
+fn byte_encoder(
+    splitter: Splitter,
+    tokens: Tokens,
+    merges: Merges,
+    whole_pretokens: WholePretokens,
+    special_tokens: &[(String, u32)],
+) -> std::result::Result<Encoder, String> {
+    let vocabulary = Vocabulary::new(tokens, special_tokens).map_err(|error| error.to_string())?;
+    if let Merges::Listed(merges) = &merges {
+        check_merges(merges, &vocabulary)?;
+    }
+    let byte_ids = byte_ids(&vocabulary)?;
+    check_written_names(special_tokens, &vocabulary)?;
+    Ok(Encoder::new(splitter, vocabulary, merges, &byte_ids, whole_pretokens))
+}
+
+/// The encoder of a vocabulary of characters, and what that is outside.
+fn character_encoder(
+    splitter: Splitter,
+    tokens: Tokens,
+    merges: Merges,
+    whole_pretokens: WholePretokens,
+    special_tokens: &[(String, u32)],
+    unknown: &Unknown,
+) -> std::result::Result<(Encoder, Outside), String> {
+    let inside = Characters::inside(&tokens, unknown.clone())?;
+    let vocabulary = Vocabulary::new(tokens, special_tokens).map_err(|error| error.to_string())?;
+    let (merges, listed) = match merges {
+        Merges::Spelled => (Merges::Spelled, Vec::new()),
+        Merges::Listed(listed) => {
+            check_merges(&listed, &vocabulary)?;
+            let merges = inside.merges(&listed, special_tokens)?;
+            if merges.len() > MOST_MERGES {
+                return Err(format!("{} merges, and {MOST_MERGES} are the most", merges.len()));
+            }
+            (Merges::Listed(merges), listed)
+        }
+    };
+    let of_inside = Vocabulary::new(inside.tokens, &[]).map_err(|error| error.to_string())?;
+    let byte_ids = byte_ids(&of_inside)?;
+    let encoder = Encoder::new(splitter, of_inside, merges, &byte_ids, whole_pretokens);
+    Ok((encoder, Outside { vocabulary, merges: listed, characters: inside.characters }))
 }
 
 /// Whether ids are the 256 bytes, then the tokens of the merges in their order, then the special tokens.
@@ -315,9 +477,9 @@ fn is_as_trained(definition: &Definition, merges: &[Merge]) -> bool {
 }
 
 /// Names and ids of special tokens without the second names that ids have.
-fn first_names(special_tokens: &[(String, u32)]) -> Vec<(String, u32)> {
+fn first_names<'n>(special_tokens: impl Iterator<Item = (&'n str, u32)>) -> Vec<(String, u32)> {
     let mut known = HashSet::new();
-    special_tokens.iter().filter(|(_, id)| known.insert(*id)).cloned().collect()
+    special_tokens.filter(|&(_, id)| known.insert(id)).map(|(name, id)| (name.to_owned(), id)).collect()
 }
 
 /// The ids of the 256 single bytes.

@@ -60,7 +60,8 @@ pub(super) enum VocabularyError {
 }
 
 impl Vocabulary {
-    /// From tokens in any order. Special tokens have an id and bytes too, but are not found by those.
+    /// From tokens in any order. Special tokens have an id and bytes too, but are not found by those, which may be another
+    /// token's.
     pub(super) fn new(ordinary: Tokens, special: &[(String, u32)]) -> Result<Self, VocabularyError> {
         let mut tokens = ordinary;
         for (name, id) in special {
@@ -79,11 +80,6 @@ impl Vocabulary {
         };
         drop(lengths);
         vocabulary.enter(special)?;
-        for &(ref name, id) in special {
-            if let Some(other) = vocabulary.id_of(name.as_bytes()) {
-                return Err(VocabularyError::DuplicateToken(other, id));
-            }
-        }
         Ok(vocabulary)
     }
 

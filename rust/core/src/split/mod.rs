@@ -9,7 +9,9 @@ mod cut;
 mod deepseek;
 mod ends;
 mod family;
+mod find;
 mod masks;
+mod oniguruma;
 mod pattern;
 mod regex;
 mod scan;
@@ -18,6 +20,8 @@ mod starts;
 mod wide;
 
 pub use ends::Ends;
+pub use find::Find;
+pub use oniguruma::from_oniguruma;
 pub use pattern::{Pattern, Published};
 
 use crate::Result;

@@ -1,6 +1,9 @@
 //! The patterns by name, as their inventors published them, and any other regular expressions.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use super::oniguruma::to_oniguruma;
 
 /// A pattern that others know by name.
 #[derive(Debug, Clone, Copy)]
@@ -121,11 +124,13 @@ impl Pattern {
         }
     }
 
-    /// The regular expressions as every engine reads them; none for no cut.
-    pub fn portable_expressions(&self) -> Vec<&str> {
+    /// The regular expressions as Oniguruma reads them; none for no cut.
+    pub fn portable_expressions(&self) -> Vec<Cow<'_, str>> {
         match self {
-            Pattern::Named(index) => Self::NAMED[*index].portable.to_vec(),
-            Pattern::Regex(_) | Pattern::Whole => self.expressions(),
+            Pattern::Named(index) => {
+                Self::NAMED[*index].portable.iter().copied().map(Cow::Borrowed).collect()
+            }
+            Pattern::Regex(_) | Pattern::Whole => self.expressions().into_iter().map(to_oniguruma).collect(),
         }
     }
 

@@ -100,7 +100,7 @@ trait Encoder {
 
 impl Encoder for Tokenizer {
     fn splitter(&self) -> &Splitter {
-        self.splitter()
+        self.cutter()
     }
 
     fn max_id(&self) -> u32 {

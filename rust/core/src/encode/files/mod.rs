@@ -65,7 +65,12 @@ impl Tokenizer {
 
     /// Reads the text of a `tokenizer.json`; `path` is what errors call it.
     pub fn from_json(json: &[u8], path: &Path) -> Result<Self> {
-        huggingface::read(json).map_err(|(place, message)| Error::malformed(path, place, message))
+        Self::from_json_with(json, path, None)
+    }
+
+    /// The same where the pattern is known in our words, in which a possessive `{1,3}+` is what it is.
+    pub fn from_json_with(json: &[u8], path: &Path, pattern: Option<&Pattern>) -> Result<Self> {
+        huggingface::read(json, pattern).map_err(|(place, message)| Error::malformed(path, place, message))
     }
 
     /// The text of a `tokenizer.json` from which [`from_json`](Self::from_json) makes the same tokenizer.

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::encode::encoder::WholePretokens;
+use crate::encode::pipeline::Pipeline;
 use crate::encode::ranks::Merges;
 use crate::encode::tokenizer::Definition;
 use crate::encode::tokens::Tokens;
@@ -57,7 +58,8 @@ impl Published {
             merges: Merges::Spelled,
             whole_pretokens: WholePretokens::Take,
             special_tokens: self.special_tokens(),
-            unmarked: Vec::new(),
+            manners: Vec::new(),
+            pipeline: Pipeline::default(),
             bos: self.bos,
             eos: self.eos,
         }

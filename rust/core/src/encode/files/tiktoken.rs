@@ -13,6 +13,7 @@ use memchr::memchr;
 use super::LoadOptions;
 use super::published::Published;
 use crate::encode::encoder::WholePretokens;
+use crate::encode::pipeline::Pipeline;
 use crate::encode::ranks::Merges;
 use crate::encode::tokenizer::{Definition, Tokenizer};
 use crate::encode::tokens::Tokens;
@@ -43,7 +44,8 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
         merges: Merges::Spelled,
         whole_pretokens: WholePretokens::Take,
         special_tokens,
-        unmarked: Vec::new(),
+        manners: Vec::new(),
+        pipeline: Pipeline::default(),
         bos: own.and_then(|known| known.bos),
         eos: own.and_then(|known| known.eos),
     };
@@ -134,7 +136,11 @@ fn decode(base64: &[u8], bytes: &mut Vec<u8>) -> std::result::Result<usize, Stri
 
 /// The lines of the ordinary tokens; an error if tiktoken would merge them in another way.
 pub(super) fn write(tokenizer: &Tokenizer) -> Result<String> {
-    let Definition { tokens, merges, whole_pretokens, .. } = tokenizer.definition();
+    let Definition { tokens, merges, whole_pretokens, pipeline, .. } = tokenizer.definition();
+    if !pipeline.is_plain() {
+        let message = "a .tiktoken file holds tokens of bytes and nothing that happens to a text before; a tokenizer.json can";
+        return Err(Error::argument("path", message));
+    }
     let is_taken_whole = whole_pretokens == WholePretokens::Take;
     // A token that no merge makes is found as a whole pretoken by tiktoken, and only where that is our rule, too.
     let made_by_merges =

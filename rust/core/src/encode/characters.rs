@@ -1,0 +1,270 @@
+//! Vocabularies of characters, on the machinery that merges bytes.
+//!
+//! The BPE of SentencePiece, and of Hugging Face without its `ByteLevel`, begins with characters: those that are tokens,
+//! and for each other one its bytes, or one token for all that is unknown. Here everything begins with bytes. So the
+//! encoder gets, besides the vocabulary, tokens of its own: the bytes, and the beginnings of every character of several
+//! bytes that is a token; and merges that make each such character out of its bytes, before all others.
+//!
+//! The result is the same. Every beginning starts with the first byte of a character, and in UTF-8 no other character has
+//! that byte sequence inside it, so only the bytes of one character ever become one, whatever stands beside it; and
+//! since these merges come first, all characters that are tokens are made before any of them merges with another. Merges of
+//! the vocabulary are of its own tokens, so what is left of a character that is no token — bytes and beginnings, side by
+//! side — takes no part in them. At the end it becomes the tokens that stand for its bytes, or the one for the unknown,
+//! which its first byte stands for.
+
+use std::collections::{HashMap, HashSet};
+
+use super::merges::Merge;
+use super::tokens::Tokens;
+use crate::{Error, Result};
+
+/// What becomes of characters that are no tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// Each of their bytes is a token: these.
+    Bytes(Box<[u32; 256]>),
+    /// Each is this token.
+    Token(u32),
+    /// All in a row are this token once.
+    Fused(u32),
+    /// The text cannot be encoded.
+    Refused,
+}
+
+/// What a token of the encoder's is outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outside {
+    /// This token.
+    Token(u32),
+    /// A part of a character that is no token: these bytes.
+    Part { bytes: [u8; 3], length: u8 },
+}
+
+/// A token as it stands in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Placed {
+    pub(super) id: u32,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// From the encoder's ids to those of the vocabulary.
+#[derive(Debug, Clone)]
+pub(super) struct Characters {
+    /// By the encoder's id.
+    outside: Vec<Outside>,
+    unknown: Unknown,
+}
+
+/// What the encoder is to be made of.
+pub(super) struct Inside {
+    pub(super) tokens: Tokens,
+    /// The merges that make characters; those of the vocabulary follow.
+    pub(super) merges: Vec<Merge>,
+    pub(super) characters: Characters,
+    /// The encoder's ids of the vocabulary's tokens.
+    pub(super) ids: HashMap<u32, u32>,
+}
+
+impl Inside {
+    /// The merges that make characters, then these. Those of special tokens, which no text becomes before it merges, are
+    /// left out.
+    pub(super) fn merges(
+        &self,
+        listed: &[Merge],
+        special: &[(String, u32)],
+    ) -> std::result::Result<Vec<Merge>, String> {
+        let special: HashSet<u32> = special.iter().map(|&(_, id)| id).collect();
+        let mut merges = self.merges.clone();
+        for (rank, merge) in listed.iter().enumerate() {
+            let all = [merge.left, merge.right, merge.id];
+            match all.map(|id| self.ids.get(&id).copied()) {
+                [Some(left), Some(right), Some(id)] => merges.push(Merge { left, right, id }),
+                found if all.iter().zip(found).all(|(id, found)| found.is_some() || special.contains(id)) => {
+                }
+                _ => {
+                    return Err(format!(
+                        "merge {rank} is of a token that stands for a byte or for the unknown"
+                    ));
+                }
+            }
+        }
+        Ok(merges)
+    }
+}
+
+impl Characters {
+    /// From the vocabulary's tokens, in the order of the ranks of their merges if merging goes by spelling.
+    pub(super) fn inside(tokens: &Tokens, unknown: Unknown) -> std::result::Result<Inside, String> {
+        // What stands for bytes, or for the unknown, is no text.
+        let own: HashSet<u32> = match &unknown {
+            Unknown::Bytes(ids) => ids.iter().copied().collect(),
+            &(Unknown::Token(id) | Unknown::Fused(id)) => HashSet::from([id]),
+            Unknown::Refused => HashSet::new(),
+        };
+        let is_own = |&(id, token): &(u32, &[u8])| own.contains(&id) && !is_character(token);
+        let vocabulary = || tokens.iter().filter(|token| !is_own(token));
+        let mut inside = Builder {
+            tokens: Tokens::default(),
+            merges: Vec::new(),
+            outside: Vec::new(),
+            known: HashMap::new(),
+        };
+        let ascii: HashMap<u8, u32> =
+            vocabulary().filter(|(_, token)| token.len() == 1).map(|(id, token)| (token[0], id)).collect();
+        for byte in 0..=255 {
+            let part = Outside::Part { bytes: [byte, 0, 0], length: 1 };
+            inside.add(&[byte], ascii.get(&byte).map_or(part, |&id| Outside::Token(id)));
+        }
+        for (id, token) in vocabulary().filter(|(_, token)| token.len() > 1 && is_character(token)) {
+            inside.add_character(id, token)?;
+        }
+        for (id, token) in vocabulary().filter(|(_, token)| !is_character(token)) {
+            inside.add(token, Outside::Token(id));
+        }
+        let Builder { tokens, merges, outside, .. } = inside;
+        let ids = (0..).zip(&outside).filter_map(|(inside, outside)| match outside {
+            Outside::Token(id) => Some((*id, inside)),
+            Outside::Part { .. } => None,
+        });
+        Ok(Inside { tokens, merges, ids: ids.collect(), characters: Self { outside, unknown } })
+    }
+
+    /// Calls `visit` with the tokens that pieces of text have outside, from those that they have inside: ids, and how
+    /// long each is. `ends` are where the pieces end.
+    pub(super) fn place(
+        &self,
+        text: &[u8],
+        ends: &[usize],
+        inside: impl Iterator<Item = (u32, usize)>,
+        mut visit: impl FnMut(Placed),
+    ) -> Result<()> {
+        let mut fused: Option<Placed> = None;
+        let mut ends = ends.iter().peekable();
+        let mut start = 0;
+        for (id, length) in inside {
+            let end = start + length;
+            while ends.next_if(|&&end| end <= start).is_some() {
+                fused.take().into_iter().for_each(&mut visit);
+            }
+            match self.outside[id as usize] {
+                Outside::Token(id) => {
+                    fused.take().into_iter().for_each(&mut visit);
+                    visit(Placed { id, start, end });
+                }
+                Outside::Part { bytes, length } => {
+                    self.place_part(text, start, &bytes[..usize::from(length)], &mut fused, &mut visit)?;
+                }
+            }
+            start = end;
+        }
+        fused.into_iter().for_each(visit);
+        Ok(())
+    }
+
+    /// The same for a part of a character that begins at byte `start` of the text.
+    fn place_part(
+        &self,
+        text: &[u8],
+        start: usize,
+        bytes: &[u8],
+        fused: &mut Option<Placed>,
+        visit: &mut impl FnMut(Placed),
+    ) -> Result<()> {
+        if let Unknown::Bytes(ids) = &self.unknown {
+            for (at, &byte) in (start..).zip(bytes) {
+                visit(Placed { id: ids[usize::from(byte)], start: at, end: at + 1 });
+            }
+            return Ok(());
+        }
+        let window = &text[start..text.len().min(start + 4)];
+        let Some(character) = window.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next())
+        else {
+            // Behind the first byte of a character, which stood for all of it.
+            return Ok(());
+        };
+        let end = start + character.len_utf8();
+        match self.unknown {
+            Unknown::Token(id) => visit(Placed { id, start, end }),
+            Unknown::Fused(id) => match fused {
+                Some(run) => run.end = end,
+                None => *fused = Some(Placed { id, start, end }),
+            },
+            Unknown::Bytes(_) | Unknown::Refused => {
+                return Err(no_token(&format!("{character:?} (U+{:04X})", character as u32)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The token for a byte that is no UTF-8.
+    pub(super) fn byte(&self, byte: u8) -> Result<u32> {
+        match &self.unknown {
+            Unknown::Bytes(ids) => Ok(ids[usize::from(byte)]),
+            &(Unknown::Token(id) | Unknown::Fused(id)) => Ok(id),
+            Unknown::Refused => Err(no_token(&format!("the byte 0x{byte:02X}, which is no UTF-8"))),
+        }
+    }
+}
+
+/// Whether a token is a single character.
+fn is_character(token: &[u8]) -> bool {
+    std::str::from_utf8(token).is_ok_and(|text| text.chars().nth(1).is_none())
+}
+
+fn no_token(what: &str) -> Error {
+    Error::argument(
+        "text",
+        format!("holds {what}, for which this tokenizer has no token, nor one for the unknown"),
+    )
+}
+
+/// The encoder's vocabulary in the making.
+struct Builder {
+    tokens: Tokens,
+    merges: Vec<Merge>,
+    outside: Vec<Outside>,
+    /// Bytes and beginnings of characters.
+    known: HashMap<Vec<u8>, u32>,
+}
+
+impl Builder {
+    fn add(&mut self, token: &[u8], outside: Outside) -> u32 {
+        let id = self.outside.len() as u32;
+        self.tokens.push(id, token);
+        self.outside.push(outside);
+        if token.len() <= 4 {
+            self.known.insert(token.to_owned(), id);
+        }
+        id
+    }
+
+    /// Adds a character, and the beginnings of it that are not there yet.
+    fn add_character(&mut self, id: u32, character: &[u8]) -> std::result::Result<(), String> {
+        let mut left = self.known[&character[..1]];
+        for length in 2..=character.len() {
+            let beginning = &character[..length];
+            let made = match self.known.get(beginning) {
+                Some(_) if length == character.len() => {
+                    return Err(format!("{:?} is a token twice", String::from_utf8_lossy(character)));
+                }
+                Some(&made) => made,
+                None => {
+                    let mut bytes = [0; 3];
+                    let outside = if length == character.len() {
+                        Outside::Token(id)
+                    } else {
+                        bytes[..length].copy_from_slice(beginning);
+                        Outside::Part { bytes, length: length as u8 }
+                    };
+                    let made = self.add(beginning, outside);
+                    let right = self.known[&character[length - 1..length]];
+                    self.merges.push(Merge { left, right, id: made });
+                    made
+                }
+            };
+            left = made;
+        }
+        Ok(())
+    }
+}

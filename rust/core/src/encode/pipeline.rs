@@ -1,0 +1,321 @@
+//! Text → ids where more happens to a text than that a pattern splits it and bytes merge.
+//!
+//! A normalizer changes it, pretokenizers rewrite it or drop parts of it, or the vocabulary is one of characters
+//! ([`Characters`]). Each of these is optional; whatever is left goes to the same encoder. The work is done on stretches
+//! between special tokens, one at a time.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::characters::{Characters, Placed, Unknown};
+use super::decode::Spans;
+use super::decoders::Decoder;
+use super::ids::Ids;
+use super::merges::Merge;
+use super::special::{SpecialPolicy, Stage};
+use super::tokenizer::Tokenizer;
+use super::vocabulary::Vocabulary;
+use crate::normalize::{Aligned, Normalizer, Origin, Origins};
+use crate::pretokenize::{Pieces, Step, bytes_of_piece};
+use crate::{Error, Result};
+
+/// What a tokenizer does besides.
+#[derive(Debug, Clone, Default)]
+pub struct Pipeline {
+    /// What happens to text first.
+    pub normalizer: Option<Normalizer>,
+    /// How it is cut, if not by the pattern.
+    pub steps: Option<Vec<Step>>,
+    /// For a vocabulary of characters: what becomes of those that are no tokens. Otherwise it is one of bytes, for which
+    /// steps leave the characters that stand for them.
+    pub unknown: Option<Unknown>,
+    /// How tokens become text, if not by putting their bytes together.
+    pub decoder: Option<Decoder>,
+    /// How the file says all this.
+    pub written: Written,
+}
+
+/// The parts of a `tokenizer.json` that say what a [`Pipeline`] does; null where its default says it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Written {
+    /// The part of this name.
+    pub normalizer: Value,
+    /// The part of this name.
+    pub pre_tokenizer: Value,
+    /// The part of this name.
+    pub post_processor: Value,
+    /// The part of this name.
+    pub decoder: Value,
+    /// The settings of the model.
+    pub model: Value,
+    /// A whole file of another format instead.
+    pub file: Option<std::sync::Arc<[u8]>>,
+}
+
+impl Written {
+    /// Calls `visit` with the bytes of all parts that decide about ids and are not null.
+    pub(super) fn for_each(&self, visit: &mut impl FnMut(&[u8])) {
+        let parts = [&self.normalizer, &self.pre_tokenizer, &self.model];
+        let texts = parts.into_iter().filter(|part| !part.is_null()).map(Value::to_string);
+        texts.for_each(|text| visit(text.as_bytes()));
+        self.file.iter().for_each(|file| visit(file));
+    }
+}
+
+/// A vocabulary of characters as others see it.
+#[derive(Debug)]
+pub(super) struct Outside {
+    pub(super) vocabulary: Vocabulary,
+    pub(super) merges: Vec<Merge>,
+    pub(super) characters: Characters,
+}
+
+/// A stretch of a text between special tokens.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch<'t> {
+    pub(super) bytes: &'t [u8],
+    /// Where it begins in the text.
+    pub(super) start: usize,
+    /// What is looked for behind the normalizer.
+    pub(super) policy: &'t SpecialPolicy,
+}
+
+/// Where tokens go.
+pub(super) enum Output<'o> {
+    /// Their ids alone.
+    Ids(&'o mut Ids),
+    /// And where each stands in the text.
+    Spans(&'o mut Spans),
+}
+
+impl Output<'_> {
+    /// Adds a token; tells whether more are wanted.
+    fn push(&mut self, id: u32, origin: impl FnOnce() -> Origin) -> bool {
+        match self {
+            Self::Ids(ids) => ids.extend(&[id]),
+            Self::Spans(spans) => {
+                spans.push(id, origin().map(i64::from));
+                true
+            }
+        }
+    }
+}
+
+impl Pipeline {
+    /// Whether a text reaches the split as it is.
+    pub(super) fn is_plain(&self) -> bool {
+        self.normalizer.is_none() && self.steps.is_none() && self.unknown.is_none()
+    }
+
+    /// Whether nothing happens that the split and the vocabulary do not say.
+    pub(super) fn is_default(&self) -> bool {
+        self.is_plain() && self.decoder.is_none()
+    }
+
+    /// What the normalizer makes of a name.
+    pub(super) fn normalized(&self, name: &str) -> Result<String> {
+        let mut text = Aligned::new(name, Origins::Forget);
+        if let Some(normalizer) = &self.normalizer {
+            normalizer.apply(&mut text)?;
+        }
+        Ok(text.text().to_owned())
+    }
+
+    fn origins(&self, start: usize, output: &Output<'_>) -> Result<Origins> {
+        let needs = |steps: &Vec<Step>| steps.len() > 1 || self.normalizer.is_some();
+        let asks = |steps: &&Vec<Step>| steps.iter().any(Step::needs_origins);
+        let is_needed = self.steps.as_ref().filter(asks).is_some_and(needs);
+        if matches!(output, Output::Ids(_)) && !is_needed {
+            return Ok(Origins::Forget);
+        }
+        let start = u32::try_from(start).ok().filter(|&start| start < u32::MAX / 2);
+        start
+            .map(Origins::Track)
+            .ok_or_else(|| Error::argument("text", "has more than 2 GiB; encode it in parts"))
+    }
+}
+
+impl Tokenizer {
+    /// Adds the tokens of a stretch to `output`; tells whether more are wanted.
+    pub(super) fn encode_stretch(&self, stretch: Stretch<'_>, output: &mut Output<'_>) -> Result<bool> {
+        let mut start = stretch.start;
+        for chunk in stretch.bytes.utf8_chunks() {
+            if !chunk.valid().is_empty()
+                && !self.encode_valid(chunk.valid(), start, stretch.policy, output)?
+            {
+                return Ok(false);
+            }
+            start += chunk.valid().len();
+            for &byte in chunk.invalid() {
+                let id = self.id_of_stray_byte(byte)?;
+                if !output.push(id, || [start as u32, start as u32 + 1]) {
+                    return Ok(false);
+                }
+                start += 1;
+            }
+        }
+        Ok(true)
+    }
+
+    fn id_of_stray_byte(&self, byte: u8) -> Result<u32> {
+        match &self.outside {
+            Some(outside) => outside.characters.byte(byte),
+            None => Ok(self.encoder.vocabulary.id_of(&[byte]).unwrap_or_default()),
+        }
+    }
+
+    fn encode_valid(
+        &self,
+        text: &str,
+        start: usize,
+        policy: &SpecialPolicy,
+        output: &mut Output<'_>,
+    ) -> Result<bool> {
+        let mut aligned = Aligned::new(text, self.pipeline.origins(start, output)?);
+        if let Some(normalizer) = &self.pipeline.normalizer {
+            normalizer.apply(&mut aligned)?;
+        }
+        let found = self.specials.find(aligned.text().as_bytes(), policy, Stage::Normalized)?;
+        if found.is_empty() {
+            return self.encode_normalized(aligned, start == 0, output);
+        }
+        let mut done = 0;
+        for found in found {
+            if done < found.start
+                && !self.encode_normalized(
+                    aligned.part(done..found.start),
+                    start == 0 && done == 0,
+                    output,
+                )?
+            {
+                return Ok(false);
+            }
+            let origin = || aligned.origin(found.start, found.end).unwrap_or_default();
+            if !output.push(found.id, origin) {
+                return Ok(false);
+            }
+            done = found.end;
+        }
+        if done == aligned.text().len() {
+            return Ok(true);
+        }
+        self.encode_normalized(aligned.part(done..aligned.text().len()), false, output)
+    }
+
+    /// The same for text behind the normalizer, without special tokens.
+    fn encode_normalized(&self, text: Aligned, is_first: bool, output: &mut Output<'_>) -> Result<bool> {
+        let Some(steps) = &self.pipeline.steps else {
+            let whole = 0..text.text().len();
+            return match output {
+                Output::Ids(ids) if self.outside.is_none() => {
+                    self.encoder.encode(text.text().as_bytes(), ids)
+                }
+                _ => {
+                    let mut inside = Ids::keep(whole.end, usize::MAX);
+                    self.encoder.encode(text.text().as_bytes(), &mut inside)?;
+                    let bytes = text.text().as_bytes().to_vec();
+                    self.place(&text, &bytes, &[whole.end], &[whole], &inside.into_vec(), output)
+                }
+            };
+        };
+        let mut pieces = Pieces::whole(text);
+        for step in steps {
+            step.apply(&mut pieces, is_first)?;
+        }
+        let (bytes, ends) = self.bytes_of_pieces(&pieces);
+        if let (Output::Ids(ids), None) = (&mut *output, &self.outside) {
+            return self.encoder.encode_pretokens(&bytes, &ends, ids);
+        }
+        let mut inside = Ids::keep(bytes.len(), usize::MAX);
+        self.encoder.encode_pretokens(&bytes, &ends, &mut inside)?;
+        self.place(&pieces.text, &bytes, &ends, &pieces.places, &inside.into_vec(), output)
+    }
+
+    /// The bytes of all pieces, one after another, as the encoder wants them, and where each piece ends.
+    fn bytes_of_pieces(&self, pieces: &Pieces) -> (Vec<u8>, Vec<usize>) {
+        let text = pieces.text.text();
+        let mut bytes = Vec::with_capacity(text.len());
+        let ends = pieces.places.iter().map(|place| {
+            let piece = &text[place.clone()];
+            match &self.outside {
+                Some(_) => bytes.extend_from_slice(piece.as_bytes()),
+                None => bytes_of_piece(piece, &mut bytes),
+            }
+            bytes.len()
+        });
+        let ends = ends.collect();
+        (bytes, ends)
+    }
+
+    /// Adds the tokens that the encoder made of `bytes` to `output`. The bytes are those of the places in `text`.
+    fn place(
+        &self,
+        text: &Aligned,
+        bytes: &[u8],
+        ends: &[usize],
+        places: &[Range<usize>],
+        inside: &[u32],
+        output: &mut Output<'_>,
+    ) -> Result<bool> {
+        let length = |id: u32| self.encoder.vocabulary.bytes_of(id).map_or(0, <[u8]>::len);
+        let mut origins = PieceOrigins::new(text, ends, places, self.is_written_in_bytes());
+        let mut goes_on = true;
+        let mut visit = |placed: Placed| {
+            goes_on = goes_on && output.push(placed.id, || origins.of(placed.start, placed.end));
+        };
+        let sized = inside.iter().map(|&id| (id, length(id)));
+        match &self.outside {
+            Some(outside) => outside.characters.place(bytes, ends, sized, visit)?,
+            None => {
+                let mut start = 0;
+                for (id, length) in sized {
+                    visit(Placed { id, start, end: start + length });
+                    start += length;
+                }
+            }
+        }
+        Ok(goes_on)
+    }
+
+    /// Whether the text behind the steps has a character for each byte.
+    fn is_written_in_bytes(&self) -> bool {
+        self.outside.is_none() && self.pipeline.steps.is_some()
+    }
+}
+
+/// Where bytes of pieces come from, for places that only go forward.
+struct PieceOrigins<'p> {
+    text: &'p Aligned,
+    ends: &'p [usize],
+    places: &'p [Range<usize>],
+    /// Where each byte's character stands, if there is a character for each byte.
+    characters: Option<Vec<usize>>,
+    piece: usize,
+}
+
+impl<'p> PieceOrigins<'p> {
+    fn new(text: &'p Aligned, ends: &'p [usize], places: &'p [Range<usize>], in_bytes: bool) -> Self {
+        let of_place = |place: &Range<usize>| {
+            let start = place.start;
+            text.text()[place.clone()].char_indices().map(move |(at, _)| start + at)
+        };
+        let characters = in_bytes.then(|| places.iter().flat_map(of_place).collect());
+        Self { text, ends, places, characters, piece: 0 }
+    }
+
+    fn of(&mut self, start: usize, end: usize) -> Origin {
+        let (first, last) = match &self.characters {
+            Some(characters) => (characters[start], characters[end - 1]),
+            None => {
+                while self.ends[self.piece] <= start {
+                    self.piece += 1;
+                }
+                let before = if self.piece == 0 { 0 } else { self.ends[self.piece - 1] };
+                let place = self.places[self.piece].start;
+                (place + start - before, place + end - 1 - before)
+            }
+        };
+        self.text.origin(first, last + 1).unwrap_or_default()
+    }
+}

@@ -1,0 +1,214 @@
+//! Text → pretokens, by any pretokenizers of Hugging Face's in turn.
+//!
+//! The published patterns have scanners of their own ([`split`](crate::split)), and most tokenizers need nothing else.
+//! Here are the others: pretokenizers that drop parts of the text, join matches to what stands beside them, or write
+//! characters anew. They work on a text that is rewritten as a whole, and on the places of its pieces.
+
+mod behavior;
+#[cfg(test)]
+mod tests;
+
+pub use behavior::Behavior;
+
+use std::ops::Range;
+
+use unicode_categories::UnicodeCategories as _;
+
+use crate::Result;
+use crate::encode::bytes::byte_of_char;
+use crate::normalize::{Aligned, Rewriter, write_bytes_as_characters};
+use crate::split::Find;
+
+/// What a [`Step::Metaspace`] puts its mark before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prepend {
+    /// Every piece.
+    Always,
+    /// The piece with which the whole text begins.
+    First,
+    /// None.
+    Never,
+}
+
+/// One pretokenizer.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// Cuts around matches.
+    Split {
+        /// What matches.
+        find: Find,
+        /// Whether what stands between matches counts as the matches.
+        invert: bool,
+        /// What becomes of matches.
+        behavior: Behavior,
+    },
+    /// Writes spaces as a mark, and cuts before each.
+    Metaspace {
+        /// The mark.
+        mark: char,
+        /// Where one is put if there is none.
+        prepend: Prepend,
+        /// Whether to cut.
+        splits: bool,
+    },
+    /// Puts a space before pieces without one, as GPT-2 does on request.
+    PrefixSpace,
+    /// Writes each byte as the character that stands for it in byte-level vocabularies.
+    Bytes,
+    /// Cuts into pieces of so many characters.
+    FixedLength(usize),
+}
+
+/// A text cut into pieces, none of them empty, in order.
+#[derive(Debug, Clone)]
+pub struct Pieces {
+    /// The text they are in.
+    pub text: Aligned,
+    /// Where they are.
+    pub places: Vec<Range<usize>>,
+}
+
+impl Pieces {
+    /// The whole text as one piece.
+    pub fn whole(text: Aligned) -> Self {
+        let length = text.text().len();
+        Self { text, places: std::iter::once(0..length).filter(|place| !place.is_empty()).collect() }
+    }
+
+    /// Rewrites the text piece by piece; what is between pieces goes.
+    fn rewrite(&mut self, mut write: impl FnMut(&str, usize, &mut Rewriter<'_>)) {
+        let places = std::mem::take(&mut self.places);
+        let mut written = Vec::with_capacity(places.len());
+        self.text.rewrite(|source, out| {
+            for place in places {
+                out.skip_to(place.start);
+                let start = out.written();
+                write(&source[place.clone()], place.start, out);
+                written.push(start..out.written());
+            }
+        });
+        written.retain(|place| !place.is_empty());
+        self.places = written;
+    }
+}
+
+impl Step {
+    /// Cuts the pieces further. Fails only when a regular expression gives up.
+    ///
+    /// `is_first` tells whether the text begins the original, where its origins are not tracked.
+    pub fn apply(&self, pieces: &mut Pieces, is_first: bool) -> Result<()> {
+        match self {
+            Self::Split { find, invert, behavior } => return behavior.split(pieces, find, *invert),
+            Self::Metaspace { mark, prepend, splits } => {
+                write_spaces(pieces, *mark, *prepend, is_first);
+                if *splits {
+                    cut_before(pieces, *mark);
+                }
+            }
+            Self::PrefixSpace => pieces.rewrite(|piece, start, out| {
+                if piece.starts_with(' ') {
+                    out.keep_to(start + piece.len());
+                } else {
+                    out.prepend(piece, " ");
+                }
+            }),
+            Self::Bytes => write_bytes(pieces),
+            Self::FixedLength(length) => cut_to_length(pieces, *length),
+        }
+        Ok(())
+    }
+
+    /// Whether this asks where a piece comes from.
+    pub fn needs_origins(&self) -> bool {
+        matches!(self, Self::Metaspace { prepend: Prepend::First, .. })
+    }
+
+    /// `Punctuation`: ASCII punctuation and symbols, and the categories P of Unicode.
+    pub fn is_punctuation(character: char) -> bool {
+        character.is_ascii_punctuation() || character.is_punctuation()
+    }
+
+    /// `Digits`: characters of a number's category.
+    pub fn is_digit(character: char) -> bool {
+        character.is_numeric()
+    }
+}
+
+fn write_spaces(pieces: &mut Pieces, mark: char, prepend: Prepend, is_first: bool) {
+    let begins = |text: &Aligned, at: usize| {
+        text.origin(at, at + 1).map_or(is_first && at == 0, |origin| origin[0] == 0)
+    };
+    let mut first =
+        pieces.places.iter().map(|place| begins(&pieces.text, place.start)).collect::<Vec<_>>().into_iter();
+    let mut written_mark = [0; 4];
+    let written_mark: &str = mark.encode_utf8(&mut written_mark);
+    pieces.rewrite(|piece, start, out| {
+        let wants_mark = match prepend {
+            Prepend::Always => true,
+            Prepend::First => first.next() == Some(true),
+            Prepend::Never => false,
+        };
+        if wants_mark && !piece.starts_with([mark, ' ']) {
+            let first = piece.chars().next().map_or(0, char::len_utf8);
+            out.prepend(&piece[..first], written_mark);
+        }
+        for (space, _) in piece.match_indices(' ') {
+            out.keep_to(start + space);
+            out.replace(mark);
+        }
+        out.keep_to(start + piece.len());
+    });
+}
+
+fn cut_before(pieces: &mut Pieces, mark: char) {
+    let text = pieces.text.text();
+    let mut cut = Vec::with_capacity(pieces.places.len());
+    for place in &pieces.places {
+        let mut start = place.start;
+        for (at, _) in text[place.clone()].match_indices(mark) {
+            let at = place.start + at;
+            if at > start {
+                cut.push(start..at);
+                start = at;
+            }
+        }
+        cut.push(start..place.end);
+    }
+    pieces.places = cut;
+}
+
+fn write_bytes(pieces: &mut Pieces) {
+    let lengths: Vec<usize> = pieces.places.iter().map(Range::len).collect();
+    pieces.rewrite(|piece, start, out| out.keep_to(start + piece.len()));
+    write_bytes_as_characters(&mut pieces.text);
+    let mut characters =
+        pieces.text.text().char_indices().map(|(at, _)| at).chain([pieces.text.text().len()]);
+    let mut start = characters.next().unwrap_or(0);
+    pieces.places = lengths
+        .into_iter()
+        .map(|length| {
+            let end = characters.nth(length - 1).unwrap_or(start);
+            std::mem::replace(&mut start, end)..end
+        })
+        .collect();
+}
+
+fn cut_to_length(pieces: &mut Pieces, length: usize) {
+    let text = pieces.text.text();
+    let mut cut = Vec::with_capacity(pieces.places.len());
+    for place in &pieces.places {
+        let mut start = place.start;
+        let characters = text[place.clone()].char_indices().map(|(at, _)| place.start + at);
+        for at in characters.skip(length).step_by(length) {
+            cut.push(start..at);
+            start = at;
+        }
+        cut.push(start..place.end);
+    }
+    pieces.places = cut;
+}
+
+/// The bytes that a piece of characters stands for.
+pub(crate) fn bytes_of_piece(piece: &str, bytes: &mut Vec<u8>) {
+    bytes.extend(piece.chars().filter_map(byte_of_char));
+}

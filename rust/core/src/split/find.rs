@@ -1,0 +1,76 @@
+//! Finding a text, a regular expression or a kind of character, one match after the other.
+
+use std::fmt;
+use std::sync::Arc;
+
+use fancy_regex::Regex;
+
+use crate::{Error, Result};
+
+/// What is looked for.
+#[derive(Clone)]
+pub enum Find {
+    /// This text, which is not empty.
+    Text(String),
+    /// Matches of a regular expression.
+    Regex(Arc<Regex>),
+    /// Single characters of a kind.
+    Characters(fn(char) -> bool),
+}
+
+impl Find {
+    /// Matches of a regular expression; an error if it is none.
+    pub fn regex(expression: &str) -> Result<Self> {
+        let regex = Regex::new(expression)
+            .map_err(|error| Error::argument("pattern", format!("{error} in {expression:?}")))?;
+        Ok(Self::Regex(Arc::new(regex)))
+    }
+
+    /// Calls `visit` with start and end of each match, from left to right. An empty match counts, but not directly
+    /// behind another match.
+    pub fn for_each(&self, text: &str, mut visit: impl FnMut(usize, usize)) -> Result<()> {
+        match self {
+            Self::Text(wanted) => {
+                for (start, found) in text.match_indices(&**wanted) {
+                    visit(start, start + found.len());
+                }
+            }
+            Self::Characters(is_wanted) => {
+                for (start, character) in text.char_indices().filter(|&(_, character)| is_wanted(character)) {
+                    visit(start, start + character.len_utf8());
+                }
+            }
+            Self::Regex(regex) => return for_each_match(regex, text, visit),
+        }
+        Ok(())
+    }
+}
+
+fn for_each_match(regex: &Regex, text: &str, mut visit: impl FnMut(usize, usize)) -> Result<()> {
+    let mut search = 0;
+    let mut last_end = None;
+    while search <= text.len() {
+        let found = regex.find_from_pos(text, search).map_err(|error| {
+            let place = format!("the text after byte {search} of {}", text.len());
+            Error::argument("pattern", format!("{:?} gives up on {place}: {error}", regex.as_str()))
+        })?;
+        let Some((start, end)) = found.map(|found| (found.start(), found.end())) else { break };
+        if start == end && last_end == Some(end) {
+            search += text[search..].chars().next().map_or(1, char::len_utf8);
+            continue;
+        }
+        visit(start, end);
+        (search, last_end) = (end, Some(end));
+    }
+    Ok(())
+}
+
+impl fmt::Debug for Find {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "text {text:?}"),
+            Self::Regex(regex) => write!(f, "expression {:?}", regex.as_str()),
+            Self::Characters(_) => f.write_str("characters"),
+        }
+    }
+}

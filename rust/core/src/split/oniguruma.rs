@@ -1,0 +1,154 @@
+//! Regular expressions as Oniguruma reads them, the engine of Hugging Face, for ours, which reads some differently.
+
+use std::borrow::Cow;
+use std::iter::Peekable;
+use std::str::Chars;
+
+/// An expression with the same matches in our engine; an error names what has none.
+pub fn from_oniguruma(expression: &str) -> Result<String, String> {
+    let mut written = String::with_capacity(expression.len());
+    let mut rest = expression.chars().peekable();
+    let mut depth = 0_usize;
+    while let Some(character) = rest.next() {
+        match character {
+            '\\' => {
+                let escaped = rest.next().ok_or_else(|| refuse(expression, "a backslash at its end"))?;
+                if "GKXRyYNOgkQE".contains(escaped) {
+                    return Err(refuse(expression, &format!("\\{escaped}")));
+                }
+                match escaped {
+                    // Letters, marks, decimal digits and connectors; ours counts two joiners and enclosed letters, too.
+                    'z' if depth == 0 => written.push('$'),
+                    'A' if depth == 0 => written.push('^'),
+                    'w' if depth == 0 => written.push_str(WORD),
+                    'W' if depth == 0 => written.push_str(NO_WORD),
+                    'w' => written.push_str(&WORD[1..WORD.len() - 1]),
+                    'W' | 'b' | 'B' => return Err(refuse(expression, &format!("\\{escaped}"))),
+                    'p' | 'P' if rest.peek() == Some(&'{') => {
+                        written.extend(['\\', escaped]);
+                        written.extend(rest.by_ref().take_while(|&character| character != '}'));
+                        written.push('}');
+                    }
+                    _ => written.extend(['\\', escaped]),
+                }
+            }
+            '[' if depth == 0 && begins(&rest, OUR_WORD) => {
+                rest.nth(OUR_WORD.chars().count() - 1);
+                written.push_str(r"\w");
+            }
+            '(' if begins(&rest, OUR_LINE) => {
+                rest.nth(OUR_LINE.chars().count() - 1);
+                written.push_str("(?m:$)");
+            }
+            '[' if depth > 0 && rest.peek() == Some(&':') => {
+                return Err(refuse(expression, "a class such as [:alpha:]"));
+            }
+            '[' => {
+                depth += 1;
+                written.push('[');
+            }
+            ']' if depth > 0 => {
+                depth -= 1;
+                written.push(']');
+            }
+            _ if depth > 0 => written.push(character),
+            // Both are about lines there.
+            '$' => written.push_str("(?m:$)"),
+            '^' => written.push_str(r"(?:\A|(?<=\n)(?!\z))"),
+            '}' if rest.peek() == Some(&'+')
+                && written.ends_with(|digit: char| digit.is_ascii_digit() || digit == ',') =>
+            {
+                return Err(refuse(
+                    expression,
+                    "a possessive mark behind a counted repetition, which repeats it there",
+                ));
+            }
+            '(' if is_flag(&rest) => return Err(refuse(expression, "a flag other than i")),
+            _ => written.push(character),
+        }
+    }
+    Ok(written)
+}
+
+/// An expression of ours as Oniguruma is to read it. A possessive mark behind a counted repetition stays, though it is
+/// another thing there.
+pub(super) fn to_oniguruma(expression: &str) -> Cow<'_, str> {
+    let mut written = String::with_capacity(expression.len());
+    let mut rest = expression.chars().peekable();
+    let mut depth = 0_usize;
+    while let Some(character) = rest.next() {
+        match character {
+            '\\' => match rest.next() {
+                Some('w') if depth == 0 => written.extend(["[", OUR_WORD]),
+                escaped => written.extend(std::iter::once('\\').chain(escaped)),
+            },
+            '(' if begins(&rest, OUR_LINE) => {
+                rest.nth(OUR_LINE.chars().count() - 1);
+                written.extend(["(", OUR_LINE]);
+            }
+            '$' if depth == 0 => written.push_str(r"\z"),
+            '^' if depth == 0 => written.push_str(r"\A"),
+            _ => {
+                depth = match character {
+                    '[' => depth + 1,
+                    ']' => depth.saturating_sub(1),
+                    _ => depth,
+                };
+                written.push(character);
+            }
+        }
+    }
+    if written == expression { Cow::Borrowed(expression) } else { Cow::Owned(written) }
+}
+
+/// What stands behind a bracket for our `\w`, which counts the two joiners.
+const OUR_WORD: &str = "\\w\u{200C}\u{200D}]";
+
+/// What stands behind a parenthesis for the end of a line, whoever reads it.
+const OUR_LINE: &str = "?m:$)";
+
+fn begins(rest: &Peekable<Chars<'_>>, with: &str) -> bool {
+    let mut rest = rest.clone();
+    with.chars().all(|character| rest.next() == Some(character))
+}
+
+const WORD: &str = r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]";
+const NO_WORD: &str = r"[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]";
+
+fn refuse(expression: &str, what: &str) -> String {
+    format!("the expression {expression:?} has {what}, which is not supported")
+}
+
+/// Whether a group begins with flags among which are others than `i`.
+fn is_flag(rest: &Peekable<Chars<'_>>) -> bool {
+    let mut group = rest.clone();
+    if group.next() != Some('?') {
+        return false;
+    }
+    let flags: String =
+        group.take_while(|&character| character.is_ascii_alphabetic() || character == '-').collect();
+    flags.contains(|flag| flag != 'i' && flag != '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_both_read_alike_stays_and_the_rest_is_written_anew_or_refused() {
+        let same = r"(?i:'s|'t)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
+        assert_eq!(from_oniguruma(same).as_deref(), Ok(same));
+        assert_eq!(from_oniguruma(r"a$").as_deref(), Ok("a(?m:$)"));
+        for ours in [r"\w+|\s", r"^a|b$", "(?m:$)", r"\$[$^]\\w", r"[\w-]"] {
+            assert_eq!(
+                from_oniguruma(&to_oniguruma(ours))
+                    .as_deref()
+                    .map(|text| text.replace(&WORD[1..WORD.len() - 1], r"\w")),
+                Ok(ours.to_owned())
+            );
+        }
+        for refused in [r"\p{N}{1,3}+", r"(?m:a.b)", r"[[:alpha:]]", r"a\Kb", "a\\"] {
+            assert!(from_oniguruma(refused).is_err(), "{refused}");
+        }
+    }
+}
