@@ -171,7 +171,9 @@ PRE_TOKENIZERS = {
     ),
     **{f"punctuation {how}": pre_tokenizers.Punctuation(how) for how in BEHAVIORS},
     **{f"split {how}": pre_tokenizers.Split(" ", how) for how in BEHAVIORS},
-    **{f"split inverted {how}": pre_tokenizers.Split(Regex(r"\p{L}+"), how, invert=True) for how in BEHAVIORS},
+    **{
+        f"split inverted {how}": pre_tokenizers.Split(Regex(r"\p{L}+"), how, invert=True) for how in BEHAVIORS
+    },
     **{
         f"metaspace {scheme} {split}": pre_tokenizers.Metaspace(prepend_scheme=scheme, split=split)
         for scheme, split in itertools.product(("always", "first", "never"), (True, False))
@@ -180,7 +182,11 @@ PRE_TOKENIZERS = {
         [pre_tokenizers.Punctuation(), pre_tokenizers.Metaspace(prepend_scheme="first")]
     ),
     "metaspace behind words": pre_tokenizers.Sequence(
-        [pre_tokenizers.Whitespace(), pre_tokenizers.Metaspace(prepend_scheme="always"), pre_tokenizers.Digits()]
+        [
+            pre_tokenizers.Whitespace(),
+            pre_tokenizers.Metaspace(prepend_scheme="always"),
+            pre_tokenizers.Digits(),
+        ]
     ),
 }
 
@@ -197,7 +203,9 @@ def test_pretokenizers_of_characters(name, documents, tmp_path):
     check(peer, documents, tmp_path)
 
 
-@pytest.mark.parametrize("name", [name for name in PRE_TOKENIZERS if "byte level" not in name and name != "falcon"])
+@pytest.mark.parametrize(
+    "name", [name for name in PRE_TOKENIZERS if "byte level" not in name and name != "falcon"]
+)
 def test_pretokenizers_before_bytes(name, documents, tmp_path):
     steps = [PRE_TOKENIZERS[name], pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
     peer = trained(
@@ -267,7 +275,9 @@ def test_unknown_characters_are_one_token_or_one_each(fuse, documents, tmp_path)
 def test_a_character_without_a_token_is_an_error_that_names_it(documents, tmp_path):
     peer = trained(documents, models.BPE(), {"limit_alphabet": 40}, pre_tokenizer=pre_tokenizers.Whitespace())
     ours = load(peer, tmp_path)
-    with pytest.raises(ValueError, match=r"text: holds '漢' \(U\+6F22\), for which this tokenizer has no token"):
+    with pytest.raises(
+        ValueError, match=r"text: holds '漢' \(U\+6F22\), for which this tokenizer has no token"
+    ):
         ours.encode("a 漢")
     with pytest.raises(ValueError, match=r"text: holds the byte 0xFF"):
         ours.encode(b"a\xff")
@@ -276,7 +286,11 @@ def test_a_character_without_a_token_is_an_error_that_names_it(documents, tmp_pa
 def test_whole_words_win_over_merges(documents, tmp_path):
     for model, options, steps in [
         (models.BPE(ignore_merges=True), {"initial_alphabet": ALPHABET}, pre_tokenizers.ByteLevel()),
-        (models.BPE(ignore_merges=True, unk_token="<unk>"), {"special_tokens": ["<unk>"]}, pre_tokenizers.Metaspace()),
+        (
+            models.BPE(ignore_merges=True, unk_token="<unk>"),
+            {"special_tokens": ["<unk>"]},
+            pre_tokenizers.Metaspace(),
+        ),
     ]:
         peer = trained(documents, model, options, pre_tokenizer=steps, decoder=decoders.Metaspace())
         file = json.loads(peer.to_str())
