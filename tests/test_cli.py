@@ -17,7 +17,20 @@ from bytestride.cli import main
 from bytestride.cli.references import Reference
 from bytestride.progress import Progress
 
-COMMANDS = ("prepare", "train", "encode", "decode", "count", "inspect", "validate", "windows", "bench")
+COMMANDS = (
+    "prepare",
+    "train",
+    "encode",
+    "decode",
+    "count",
+    "inspect",
+    "validate",
+    "windows",
+    "merge",
+    "verify",
+    "export",
+    "bench",
+)
 END = "<|endoftext|>"
 
 
@@ -263,6 +276,42 @@ def test_bench_measures_no_reference_whose_ids_are_others(tmp_path, capsys, monk
     monkeypatch.setattr(sys.modules["bytestride.cli.bench"], "reference", lambda *_: other)
     assert main(["bench", str(tmp_path / "text.txt"), "-t", "gpt2"]) == 2
     assert "the ids of tiktoken are others" in capsys.readouterr().err
+
+
+def test_shards_are_encoded_merged_verified_and_exported(corpus, prepared, tokenizer_file, tmp_path, capsys):
+    for rank in ("0", "1"):
+        arguments = ["encode", str(corpus), "-t", tokenizer_file, "--eos", END, "-o", str(tmp_path / "part")]
+        assert main([*arguments, "--rank", rank, "--world-size", "2"]) == 0
+        assert f"part-0000{rank}-of-00002.bin" in capsys.readouterr().out
+    assert main([*arguments, "--rank", "1", "--world-size", "2"]) == 1
+    assert "part-00001-of-00002.bin: exists already" in capsys.readouterr().err
+    assert main(["verify", str(tmp_path / "part")]) == 0
+    assert main(["merge", str(tmp_path / "part"), "--out", str(tmp_path / "corpus")]) == 0
+    whole = bs.TokenStore.open(prepared[0] / "corpus")
+    for suffix in (".bin", ".idx", ".json", ".tokenizer.json"):
+        written = (tmp_path / f"corpus{suffix}").read_bytes()
+        assert written == (prepared[0] / f"corpus{suffix}").read_bytes()
+    exported = str(tmp_path / "corpus.npy")
+    assert main(["export", str(tmp_path / "corpus"), "--format", "npy", "--out", exported]) == 0
+    assert np.array_equal(np.load(exported), whole.tokens)
+    assert main(["export", str(tmp_path / "corpus"), "--format", "npy", "--out", exported]) == 1
+    assert "corpus.npy: exists already" in capsys.readouterr().err
+    with (tmp_path / "corpus.bin").open("r+b") as file:
+        file.write(b"\xff\xff")
+    assert main(["verify", str(tmp_path / "corpus")]) == 1
+    assert "corpus.bin, byte 0: the checksum of the " in capsys.readouterr().err
+
+
+def test_encode_says_what_it_left_out(tokenizer_file, tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text('{"text": "some"}\n' + 12 * "broken\n")
+    arguments = ["encode", str(tmp_path / "a.jsonl"), "-t", tokenizer_file, "-o", str(tmp_path / "x")]
+    assert main(arguments) == 1
+    assert "a.jsonl:2: expected value" in capsys.readouterr().err
+    assert main([*arguments, "--on-error", "skip"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search("left out +12 that could not be read:", shown)
+    assert shown.count("a.jsonl:") == 10
+    assert "and 2 more, in the manifest" in shown
 
 
 # -- how commands end ----------------------------------------------------------------------------------------

@@ -357,15 +357,18 @@ def test_progress_is_in_bytes_of_input(tmp_path, tokenizer):
     assert seen[-1] == ("encoding", 4, 4)
 
 
-def test_an_error_in_progress_stops_the_work_and_leaves_nothing(tmp_path, tokenizer):
+@pytest.mark.parametrize("resume", [True, False])
+def test_an_error_in_progress_stops_the_work_and_leaves_what_it_should(tmp_path, tokenizer, resume):
     (tmp_path / "a.txt").write_text("some words " * 3_000_000)
 
-    def progress(*_state):
-        raise RuntimeError("enough")
+    def progress(_phase, done, _total):
+        if done > 8 << 20:
+            raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
-        tokenizer.encode_files(tmp_path / "a.txt", tmp_path / "x", progress=progress)
-    assert names(tmp_path) == ["a.txt"]
+        tokenizer.encode_files(tmp_path / "a.txt", tmp_path / "x", resume=resume, progress=progress)
+    partial = ["x.bin.partial", "x.idx.partial", "x.journal.partial"]
+    assert names(tmp_path) == ["a.txt", *(partial if resume else [])]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")

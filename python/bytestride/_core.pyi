@@ -22,6 +22,7 @@ __all__ = [
     "_learn",
     "bundled",
     "count_words",
+    "merge",
     "mix",
     "pack",
     "train",
@@ -194,7 +195,18 @@ class TokenStore:
     def __getitem__(self, index: SupportsIndex, /) -> NDArray[np.unsignedinteger]: ...
     @property
     def tokenizer(self) -> Tokenizer: ...
-    def verify(self) -> None: ...
+    @property
+    def skipped(self) -> list[str]: ...
+    @property
+    def skipped_count(self) -> int: ...
+    def export(
+        self,
+        path: _Path,
+        format: Literal["raw", "npy", "llm.c", "datatrove", "megatron"],
+        *,
+        progress: _Progress | None = None,
+    ) -> None: ...
+    def verify(self, *, progress: _Progress | None = None) -> None: ...
 
 @final
 class Ragged:
@@ -335,7 +347,7 @@ class Tokenizer:
         inputs: _Path | Iterable[_Path],
         prefix: _Path,
         *,
-        format: Literal["auto", "text", "jsonl"] = "auto",
+        format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
         text_field: str = "text",
         separator: _Text | None = None,
         suffixes: Sequence[str] | None = None,
@@ -344,6 +356,10 @@ class Tokenizer:
         dtype: DTypeLike | Literal["auto"] = "auto",
         threads: int | None = None,
         max_memory: int | str | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+        resume: bool = True,
+        rank: int = 0,
+        world_size: int = 1,
         progress: _Progress | None = None,
     ) -> TokenStore: ...
     def encode_with_offsets(
@@ -398,7 +414,7 @@ def count_words(
     source: _Source,
     pattern: str | None = "cl100k",
     *,
-    format: Literal["auto", "text", "jsonl"] = "auto",
+    format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
     separator: str | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,
@@ -407,6 +423,9 @@ def count_words(
     max_memory: int | str | None = None,
     progress: _Progress | None = None,
 ) -> WordCounts: ...
+def merge(
+    stores: _Path | Iterable[_Path], prefix: _Path, *, progress: _Progress | None = None
+) -> TokenStore: ...
 def train(
     source: _Source | WordCounts,
     vocab_size: int | None = None,
@@ -415,7 +434,7 @@ def train(
     special_tokens: Sequence[str] = (),
     min_frequency: int = 2,
     max_token_bytes: int | None = None,
-    format: Literal["auto", "text", "jsonl"] = "auto",
+    format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
     separator: str | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,

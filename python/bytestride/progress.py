@@ -2,7 +2,7 @@
 
 `train`, `count_words` and `encode_files` call `progress(phase, done, total)` some twenty times a second. The
 phases are "counting" and "encoding", in bytes of input as it lies on disk, "adding up", in bytes of counts
-that were written to disk, and "merging", in merges.
+that were written to disk, "merging", in merges, and "copying" and "verifying" of token files, in bytes of ids.
 """
 
 import sys
@@ -102,12 +102,12 @@ class Progress:
             began = self.phases[-1].ended if self.phases else self._began
             self.phases.append(Phase(phase, began, now))
             if self._bars is not None:
-                self._bars.add_task(phase, amount="", total=total)
+                self._bars.add_task(phase, amount="", rate="", total=total)
         current = self.phases[-1]
         current.ended, current.done, current.total = now, done, total
         if self._bars is not None:
             task = self._bars.task_ids[-1]
-            self._bars.update(task, completed=done, total=total, amount=current.amount)
+            self._bars.update(task, completed=done, total=total, amount=current.amount, rate=current.rate)
 
 
 def _bars() -> "rich.progress.Progress":
@@ -119,6 +119,7 @@ def _bars() -> "rich.progress.Progress":
         TextColumn("{task.description:<9}"),
         BarColumn(),
         TextColumn("{task.fields[amount]}"),
+        TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

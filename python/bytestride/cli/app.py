@@ -15,6 +15,7 @@ from bytestride.cli.decode import decode
 from bytestride.cli.encode import encode
 from bytestride.cli.inspect import inspect
 from bytestride.cli.prepare import prepare
+from bytestride.cli.stores import export, merge, verify
 from bytestride.cli.train import train
 from bytestride.cli.validate import validate
 from bytestride.cli.windows import windows
@@ -33,7 +34,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (prepare, train, encode, decode, count, inspect, validate, windows, bench):
+for command in (
+    prepare,
+    train,
+    encode,
+    decode,
+    count,
+    inspect,
+    validate,
+    windows,
+    merge,
+    verify,
+    export,
+    bench,
+):
     app.command()(command)
 
 

@@ -10,7 +10,14 @@ import typer
 import bytestride as bs
 from bytestride.cli import options
 from bytestride.cli.inputs import readable
-from bytestride.cli.output import phase_facts, print_facts, refuse_existing, store_facts, store_files
+from bytestride.cli.output import (
+    phase_facts,
+    print_facts,
+    refuse_existing,
+    skipped_facts,
+    store_facts,
+    store_files,
+)
 from bytestride.progress import Progress
 
 # Ids are printed in pieces of this many, so that a document may be larger than memory.
@@ -38,11 +45,21 @@ def encode(
     dtype: options.Dtype = "auto",
     threads: options.Threads = None,
     max_memory: options.MaxMemory = None,
+    on_error: options.OnError = "raise",
+    resume: options.Resume = True,
+    rank: Annotated[int, typer.Option(help="Which of --world-size processes this is, from 0.", min=0)] = 0,
+    world_size: Annotated[
+        int, typer.Option(help="How many processes share the inputs; each writes a shard.", min=1)
+    ] = 1,
     force: options.Force = False,
 ) -> None:
     """Encode text into a token store, or into ids on standard output, one line per document.
 
+    When interrupted, the same command goes on where it stopped.
+
     Examples: bytestride encode books/*.txt --tokenizer tokenizer.json --out books
+
+    bytestride encode books/ --tokenizer tokenizer.json --out books --rank 0 --world-size 8
 
     echo "some text" | bytestride encode --tokenizer tokenizer.json
     """
@@ -55,7 +72,8 @@ def encode(
         print_ids(loaded.encode(text, bos=bos or False, eos=eos or False))
         return
     if out is not None:
-        refuse_existing(store_files(out), force=force)
+        shard = out if world_size == 1 else out.with_name(f"{out.name}-{rank:05}-of-{world_size:05}")
+        refuse_existing(store_files(shard), force=force)
     with tempfile.TemporaryDirectory(prefix="bytestride-") as folder:
         with Progress() as progress:
             store = loaded.encode_files(
@@ -65,6 +83,10 @@ def encode(
                 eos=eos or False,
                 dtype=dtype,
                 max_memory=max_memory,
+                on_error=on_error,
+                resume=resume and out is not None,
+                rank=rank,
+                world_size=world_size,
                 progress=progress,
                 **options.Reading(
                     format=format,
@@ -76,7 +98,12 @@ def encode(
             )
         if out is not None:
             print_facts(
-                [("written", str(store_files(out)[0])), *store_facts(store), *phase_facts(progress.phases)]
+                [
+                    ("written", str(store_files(store.path)[0])),
+                    *store_facts(store),
+                    *phase_facts(progress.phases),
+                    *skipped_facts(store),
+                ]
             )
             return
         for document in range(len(store)):

@@ -19,7 +19,7 @@ SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 class Reading(TypedDict):
     """How inputs are read: arguments that `train` and `encode_files` share."""
 
-    format: Literal["auto", "text", "jsonl"]
+    format: Literal["auto", "text", "jsonl", "parquet"]
     text_field: str
     separator: str | None
     suffixes: list[str] | None
@@ -110,7 +110,7 @@ TextField = Annotated[
     str, typer.Option(help="The field of JSON lines (column of a table) that holds the text.")
 ]
 Format = Annotated[
-    Literal["auto", "text", "jsonl"],
+    Literal["auto", "text", "jsonl", "parquet"],
     typer.Option(help="How the inputs are read: auto goes by the file's name."),
 ]
 Suffix = Annotated[
@@ -130,6 +130,13 @@ MaxMemory = Annotated[
     int | None,
     typer.Option(help="Memory to stay below, as 512M or 8G.", parser=size, metavar="SIZE"),
 ]
+OnError = Annotated[
+    Literal["raise", "skip"],
+    typer.Option(help="Stop at what cannot be read, or leave it out, and say how much that is."),
+]
+Resume = Annotated[
+    bool, typer.Option("--resume/--no-resume", help="Go on with what an interrupted run has written.")
+]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Overwrite what exists.")]
 MaxLength = Annotated[int, typer.Option(help="Tokens in a window.", min=1)]
 Stride = Annotated[
@@ -138,5 +145,8 @@ Stride = Annotated[
 ]
 Store = Annotated[
     Path,
-    typer.Argument(help="A token store: the common name of its .bin, .idx and .json.", show_default=False),
+    typer.Argument(
+        help="A token store: the common name of its .bin, .idx and .json, or of its shards, or a folder.",
+        show_default=False,
+    ),
 ]

@@ -12,6 +12,8 @@ from bytestride.progress import Phase
 # Enough for four digits of an average; reading all of a large store would take longer than it is worth.
 SAMPLE_TOKENS = 1 << 26
 KILO = 1000
+# How many errors that were passed over are shown.
+LISTED = 10
 
 
 def print_facts(facts: Iterable[tuple[str, str]]) -> None:
@@ -82,7 +84,7 @@ def new_folder(folder: Path) -> Iterator[None]:
 
 def bytes_per_token(tokenizer: bs.Tokenizer, store: bs.TokenStore) -> float:
     """Bytes of text that a token of `store` stands for on average; special tokens stand for none."""
-    tokens = store.tokens[:SAMPLE_TOKENS]
+    tokens = store.shards[0][:SAMPLE_TOKENS]
     occurrences = np.bincount(tokens)
     ids = np.flatnonzero(occurrences)
     special = set(tokenizer.special_tokens.values())
@@ -100,7 +102,20 @@ def vocabulary_fact(tokenizer: bs.Tokenizer, *, asked: int = 0) -> tuple[str, st
 
 def store_facts(store: bs.TokenStore) -> list[tuple[str, str]]:
     """How much a token store holds."""
-    return [("documents", f"{len(store):,}"), ("tokens", f"{len(store.tokens):,} of {store.tokens.dtype}")]
+    return [("documents", f"{len(store):,}"), ("tokens", f"{store.offsets[-1]:,} of {store.dtype}")]
+
+
+def skipped_facts(store: bs.TokenStore) -> list[tuple[str, str]]:
+    """How much could not be read and was left out, and the first cases."""
+    if not store.skipped_count:
+        return []
+    rest = store.skipped_count - len(store.skipped[:LISTED])
+    more = [("", f"and {rest:,} more, in the manifest")] if rest else []
+    return [
+        ("left out", f"{store.skipped_count:,} that could not be read:"),
+        *(("", error) for error in store.skipped[:LISTED]),
+        *more,
+    ]
 
 
 def window_fact(windows: bs.Windows) -> tuple[str, str]:

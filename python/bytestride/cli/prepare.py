@@ -14,6 +14,7 @@ from bytestride.cli.output import (
     phase_facts,
     print_facts,
     refuse_existing,
+    skipped_facts,
     store_facts,
     store_files,
     vocabulary_fact,
@@ -39,6 +40,7 @@ def prepare(
     dtype: options.Dtype = "auto",
     threads: options.Threads = None,
     max_memory: options.MaxMemory = None,
+    on_error: options.OnError = "raise",
     max_length: options.MaxLength = 256,
     stride: options.Stride = None,
     force: options.Force = False,
@@ -78,6 +80,8 @@ def prepare(
                 eos=eos or False,
                 dtype=dtype,
                 max_memory=max_memory,
+                on_error=on_error,
+                resume=False,
                 progress=encoding,
                 **reading,
             )
@@ -90,6 +94,7 @@ def prepare(
             ("bytes per token", f"{bytes_per_token(made, store):.2f}"),
             window_fact(bs.windows(store, max_length, stride)),
             *phase_facts([*training.phases, *encoding.phases]),
+            *skipped_facts(store),
         ]
     )
     print("\nWritten:\n")

@@ -18,10 +18,14 @@ pub(crate) fn unsigned(name: &str, value: &Bound<'_, PyAny>) -> PyResult<u64> {
     })
 }
 
-/// The same as a size, with `None` for `None`.
+/// The same as a size.
+pub(crate) fn size(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
+    Ok(usize::try_from(unsigned(name, value)?).unwrap_or(usize::MAX))
+}
+
+/// The same, with `None` for `None`.
 pub(crate) fn optional_size(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<usize>> {
-    let size = |value| Ok(usize::try_from(unsigned(name, value)?).unwrap_or(usize::MAX));
-    value.map(size).transpose()
+    value.map(|value| size(name, value)).transpose()
 }
 
 /// How many threads a call may use: `None` for all that the process may. Results do not depend on it, so numbers that no

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytestride_core::count::{CountOptions, Counter, WordCounts as Counts, count_batches};
 use bytestride_core::split::{Pattern, Splitter};
-use bytestride_core::text::{Format, ReadOptions, expand_inputs, read_batches, total_bytes};
+use bytestride_core::text::{Format, Position, ReadOptions, expand_inputs, read_batches, total_bytes};
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
@@ -12,6 +12,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
 use crate::arguments::{thread_count, unsigned};
 use crate::errors::IntoPython;
 use crate::store::{file_suffixes, memory_size};
+use crate::tables::Parquet;
 use crate::text::text_bytes;
 use crate::watch::run_watched;
 
@@ -263,7 +264,7 @@ pub(crate) fn count_options(
 ///     pattern: `"gpt2"`, `"cl100k"`, `"o200k"`, `"llama3"`, `"qwen2"`, `"deepseek"`, any other regular expression, or
 ///         `None` to take each document as one word. With `"\\x1e"` between, several expressions split in turn, each the
 ///         pieces of the one before it.
-///     format: how files hold documents: `"text"`, `"jsonl"`, or `"auto"`, by the suffix.
+///     format: how files hold documents: `"text"`, `"jsonl"`, `"parquet"` (needs pyarrow), or `"auto"`, by the suffix.
 ///     separator: what stands between the documents of a text file; `None`: the whole file is one.
 ///     text_field: the field that holds the document, in files of JSON lines.
 ///     suffixes: which files of a folder are read, such as `[".py"]`; `None`: those of text (`.txt`, `.md`, `.rst`,
@@ -396,11 +397,12 @@ fn count_paths(
         format: Format::named(options.files.format).into_python()?,
         text_field: options.files.text_field.to_owned(),
         separator: options.files.separator.map(|separator| separator.as_bytes().to_vec()),
+        tables: Parquet::reader(),
         ..ReadOptions::default()
     };
     let (total, count) = (total_bytes(&inputs), options.count);
     run_watched(py, options.progress, |monitor| {
-        let batches = read_batches(inputs, read_options, splitter, monitor)?;
+        let batches = read_batches(inputs, Position::default(), read_options, splitter, monitor)?;
         count_batches(batches, total, splitter, count, monitor)
     })
 }

@@ -22,6 +22,7 @@ mod packs;
 mod ragged;
 mod store;
 mod stream;
+mod tables;
 mod text;
 mod tokenizer;
 mod tokenizer_arguments;
@@ -49,7 +50,7 @@ mod _core {
     #[pymodule_export]
     use crate::ragged::Ragged;
     #[pymodule_export]
-    use crate::store::TokenStore;
+    use crate::store::{TokenStore, merge};
     #[pymodule_export]
     use crate::stream::StreamDecoder;
     #[pymodule_export]

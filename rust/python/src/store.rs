@@ -5,16 +5,16 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use bytestride_core::encode;
-use bytestride_core::store::{self, Dtype, EncodeOptions, Tokens};
-use bytestride_core::text::{Format, TEXT_SUFFIXES};
+use bytestride_core::store::{self, Dtype, EncodeOptions, ExportFormat, Resume, Share, Tokens};
+use bytestride_core::text::{Format, OnError, TEXT_SUFFIXES};
 use numpy::{Element, PyArrayDescr, PyUntypedArray};
 use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-use crate::arguments::thread_count;
-use crate::arguments::{Integer, type_name, unsigned};
+use crate::arguments::{Integer, optional_size, thread_count, type_name};
 use crate::errors::IntoPython;
+use crate::tables::Parquet;
 use crate::text::text_bytes;
 use crate::tokenizer::Tokenizer;
 use crate::view::{Access, strided_view};
@@ -106,9 +106,7 @@ impl TokenStore {
             });
             return Ok(Self::at_path(opened.into_python()?, dtype.is_some()));
         }
-        let kind = || PyTypeError::new_err(format!("path: expected paths, not {}", type_name(path)));
-        let paths = path.try_iter().map_err(|_| kind())?;
-        let paths: Vec<PathBuf> = paths.map(|path| path?.extract()).collect::<PyResult<_>>()?;
+        let paths = several_paths("path", path)?;
         let opened = py.detach(|| match dtype {
             None => store::TokenStore::open_all(&paths),
             Some(dtype) => store::TokenStore::open_all_raw(&paths, dtype),
@@ -203,13 +201,63 @@ impl TokenStore {
         self.inner.path().to_path_buf()
     }
 
+    /// What encoding left out with `on_error="skip"`: what was wrong with each line, row or file, with its place.
+    ///
+    /// A new list of `str` like `"a.jsonl:17: no field \"text\" …"`; the first thousand of each shard, `skipped_count`
+    /// counts all.
+    #[getter]
+    fn skipped(&self) -> Vec<String> {
+        self.inner.manifests().flat_map(|manifest| manifest.skipped.iter().cloned()).collect()
+    }
+
+    /// How many lines, rows and files encoding left out.
+    #[getter]
+    fn skipped_count(&self) -> u64 {
+        self.inner.manifests().flat_map(|manifest| &manifest.sources).map(|source| source.skipped).sum()
+    }
+
+    /// Writes all tokens in another program's format; what stands at `path` is replaced when all is written.
+    ///
+    /// Args:
+    ///     path: The file to write; for Megatron what the names of `.bin` and `.idx` begin with.
+    ///     format: `"raw"`: ids and nothing else, as nanoGPT reads them; `"npy"`: numpy's; `"llm.c"`: the `.bin` of llm.c
+    ///         and modded-nanogpt, with their header; `"datatrove"`: `.ds`, with `.ds.index` beside it; `"megatron"`.
+    ///     progress: Called as `progress(phase, done, total)` with `"copying"` and bytes of ids.
+    ///
+    /// Raises:
+    ///     OSError: The file cannot be written.
+    ///     ValueError: The format is another, or cannot count so many tokens.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np, pathlib, tempfile
+    ///     >>> folder = pathlib.Path(tempfile.mkdtemp())
+    ///     >>> np.arange(5, dtype="<u2").tofile(folder / "raw.bin")
+    ///     >>> bs.TokenStore.open(folder / "raw.bin", dtype="uint16").export(folder / "x.npy", "npy")
+    ///     >>> np.load(folder / "x.npy", mmap_mode="r")
+    ///     memmap([0, 1, 2, 3, 4], dtype=uint16)
+    #[pyo3(signature = (path, format, *, progress=None))]
+    fn export(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        format: &str,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let format = ExportFormat::named(format).into_python()?;
+        run_watched(py, progress, |monitor| self.inner.export(&path, format, monitor))
+    }
+
     /// Reads everything and compares it with the manifest's checksums, on all threads; `None` if all is well.
+    ///
+    /// Args:
+    ///     progress: Called as `progress(phase, done, total)` with `"verifying"` and bytes of ids.
     ///
     /// Raises:
     ///     ValueError: The first block that differs, with file and byte; or the store has no manifest, and with it no
     ///         checksums.
-    fn verify(&self, py: Python<'_>) -> PyResult<()> {
-        run_watched(py, None, |monitor| self.inner.verify(monitor))
+    #[pyo3(signature = (*, progress=None))]
+    fn verify(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        run_watched(py, progress, |monitor| self.inner.verify(monitor))
     }
 
     fn __repr__(&self) -> String {
@@ -258,6 +306,51 @@ fn token_view<'py>(
     }
 }
 
+fn several_paths(name: &str, paths: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
+    let kind = || PyTypeError::new_err(format!("{name}: expected paths, not {}", type_name(paths)));
+    let paths = paths.try_iter().map_err(|_| kind())?;
+    paths.map(|path| path?.extract()).collect()
+}
+
+/// Copies token stores into one, and opens it.
+///
+/// The shards of one job (`world_size` of `encode_files`) give the files that one process would have written. Each is
+/// compared with its checksums on the way. An older store of that prefix is replaced when all is written.
+///
+/// Args:
+///     stores: As for `TokenStore.open`: the common name of the shards, a folder, or a list of stores.
+///     prefix: What the names of the files to write begin with.
+///     progress: Called as `progress(phase, done, total)` with `"copying"` and bytes of ids.
+///
+/// Raises:
+///     OSError: A file cannot be read or written, or is missing.
+///     ValueError: A shard is missing, damaged, or of another tokenizer, type, or tokens around documents; or has no
+///         manifest.
+///
+/// Example:
+///     >>> import bytestride as bs, pathlib, tempfile
+///     >>> folder = pathlib.Path(tempfile.mkdtemp())
+///     >>> _ = (folder / "text.txt").write_text("low lower lowest")
+///     >>> tok = bs.train([b"low lower lowest"] * 2, 260)
+///     >>> shards = [tok.encode_files(folder / "text.txt", folder / name).path for name in ("a", "b")]
+///     >>> len(bs.merge(shards, folder / "both"))
+///     2
+#[pyfunction]
+#[pyo3(signature = (stores, prefix, *, progress=None))]
+pub(crate) fn merge(
+    py: Python<'_>,
+    stores: &Bound<'_, PyAny>,
+    prefix: PathBuf,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<TokenStore> {
+    let paths = match stores.extract::<PathBuf>() {
+        Ok(path) => vec![path],
+        Err(_) => several_paths("stores", stores)?,
+    };
+    let merged = run_watched(py, progress, |monitor| store::merge_stores(&paths, &prefix, monitor))?;
+    Ok(TokenStore::at_path(merged, false))
+}
+
 /// The arguments of `Tokenizer.encode_files` that need more than PyO3's conversion.
 pub(crate) struct FileArguments<'a, 'py> {
     pub(crate) inputs: &'a Bound<'py, PyAny>,
@@ -271,6 +364,10 @@ pub(crate) struct FileArguments<'a, 'py> {
     pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
     pub(crate) threads: Option<&'a Bound<'py, PyAny>>,
     pub(crate) max_memory: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) on_error: &'a str,
+    pub(crate) resume: bool,
+    pub(crate) rank: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) world_size: Option<&'a Bound<'py, PyAny>>,
 }
 
 /// Encodes files into a store; Ctrl-C and an error in `progress` stop it.
@@ -292,6 +389,13 @@ pub(crate) fn encode_files(
         dtype: arguments.dtype.map_or(Ok(None), chosen_type)?,
         threads: thread_count(arguments.threads)?,
         max_memory: arguments.max_memory.map_or(Ok(EncodeOptions::default().max_memory), memory_size)?,
+        on_error: OnError::named(arguments.on_error).into_python()?,
+        tables: Parquet::reader(),
+        resume: if arguments.resume { Resume::Continue } else { Resume::Restart },
+        share: Share {
+            rank: optional_size("rank", arguments.rank)?.unwrap_or(0),
+            world_size: optional_size("world_size", arguments.world_size)?.unwrap_or(1),
+        },
     };
     let prefix = &arguments.prefix;
     let store = run_watched(py, progress, |monitor| {
@@ -335,7 +439,7 @@ fn stored_type(dtype: &Bound<'_, PyAny>) -> PyResult<Dtype> {
 /// Bytes from a number, or from text like `"512MB"`: K, M, G and T are powers of 1024, with or without `B` or `iB`.
 pub(crate) fn memory_size(size: &Bound<'_, PyAny>) -> PyResult<usize> {
     let Ok(text) = size.extract::<String>() else {
-        return Ok(usize::try_from(unsigned("max_memory", size)?).unwrap_or(usize::MAX));
+        return crate::arguments::size("max_memory", size);
     };
     let upper = text.trim().to_ascii_uppercase();
     let number = upper.strip_suffix("IB").or(upper.strip_suffix('B')).unwrap_or(&upper);

@@ -426,23 +426,28 @@ impl Tokenizer {
     /// Encodes files into a token store on disk and opens it.
     ///
     /// Writes `prefix.bin` (raw little-endian ids, document after document), `prefix.idx` (Megatron's index) and
-    /// `prefix.json` (what they hold, with checksums); beside them the tokenizer, as `prefix.tokenizer.json`. The files appear when all is written, in place of an older store
-    /// of that prefix; until then, and after an error or Ctrl-C, nothing changes. They are the same for any `threads`
-    /// and `max_memory`.
+    /// `prefix.json` (what they hold, with checksums); beside them the tokenizer, as `prefix.tokenizer.json`. The files
+    /// appear when all is written, in place of an older store of that prefix; until then nothing changes. They are the
+    /// same for any `threads` and `max_memory`, and however often the work was interrupted: after an error, Ctrl-C or
+    /// worse, the same call goes on where the last one stopped (see `resume`).
     ///
     /// Text is taken byte for byte. A text file is one document, or with a separator several; an empty one has none. In
-    /// JSON lines each line is one. The names of special tokens in the text are text.
+    /// JSON lines each line is one, in tables each row. The names of special tokens in the text are text.
+    ///
+    /// Several processes or machines share the work when each makes the same call with a `rank` of its own: they write
+    /// the shards `prefix-00000-of-00008` and so on, which `TokenStore.open(prefix)` opens as one store and `merge`
+    /// makes one.
     ///
     /// Args:
     ///     inputs: A path, a glob, a folder (all its files of text, see `suffixes`), `"-"` for standard input, or an
     ///         iterable of these. Files that end in `.gz` or `.zst` are decompressed.
     ///     prefix: What the names of the files begin with.
-    ///     format: `"text"`, `"jsonl"`, or `"auto"`: `.jsonl` and `.ndjson` are JSON lines, others text; what is clearly
-    ///         neither, as `.json` and `.parquet`, is an error.
-    ///     text_field: The field that holds the document, in JSON lines.
+    ///     format: `"text"`, `"jsonl"`, `"parquet"` (needs pyarrow), or `"auto"`: `.jsonl` and `.ndjson` are JSON lines,
+    ///         `.parquet` tables, others text; what is clearly neither, as `.json`, is an error.
+    ///     text_field: The field, or column, that holds the document, in JSON lines and tables.
     ///     separator: What stands between the documents of a text file, as `str` or `bytes`.
     ///     suffixes: The ends of the names of the files that a folder stands for, with `.gz` and `.zst` besides; `None`
-    ///         for `.txt`, `.text`, `.md`, `.rst`, `.jsonl`, `.ndjson`.
+    ///         for `.txt`, `.text`, `.md`, `.rst`, `.jsonl`, `.ndjson`, `.parquet`.
     ///     bos: Whether to put the tokenizer's own BOS id before each document, or the name of a special token to put
     ///         there.
     ///     eos: The same for the end.
@@ -450,6 +455,12 @@ impl Tokenizer {
     ///     threads: How many threads encode; `None` for all that the process may use.
     ///     max_memory: How much memory text and ids may take while they pass, in bytes or as `"512MB"`; `None` for 2 GB.
     ///         A document that cannot be cut must fit in a 24th of it.
+    ///     on_error: `"raise"`, or `"skip"`: lines that are broken or lack the field, rows without text, and files that
+    ///         cannot be read, from where that begins, are left out, counted, and listed in `store.skipped`.
+    ///     resume: Whether to go on with what an interrupted call left, if inputs and options are the same, and to leave
+    ///         something for the next one (files that end in `.partial`). `False` starts anew and leaves nothing.
+    ///     rank: Which of `world_size` processes this is, from 0. Each reads neighbouring inputs of about the same size.
+    ///     world_size: How many processes share the inputs, file by file.
     ///     progress: Called as `progress(phase, done, total)` some twenty times a second with `"encoding"`, and bytes of
     ///         input; `total` is `None` for a pipe.
     ///
@@ -469,9 +480,11 @@ impl Tokenizer {
     ///     (3, 'lowest<|end|>')
     #[pyo3(signature = (
         inputs, prefix, *, format="auto", text_field="text".to_owned(), separator=None, suffixes=None, bos=None,
-        eos=None, dtype=None, threads=None, max_memory=None, progress=None
+        eos=None, dtype=None, threads=None, max_memory=None, on_error="raise", resume=true, rank=None,
+        world_size=None, progress=None
     ), text_signature = "(self, inputs, prefix, *, format='auto', text_field='text', separator=None, suffixes=None, \
-        bos=False, eos=False, dtype='auto', threads=None, max_memory=None, progress=None)")]
+        bos=False, eos=False, dtype='auto', threads=None, max_memory=None, on_error='raise', resume=True, rank=0, \
+        world_size=1, progress=None)")]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
     fn encode_files(
         &self,
@@ -487,6 +500,10 @@ impl Tokenizer {
         dtype: Option<&Bound<'_, PyAny>>,
         threads: Option<&Bound<'_, PyAny>>,
         max_memory: Option<&Bound<'_, PyAny>>,
+        on_error: &str,
+        resume: bool,
+        rank: Option<&Bound<'_, PyAny>>,
+        world_size: Option<&Bound<'_, PyAny>>,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<TokenStore> {
         let bos = self.end_id("bos", bos, self.inner.bos())?;
@@ -503,6 +520,10 @@ impl Tokenizer {
             dtype,
             threads,
             max_memory,
+            on_error,
+            resume,
+            rank,
+            world_size,
         };
         store::encode_files(py, &self.inner, arguments, progress)
     }

@@ -35,7 +35,7 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 ///     special_tokens: texts that get ids of their own, the last ones.
 ///     min_frequency: how often a pair must occur to be merged.
 ///     max_token_bytes: the longest token that may be made; `None`: any length.
-///     format: how files hold documents: `"text"`, `"jsonl"`, or `"auto"`, by the suffix.
+///     format: how files hold documents: `"text"`, `"jsonl"`, `"parquet"` (needs pyarrow), or `"auto"`, by the suffix.
 ///     separator: what stands between the documents of a text file; `None`: the whole file is one.
 ///     text_field: the field that holds the document, in files of JSON lines.
 ///     suffixes: which files of a folder are read, such as `[".py"]`; `None`: those of text (`.txt`, `.md`, `.rst`,

@@ -37,6 +37,11 @@ impl BlockChecksums {
         }
     }
 
+    /// The hash of what the last block has so far.
+    pub(super) fn digest(&self) -> u64 {
+        self.state.digest()
+    }
+
     pub(super) fn finish(mut self) -> Vec<String> {
         if self.filled > 0 {
             self.end_block();

@@ -1,43 +1,45 @@
 //! Text files → a store.
 //!
-//! Three stages work at once, joined by channels of one batch each: a thread reads ahead, the caller's encodes on as
-//! many threads as wanted, and one writes. The sizes of the batches follow from the memory allowed, and the result
-//! does not depend on them: documents are cut only where encoding the parts gives the ids of the whole.
+//! Three stages work at once, so that the slowest alone decides: a thread reads ahead, others encode a batch each, and
+//! the caller's writes. How much is on its way follows from the memory allowed, and the result does not depend on it:
+//! documents are cut only where encoding the parts gives the ids of the whole.
 
-use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::sync::Arc;
 
 use crate::encode::{Ragged, Tokenizer};
 use crate::split::Splitter;
 use crate::text::{
-    Batch, Batches, Format, Input, ReadOptions, TEXT_SUFFIXES, expand_inputs, read_batches, total_bytes,
+    Batch, Format, OnError, ReadOptions, TEXT_SUFFIXES, TableReader, expand_inputs, read_batches, total_bytes,
 };
-use crate::{Error, Monitor, Phase, Place, Result, available_threads};
+use crate::{Error, Monitor, Phase, Result, available_threads};
 
+use super::document_writer::{DocumentWriter, Encoded};
 use super::dtype::Dtype;
-use super::manifest::Source;
+use super::journal::Job;
+use super::pipeline::in_order;
+use super::share::Share;
 use super::token_store::TokenStore;
-use super::writer::{StoreFacts, StoreWriter};
 
-/// The memory that a byte of a batch may need at worst: three batches of text (in the making, read ahead, being
-/// encoded) and four of ids (being encoded in parts and put together, waiting, being written), 4 bytes an id and
-/// an id a byte, and the slack of growing arrays.
+/// The memory that a byte of text on its way from the reader to the file may need at worst: itself, an id of 4 bytes,
+/// and the slack of growing arrays.
+const MEMORY_PER_ENCODED_BYTE: usize = 8;
+
+/// The part of the memory that the longest document may have: it is held by the reader, read ahead, and on its way.
 const MEMORY_PER_BYTE: usize = 24;
 
-/// Smaller batches would keep no thread busy.
-const SMALLEST_BATCH: usize = 64 << 10;
+/// Documents up to this length must fit, whatever they are.
+const SMALLEST_LIMIT: usize = 64 << 10;
 
-/// How much text a thread gets at once, if memory allows: some 10 ms of work.
-const BATCH_BYTES_PER_THREAD: usize = 1 << 20;
+/// How much text a thread gets at once, if memory allows: some milliseconds of work.
+const BATCH_BYTES: usize = 1 << 20;
 
 /// How to make a store of text.
 #[derive(Debug, Clone)]
 pub struct EncodeOptions {
     /// How the files hold documents.
     pub format: Format,
-    /// The field with the document, in JSON lines.
+    /// The field with the document, in JSON lines, or the column, in tables.
     pub text_field: String,
     /// What stands between the documents of a text; `None`: the whole file is one.
     pub separator: Option<Vec<u8>>,
@@ -53,6 +55,24 @@ pub struct EncodeOptions {
     pub threads: usize,
     /// How many bytes text and ids may take while they pass, the tokenizer not counted.
     pub max_memory: usize,
+    /// What becomes of what cannot be read.
+    pub on_error: OnError,
+    /// Who reads tables.
+    pub tables: Option<Arc<dyn TableReader>>,
+    /// What becomes of what an interrupted run has written.
+    pub resume: Resume,
+    /// Which part of the inputs is encoded.
+    pub share: Share,
+}
+
+/// What becomes of what an interrupted run has written, and whether this one leaves anything when it is interrupted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Resume {
+    /// The work goes on there, if it is the same, and can go on here.
+    #[default]
+    Continue,
+    /// The work starts anew; interrupted, it leaves nothing.
+    Restart,
 }
 
 impl Default for EncodeOptions {
@@ -67,14 +87,19 @@ impl Default for EncodeOptions {
             dtype: None,
             threads: available_threads(),
             max_memory: 2 << 30,
+            on_error: OnError::Raise,
+            tables: None,
+            resume: Resume::Continue,
+            share: Share::default(),
         }
     }
 }
 
 /// Encodes the documents of `inputs` (see [`expand_inputs`]) in order into the store `prefix`, and opens it.
 ///
-/// The files are the same whatever `threads` and `max_memory` are. A store of the same prefix is replaced when all is
-/// written, and not before. Progress is in bytes of input as it lies on disk.
+/// The files are the same whatever `threads` and `max_memory` are, and however often the work was interrupted. A store
+/// of the same prefix is replaced when all is written, and not before. Progress is in bytes of input as it lies on disk.
+/// With a [`Share`] of more than one process the store is that process's shard, and may be empty.
 pub fn encode_files(
     tokenizer: &Tokenizer,
     inputs: &[String],
@@ -86,11 +111,11 @@ pub fn encode_files(
 }
 
 /// What making a store asks of a tokenizer; the tests have a simpler one.
-trait Encoder {
+pub(super) trait Encoder: Sync {
     fn splitter(&self) -> &Splitter;
     fn max_id(&self) -> u32;
     fn fingerprint(&self) -> &str;
-    fn encode_texts(&self, texts: &[&[u8]], threads: usize) -> Result<Ragged>;
+    fn encode_texts(&self, texts: &[&[u8]]) -> Result<Ragged>;
 
     /// What stands beside the store, if anything.
     fn to_json(&self) -> Option<String> {
@@ -111,8 +136,8 @@ impl Encoder for Tokenizer {
         self.fingerprint()
     }
 
-    fn encode_texts(&self, texts: &[&[u8]], threads: usize) -> Result<Ragged> {
-        self.encode_texts(texts, threads)
+    fn encode_texts(&self, texts: &[&[u8]]) -> Result<Ragged> {
+        self.encode_texts(texts, 1)
     }
 
     fn to_json(&self) -> Option<String> {
@@ -128,147 +153,52 @@ fn encode_with(
     monitor: &Monitor,
 ) -> Result<TokenStore> {
     let inputs = expand_inputs(inputs, &options.suffixes)?;
+    let (prefix, inputs) = options.share.of(prefix, inputs)?;
     monitor.start(Phase::Encode, total_bytes(&inputs));
     let max_id =
         [Some(tokenizer.max_id()), options.bos, options.eos].into_iter().flatten().max().unwrap_or(0);
     let dtype = options.dtype.unwrap_or(Dtype::for_max_id(max_id));
-    let batches = read_batches(inputs.clone(), read_options(options)?, tokenizer.splitter(), monitor)?;
-    let documents = DocumentWriter::new(StoreWriter::create(prefix, dtype)?, options, &inputs);
-    let documents = thread::scope(|scope| {
-        let (sender, receiver) = sync_channel(1);
-        let writing = scope.spawn(move || documents.write_all(&receiver));
-        let encoded = encode_batches(tokenizer, batches, options.threads, monitor, &sender);
-        drop(sender);
-        let documents = writing.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-        encoded.map(|()| documents)
+    let read_options = read_options(options)?;
+    let job = Job::new(tokenizer.fingerprint(), dtype, options, &inputs);
+    let (mut documents, start) = DocumentWriter::begin(&prefix, &job, options, &inputs)?;
+    let batches = read_batches(inputs.clone(), start, read_options, tokenizer.splitter(), monitor)?;
+    let encode = |batch: Batch| {
+        let (texts, closes): (Vec<&[u8]>, Vec<bool>) = batch.iter().unzip();
+        let ids = tokenizer.encode_texts(&texts)?;
+        Ok(Encoded { ids, closes, batch: Batch { bytes: Vec::new(), ..batch } })
+    };
+    let on_their_way = options.max_memory / MEMORY_PER_ENCODED_BYTE;
+    in_order(batches, options.threads, on_their_way, Batch::size, encode, |encoded| {
+        monitor.check()?;
+        let bytes = encoded.batch.input_bytes;
+        documents.write(encoded)?;
+        monitor.advance(bytes);
+        Ok(())
     })?;
     documents.finish(tokenizer)?;
-    TokenStore::open(prefix)
+    TokenStore::open(&prefix)
 }
 
 fn read_options(options: &EncodeOptions) -> Result<ReadOptions> {
     let limit = options.max_memory / MEMORY_PER_BYTE;
-    if limit < SMALLEST_BATCH {
-        let (given, least) = (options.max_memory, SMALLEST_BATCH * MEMORY_PER_BYTE);
+    if limit < SMALLEST_LIMIT {
+        let (given, least) = (options.max_memory, SMALLEST_LIMIT * MEMORY_PER_BYTE);
         return Err(Error::argument("max_memory", format!("{given} bytes; expected at least {least}")));
     }
     if options.threads == 0 {
         return Err(Error::argument("threads", "0; expected at least 1"));
     }
-    let wanted = options.threads.saturating_mul(BATCH_BYTES_PER_THREAD).clamp(4 << 20, 64 << 20);
+    // So small that every thread has one, and one more waits to be written.
+    let share = options.max_memory / MEMORY_PER_ENCODED_BYTE / (options.threads + 1);
     Ok(ReadOptions {
         format: options.format,
         text_field: options.text_field.clone(),
         separator: options.separator.clone(),
-        batch_bytes: wanted.min(limit),
+        batch_bytes: BATCH_BYTES.min(limit).min(share).max(1),
         max_document_bytes: limit,
+        on_error: options.on_error,
+        tables: options.tables.clone(),
     })
-}
-
-/// A batch's ids, and what of [`Batch`] still matters.
-struct Encoded {
-    ids: Ragged,
-    closes: Vec<bool>,
-    input_ends: Vec<usize>,
-}
-
-/// Encodes until there is no more text, or nobody takes the ids: then the writer has an error to tell.
-fn encode_batches(
-    tokenizer: &impl Encoder,
-    batches: Batches<'_>,
-    threads: usize,
-    monitor: &Monitor,
-    sender: &SyncSender<Encoded>,
-) -> Result<()> {
-    for batch in batches {
-        let batch: Batch = batch?;
-        let (texts, closes): (Vec<&[u8]>, Vec<bool>) = batch.iter().unzip();
-        let ids = tokenizer.encode_texts(&texts, threads)?;
-        if sender.send(Encoded { ids, closes, input_ends: batch.input_ends }).is_err() {
-            return Ok(());
-        }
-        monitor.advance(batch.input_bytes);
-        monitor.check()?;
-    }
-    Ok(())
-}
-
-/// Puts pieces together to documents and keeps account of where they come from.
-struct DocumentWriter<'a> {
-    writer: StoreWriter,
-    bos: Option<u32>,
-    eos: Option<u32>,
-    inputs: &'a [Input],
-    sources: Vec<Source>,
-    /// Documents and ids of the sources that are complete.
-    counted: (u64, u64),
-    /// Whether the last piece left its document open.
-    is_open: bool,
-}
-
-impl<'a> DocumentWriter<'a> {
-    fn new(writer: StoreWriter, options: &EncodeOptions, inputs: &'a [Input]) -> Self {
-        let (bos, eos) = (options.bos, options.eos);
-        Self { writer, bos, eos, inputs, sources: Vec::new(), counted: (0, 0), is_open: false }
-    }
-
-    fn write_all(mut self, encoded: &Receiver<Encoded>) -> Result<Self> {
-        for batch in encoded {
-            let mut ends = batch.input_ends.into_iter().peekable();
-            for (piece, (ids, closes)) in batch.ids.iter().zip(batch.closes).enumerate() {
-                while ends.next_if_eq(&piece).is_some() {
-                    self.end_source();
-                }
-                self.write_piece(ids, closes)?;
-            }
-            ends.for_each(|_| self.end_source());
-        }
-        Ok(self)
-    }
-
-    fn write_piece(&mut self, ids: &[u32], closes: bool) -> Result<()> {
-        if !self.is_open {
-            self.writer.push(self.bos.as_slice())?;
-        }
-        self.writer.push(ids)?;
-        self.is_open = !closes;
-        if closes {
-            self.writer.push(self.eos.as_slice())?;
-            self.writer.end_document()?;
-        }
-        Ok(())
-    }
-
-    /// Inputs end in the order in which they were named.
-    fn end_source(&mut self) {
-        let input = &self.inputs[self.sources.len()];
-        let (documents, tokens) = (self.writer.documents(), self.writer.tokens());
-        self.sources.push(Source {
-            path: input.path().to_string_lossy().into_owned(),
-            bytes: input.bytes(),
-            documents: documents - self.counted.0,
-            tokens: tokens - self.counted.1,
-        });
-        self.counted = (documents, tokens);
-    }
-
-    fn finish(self, tokenizer: &impl Encoder) -> Result<()> {
-        if self.writer.tokens() == 0 {
-            let others = match self.inputs.len() - 1 {
-                0 => String::new(),
-                others => format!(", nor do the {others} other inputs"),
-            };
-            let message = format!("it holds no text{others}; expected at least one document");
-            return Err(Error::malformed(self.inputs[0].path(), Place::Whole, message));
-        }
-        self.writer.finish(StoreFacts {
-            tokenizer: tokenizer.fingerprint().to_owned(),
-            tokenizer_json: tokenizer.to_json(),
-            bos: self.bos,
-            eos: self.eos,
-            sources: self.sources,
-        })
-    }
 }
 
 #[cfg(test)]

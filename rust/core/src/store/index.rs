@@ -6,8 +6,10 @@
 //! NVIDIA/Megatron-LM. Here every document is one sequence; in files from elsewhere it may be several.
 
 use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{Error, Place, Result};
 
@@ -15,7 +17,7 @@ use super::dtype::Dtype;
 
 const MAGIC: &[u8; 9] = b"MMIDIDX\0\0";
 const VERSION: u64 = 1;
-const HEADER_BYTES: usize = 34;
+pub(super) const HEADER_BYTES: usize = 34;
 
 /// Megatron's code of the integers; it has none for unsigned 32 bits, and ids below 2^31 are the same as signed.
 fn dtype_code(dtype: Dtype) -> u8 {
@@ -30,47 +32,62 @@ pub(super) struct IndexWriter {
     path: PathBuf,
     file: BufWriter<File>,
     dtype: Dtype,
-    documents: u64,
+    lengths: Lengths,
+}
+
+/// How many lengths an index in the making has, and the hash of their bytes.
+#[derive(Default)]
+pub(super) struct Lengths {
+    pub(super) documents: u64,
+    pub(super) hash: Xxh3Default,
 }
 
 impl IndexWriter {
-    pub(super) fn create(path: PathBuf, dtype: Dtype) -> Result<Self> {
-        let file = File::create(&path).map_err(|error| Error::io(&path, error))?;
-        let mut writer = Self { path, file: BufWriter::new(file), dtype, documents: 0 };
-        // How many documents there are is known, and written, at the end.
-        writer.write(&[0; HEADER_BYTES])?;
-        Ok(writer)
+    /// Writes on behind the `lengths` that the file at `path` has, or begins it.
+    pub(super) fn open(path: PathBuf, dtype: Dtype, lengths: Lengths) -> Result<Self> {
+        // How many documents there are is known, and the header written, at the end: until then it is zeros.
+        let end = HEADER_BYTES as u64 + 4 * lengths.documents;
+        let open = || {
+            let mut file = File::options().write(true).create(true).truncate(false).open(&path)?;
+            file.set_len(end)?;
+            file.seek(SeekFrom::Start(end))?;
+            Ok(file)
+        };
+        let file = open().map_err(|error| Error::io(&path, error))?;
+        Ok(Self { path, file: BufWriter::new(file), dtype, lengths })
     }
 
     /// Adds a document of so many tokens.
     pub(super) fn push(&mut self, tokens: u64) -> Result<()> {
         let length = i32::try_from(tokens).map_err(|_| {
-            let (document, max) = (self.documents, i32::MAX);
+            let (document, max) = (self.lengths.documents, i32::MAX);
             Error::argument(
                 "separator",
                 format!("document {document} has {tokens} tokens and the index counts to {max}; expected shorter ones"),
             )
         })?;
-        self.documents += 1;
+        self.lengths.documents += 1;
+        self.lengths.hash.update(&length.to_le_bytes());
         self.write(&length.to_le_bytes())
     }
 
     pub(super) fn documents(&self) -> u64 {
-        self.documents
+        self.lengths.documents
+    }
+
+    /// Hands all lengths to the system; the hash of them.
+    pub(super) fn flush(&mut self) -> Result<u64> {
+        self.file.flush().map_err(|error| Error::io(&self.path, error))?;
+        Ok(self.lengths.hash.digest())
     }
 
     /// Writes all but the lengths, which are there, and waits until the disk has it.
     pub(super) fn finish(mut self) -> Result<()> {
         self.write_starts()?;
-        for document in 0..=self.documents {
+        for document in 0..=self.lengths.documents {
             self.write(&document.to_le_bytes())?;
         }
-        let mut header = Vec::with_capacity(HEADER_BYTES);
-        header.extend_from_slice(MAGIC);
-        header.extend_from_slice(&VERSION.to_le_bytes());
-        header.push(dtype_code(self.dtype));
-        header.extend_from_slice(&self.documents.to_le_bytes());
-        header.extend_from_slice(&(self.documents + 1).to_le_bytes());
+        let header = header(self.dtype, self.lengths.documents);
         // Seeking flushes what is buffered.
         self.file.seek(SeekFrom::Start(0)).map_err(|error| Error::io(&self.path, error))?;
         self.write(&header)?;
@@ -87,7 +104,7 @@ impl IndexWriter {
         let flushed = self.file.flush().and_then(|()| open());
         let mut lengths = flushed.map_err(|error| Error::io(&self.path, error))?;
         let mut start = 0_i64;
-        for _ in 0..self.documents {
+        for _ in 0..self.lengths.documents {
             let mut length = [0; 4];
             lengths.read_exact(&mut length).map_err(|error| Error::io(&self.path, error))?;
             self.write(&start.to_le_bytes())?;
@@ -99,6 +116,29 @@ impl IndexWriter {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|error| Error::io(&self.path, error))
     }
+}
+
+fn header(dtype: Dtype, documents: u64) -> Vec<u8> {
+    let mut header = Vec::with_capacity(HEADER_BYTES);
+    header.extend_from_slice(MAGIC);
+    header.extend_from_slice(&VERSION.to_le_bytes());
+    header.push(dtype_code(dtype));
+    header.extend_from_slice(&documents.to_le_bytes());
+    header.extend_from_slice(&(documents + 1).to_le_bytes());
+    header
+}
+
+/// Writes the whole index of documents that start at `offsets`, in tokens, with the end of the last.
+pub(super) fn write_index(file: &mut impl Write, dtype: Dtype, offsets: &[i64]) -> io::Result<()> {
+    let (starts, documents) = (&offsets[..offsets.len() - 1], offsets.len() as u64 - 1);
+    file.write_all(&header(dtype, documents))?;
+    for pair in offsets.windows(2) {
+        let length = i32::try_from(pair[1] - pair[0]);
+        let length = length.map_err(|_| io::Error::other("a document is longer than the index counts"))?;
+        file.write_all(&length.to_le_bytes())?;
+    }
+    starts.iter().try_for_each(|start| file.write_all(&(start * dtype.width() as i64).to_le_bytes()))?;
+    (0..=documents).try_for_each(|document| file.write_all(&document.to_le_bytes()))
 }
 
 /// What an index says, checked in itself.
@@ -213,7 +253,8 @@ mod tests {
     fn written(dtype: Dtype, lengths: &[u64]) -> Vec<u8> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("x.idx");
-        let mut writer = IndexWriter::create(path.clone(), dtype).expect("a writable folder");
+        let mut writer =
+            IndexWriter::open(path.clone(), dtype, Lengths::default()).expect("a writable folder");
         for &length in lengths {
             writer.push(length).expect("a writable folder");
         }
@@ -238,13 +279,17 @@ mod tests {
         #[test]
         fn what_is_written_is_read(lengths in prop::collection::vec(0_u64..100_000, 0..50), wide in any::<bool>()) {
             let dtype = if wide { Dtype::U32 } else { Dtype::U16 };
-            let index = read(&written(dtype, &lengths)).expect("a good index");
+            let written = written(dtype, &lengths);
+            let index = read(&written).expect("a good index");
             prop_assert_eq!(index.dtype, dtype);
             let mut offsets = vec![0];
             for length in lengths {
                 offsets.push(offsets[offsets.len() - 1] + length as i64);
             }
+            let mut whole = Vec::new();
+            write_index(&mut whole, dtype, &offsets).expect("memory takes all");
             prop_assert_eq!(index.offsets, offsets);
+            prop_assert_eq!(whole, written);
         }
 
         #[test]
@@ -291,7 +336,8 @@ mod tests {
     #[test]
     fn a_document_longer_than_the_format_counts_is_an_error() {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let mut writer = IndexWriter::create(folder.path().join("x"), Dtype::U16).expect("a writable folder");
+        let mut writer = IndexWriter::open(folder.path().join("x"), Dtype::U16, Lengths::default())
+            .expect("a writable folder");
         assert!(matches!(writer.push(1 << 31), Err(Error::Argument { .. })));
     }
 }

@@ -42,6 +42,9 @@ pub struct Manifest {
     pub eos: Option<u32>,
     /// Where the documents come from, in order.
     pub sources: Vec<Source>,
+    /// What was wrong with each line, row or input that was left out, with its place: the first thousand.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
     /// What the data files must hash to.
     pub checksums: Checksums,
 }
@@ -57,6 +60,14 @@ pub struct Source {
     pub documents: u64,
     /// How many ids those have.
     pub tokens: u64,
+    /// How many of its lines or rows were left out because they were broken; one more if its rest was.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skipped: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// XXH3 (64 bits, hexadecimal) of the data files.
@@ -84,6 +95,7 @@ impl Manifest {
             bos: None,
             eos: None,
             sources: Vec::new(),
+            skipped: Vec::new(),
             checksums: Checksums { block_bytes: 0, bin: Vec::new(), idx: String::new() },
         }
     }

@@ -2,27 +2,37 @@
 //!
 //! A store of the prefix `corpus` is three files: `corpus.bin`, the ids of all documents one after another as raw
 //! little-endian integers; `corpus.idx`, Megatron's index of where each document starts; and `corpus.json`, a
-//! manifest of what the others hold; `corpus.tokenizer.json` beside them is the tokenizer. [`encode_files`] makes one from text, [`StoreWriter`] from ids, and
-//! [`TokenStore`] opens it. nanoGPT reads the first file as it is and Megatron the first two.
+//! manifest of what the others hold; `corpus.tokenizer.json` beside them is the tokenizer. [`encode_files`] makes one
+//! from text, [`StoreWriter`] from ids, [`merge_stores`] from others, and [`TokenStore`] opens it. nanoGPT reads the
+//! first file as it is and Megatron the first two.
 
 #[cfg(target_endian = "big")]
 compile_error!("token files are little-endian and mapped as they are: big-endian machines are not supported");
 
 mod checksum;
+mod document_writer;
 mod dtype;
 mod encode_files;
+mod export;
 mod foreign;
 mod index;
+mod journal;
 mod manifest;
 mod map;
+mod merge;
+mod pipeline;
 mod shard;
 mod shard_set;
+mod share;
 mod token_store;
 mod writer;
 
 pub use dtype::{Dtype, Tokens};
-pub use encode_files::{EncodeOptions, encode_files};
+pub use encode_files::{EncodeOptions, Resume, encode_files};
+pub use export::ExportFormat;
 pub use manifest::{Checksums, Manifest, Source};
+pub use merge::merge_stores;
+pub use share::Share;
 pub use token_store::TokenStore;
 pub use writer::{StoreFacts, StoreWriter};
 

@@ -8,7 +8,7 @@ use super::checksum::checksum;
 use super::dtype::{Dtype, Tokens};
 use super::foreign::{self, Contents};
 use super::index::Index;
-use super::manifest::Manifest;
+use super::manifest::{Checksums, Manifest};
 use super::map::Map;
 use super::with_suffix;
 
@@ -120,12 +120,34 @@ impl Shard {
         }
     }
 
+    /// The ids as they lie on disk.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bin.bytes()[self.start..]
+    }
+
     pub(super) fn manifest(&self) -> Option<&Manifest> {
         self.described.as_ref().map(|described| &described.manifest)
     }
 
     /// Reads everything and compares it with the checksums.
     pub(super) fn verify(&self, monitor: &Monitor) -> Result<()> {
+        let blocks = self.checked_blocks()?;
+        let check = |block: usize| blocks.check(block, monitor).map(drop);
+        map_in_order(available_threads(), blocks.checksums.bin.len(), check).into_iter().collect()
+    }
+
+    /// Calls `each` with the ids in runs, in order, each compared with its checksum before.
+    pub(super) fn verified_blocks(
+        &self,
+        monitor: &Monitor,
+        mut each: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let blocks = self.checked_blocks()?;
+        (0..blocks.checksums.bin.len()).try_for_each(|block| each(blocks.check(block, monitor)?))
+    }
+
+    /// The blocks of ids, once the index agrees with its checksum.
+    fn checked_blocks(&self) -> Result<Blocks<'_>> {
         let Some(described) = &self.described else {
             let message =
                 "there is no manifest, and so no checksums; expected a store that encode_files wrote";
@@ -136,22 +158,31 @@ impl Shard {
             let path = with_suffix(&self.path, ".idx");
             return Err(Error::malformed(path, Place::Whole, "the checksum differs from the manifest's"));
         }
-        // As checked at opening, the number of checksums is that of the blocks.
-        let blocks: Vec<&[u8]> = self.bin.bytes().chunks(checksums.block_bytes as usize).collect();
-        let check = |block: usize| {
-            monitor.check()?;
-            if checksum(blocks[block]) == checksums.bin[block] {
-                monitor.advance(blocks[block].len() as u64);
-                return Ok(());
-            }
-            let message = format!(
-                "the checksum of the {} bytes from here differs from the manifest's",
-                blocks[block].len()
-            );
-            let place = Place::Byte(block as u64 * checksums.block_bytes);
-            Err(Error::malformed(with_suffix(&self.path, ".bin"), place, message))
-        };
-        map_in_order(available_threads(), blocks.len(), check).into_iter().collect()
+        Ok(Blocks { shard: self, checksums })
+    }
+}
+
+/// The ids of a shard in blocks that have a checksum each; as checked at opening, there are as many of both.
+struct Blocks<'s> {
+    shard: &'s Shard,
+    checksums: &'s Checksums,
+}
+
+impl<'s> Blocks<'s> {
+    /// The bytes of one block, or an error if they differ from its checksum.
+    fn check(&self, block: usize, monitor: &Monitor) -> Result<&'s [u8]> {
+        monitor.check()?;
+        let size = self.checksums.block_bytes as usize;
+        let bytes = self.shard.bytes();
+        let bytes = &bytes[block * size..bytes.len().min((block + 1) * size)];
+        if checksum(bytes) != self.checksums.bin[block] {
+            let length = bytes.len();
+            let message = format!("the checksum of the {length} bytes from here differs from the manifest's");
+            let path = with_suffix(self.shard.path(), ".bin");
+            return Err(Error::malformed(path, Place::Byte((block * size) as u64), message));
+        }
+        monitor.advance(bytes.len() as u64);
+        Ok(bytes)
     }
 }
 

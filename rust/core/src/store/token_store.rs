@@ -172,6 +172,11 @@ impl TokenStore {
         monitor.start(Phase::Verify, self.total_tokens() * self.dtype.width() as u64);
         self.shards.iter().try_for_each(|part| part.shard.verify(monitor))
     }
+
+    /// The shards themselves, for whoever writes them elsewhere.
+    pub(super) fn parts(&self) -> impl ExactSizeIterator<Item = &Shard> {
+        self.shards.iter().map(|part| &part.shard)
+    }
 }
 
 fn first_of(paths: &[PathBuf]) -> Result<&Path> {

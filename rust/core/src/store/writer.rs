@@ -7,14 +7,14 @@
 //! lifts it when the writer dies.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
 use super::checksum::{BLOCK_BYTES, BlockChecksums, checksum};
 use super::dtype::Dtype;
-use super::index::IndexWriter;
+use super::index::{HEADER_BYTES, IndexWriter, Lengths};
 use super::manifest::{Checksums, Manifest, Source};
 use super::map::Map;
 use super::{TOKENIZER_SUFFIX, with_suffix};
@@ -35,9 +35,25 @@ pub struct StoreFacts {
     pub eos: Option<u32>,
     /// Where the documents come from.
     pub sources: Vec<Source>,
+    /// What was wrong with what was left out.
+    pub skipped: Vec<String>,
 }
 
-/// A store in the making; dropped before [`finish`](Self::finish), it leaves nothing.
+/// How much of a store in the making is written, and the hashes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Mark {
+    /// Documents that are ended.
+    documents: u64,
+    /// Ids, those of the open document among them.
+    tokens: u64,
+    /// The hash of the last block of ids, as far as it goes.
+    bin: u64,
+    /// The hash of all lengths in the index.
+    lengths: u64,
+}
+
+/// A store in the making; dropped before [`finish`](Self::finish), it leaves nothing, unless it is
+/// [kept](Self::keep_partial) for another to go on with.
 pub struct StoreWriter {
     // Dropped before `bin`, which holds the lock: the partial files are gone before another writer may start.
     partial: Partial,
@@ -54,21 +70,52 @@ pub struct StoreWriter {
 impl StoreWriter {
     /// Starts the store `prefix`; an error if files stand there that are no store, or another writer is at work.
     pub fn create(prefix: &Path, dtype: Dtype) -> Result<Self> {
+        Ok(Self::go_on(prefix, dtype, &[])?.0)
+    }
+
+    /// Goes on where an interrupted writer made the last of `marks` that its files agree with, and says which of them
+    /// that is, counted from 1; 0 is a new start. Errors are those of [`create`](Self::create).
+    pub(super) fn go_on(prefix: &Path, dtype: Dtype, marks: &[Mark]) -> Result<(Self, usize)> {
         check_prefix(prefix)?;
         let path = with_suffix(prefix, ".bin.partial");
-        let bin = lock(&path)?;
+        let mut bin = lock(&path)?;
         let partial = Partial { prefix: prefix.to_path_buf(), keep: false };
-        bin.set_len(0).map_err(|error| Error::io(&path, error))?;
-        let index = IndexWriter::create(partial.path(".idx"), dtype)?;
-        Ok(Self {
+        let (written, agreed) = Written::read(&partial, dtype, marks)?;
+        let end = written.tokens * dtype.width() as u64;
+        let cut = bin.set_len(end).and_then(|()| bin.seek(SeekFrom::Start(end)));
+        cut.map_err(|error| Error::io(&path, error))?;
+        let index = IndexWriter::open(partial.path(".idx"), dtype, written.lengths)?;
+        let writer = Self {
             partial,
             bin,
             dtype,
             buffer: Vec::with_capacity(BUFFER_BYTES),
-            checksums: BlockChecksums::new(BLOCK_BYTES),
+            checksums: written.checksums,
             index,
-            tokens: 0,
-            open_tokens: 0,
+            tokens: written.ended_tokens,
+            open_tokens: written.tokens - written.ended_tokens,
+        };
+        Ok((writer, agreed))
+    }
+
+    /// From now on the partial files stay when this is dropped.
+    pub(super) fn keep_partial(&mut self) {
+        self.partial.keep = true;
+    }
+
+    /// Ends without a store and leaves nothing.
+    pub(super) fn discard(mut self) {
+        self.partial.keep = false;
+    }
+
+    /// Hands all that was pushed to the system, and says how much that is.
+    pub(super) fn mark(&mut self) -> Result<Mark> {
+        self.flush()?;
+        Ok(Mark {
+            documents: self.documents(),
+            tokens: self.pushed(),
+            bin: self.checksums.digest(),
+            lengths: self.index.flush()?,
         })
     }
 
@@ -84,11 +131,25 @@ impl StoreWriter {
         Ok(())
     }
 
+    /// Adds ids as another store of the same dtype has them on disk.
+    pub(super) fn push_bytes(&mut self, ids: &[u8]) -> Result<()> {
+        self.flush()?;
+        self.checksums.update(ids);
+        self.bin.write_all(ids).map_err(|error| Error::io(self.partial.path(".bin"), error))?;
+        self.open_tokens += (ids.len() / self.dtype.width()) as u64;
+        Ok(())
+    }
+
     /// Ends the open document, which may be empty.
     pub fn end_document(&mut self) -> Result<()> {
-        self.index.push(self.open_tokens)?;
-        self.tokens += self.open_tokens;
-        self.open_tokens = 0;
+        self.end_document_of(self.open_tokens)
+    }
+
+    /// Ends a document of the first `tokens` ids that are in none yet.
+    pub(super) fn end_document_of(&mut self, tokens: u64) -> Result<()> {
+        self.index.push(tokens)?;
+        self.tokens += tokens;
+        self.open_tokens -= tokens;
         Ok(())
     }
 
@@ -102,6 +163,11 @@ impl StoreWriter {
         self.tokens
     }
 
+    /// How many ids there are, with those of the open document.
+    pub(super) fn pushed(&self) -> u64 {
+        self.tokens + self.open_tokens
+    }
+
     /// Makes the store appear under its name. A document still open is ended if it has ids.
     pub fn finish(mut self, facts: StoreFacts) -> Result<()> {
         if self.open_tokens > 0 {
@@ -113,6 +179,7 @@ impl StoreWriter {
         manifest.tokens = self.tokens;
         manifest.documents = self.index.documents();
         (manifest.bos, manifest.eos, manifest.sources) = (facts.bos, facts.eos, facts.sources);
+        manifest.skipped = facts.skipped;
         self.index.finish()?;
         let idx = checksum(Map::open(&self.partial.path(".idx"))?.bytes());
         manifest.checksums = Checksums { block_bytes: BLOCK_BYTES as u64, bin: self.checksums.finish(), idx };
@@ -128,6 +195,52 @@ impl StoreWriter {
         self.bin.write_all(&self.buffer).map_err(|error| Error::io(self.partial.path(".bin"), error))?;
         self.buffer.clear();
         Ok(())
+    }
+}
+
+/// What an interrupted writer has written, read again.
+struct Written {
+    checksums: BlockChecksums,
+    lengths: Lengths,
+    tokens: u64,
+    ended_tokens: u64,
+}
+
+impl Written {
+    /// What is written until the last of `marks` that the files agree with, and which that is, counted from 1.
+    fn read(partial: &Partial, dtype: Dtype, marks: &[Mark]) -> Result<(Self, usize)> {
+        let mut written = Self {
+            checksums: BlockChecksums::new(BLOCK_BYTES),
+            lengths: Lengths::default(),
+            tokens: 0,
+            ended_tokens: 0,
+        };
+        if marks.is_empty() || !partial.path(".idx").exists() {
+            return Ok((written, 0));
+        }
+        let (bin, idx) = (Map::open(&partial.path(".bin"))?, Map::open(&partial.path(".idx"))?);
+        for (before, mark) in marks.iter().enumerate() {
+            if written.read_until(mark, dtype, bin.bytes(), idx.bytes()).is_none() {
+                // What was read went too far: once more, up to where all agrees.
+                return Self::read(partial, dtype, &marks[..before]);
+            }
+        }
+        Ok((written, marks.len()))
+    }
+
+    /// Reads on until `mark`; `None` if the files are shorter, or other than it says.
+    fn read_until(&mut self, mark: &Mark, dtype: Dtype, bin: &[u8], idx: &[u8]) -> Option<()> {
+        let width = dtype.width() as u64;
+        let ids = bin.get((self.tokens * width) as usize..mark.tokens.checked_mul(width)? as usize)?;
+        let place = |documents: u64| Some(HEADER_BYTES + documents.checked_mul(4)? as usize);
+        let lengths = idx.get(place(self.lengths.documents)?..place(mark.documents)?)?;
+        self.checksums.update(ids);
+        self.lengths.hash.update(lengths);
+        let (lengths, _) = lengths.as_chunks();
+        self.ended_tokens += lengths.iter().map(|&length| u64::from(u32::from_le_bytes(length))).sum::<u64>();
+        (self.lengths.documents, self.tokens) = (mark.documents, mark.tokens);
+        let agrees = self.checksums.digest() == mark.bin && self.lengths.hash.digest() == mark.lengths;
+        (agrees && self.ended_tokens <= self.tokens).then_some(())
     }
 }
 
@@ -155,6 +268,7 @@ impl Partial {
             }
             fs::rename(self.path(suffix), &path).map_err(|error| Error::io(&path, error))?;
         }
+        remove_if_there(&self.path(".journal"))?;
         sync_folder(&self.prefix)
     }
 }
@@ -162,7 +276,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.keep {
-            for suffix in [".json", TOKENIZER_SUFFIX, ".idx", ".bin"] {
+            for suffix in [".journal", ".json", TOKENIZER_SUFFIX, ".idx", ".bin"] {
                 // Nothing better can be done here about a file that cannot be removed; the next writer takes it over.
                 let _ = fs::remove_file(self.path(suffix));
             }

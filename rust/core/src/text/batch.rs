@@ -1,5 +1,8 @@
 //! Some megabytes of text, as documents or parts of documents.
 
+/// What a piece costs besides its text (its end here, its offset and bounds later): an empty document is not free.
+const PIECE_BYTES: usize = 32;
+
 /// Where one piece of a [`Batch`] ends, and whether its document ends with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
@@ -7,6 +10,37 @@ pub struct Piece {
     pub end: usize,
     /// `false` when the document goes on with the next piece, which may stand in the next batch.
     pub closes: bool,
+}
+
+/// A place in the inputs from which reading goes on as if it had not stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Position {
+    /// The number of the input.
+    pub input: usize,
+    /// Where in it the open document, or the next one, starts: in bytes of its text, or in rows of a table.
+    pub offset: u64,
+    /// How many lines lie before, where lines count.
+    pub lines: u64,
+    /// How many bytes of the open document are read.
+    pub read: u64,
+    /// How much of the input was left out before.
+    pub skipped: u64,
+}
+
+/// The end of an input within a [`Batch`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputEnd {
+    /// How many of the pieces come before.
+    pub pieces: usize,
+    /// How many lines and rows of the input were left out, and whether its rest was.
+    pub skipped: u64,
+}
+
+impl Position {
+    /// The start of an input.
+    pub(super) fn at_input(input: usize) -> Self {
+        Self { input, ..Self::default() }
+    }
 }
 
 /// A run of text that is read, counted or encoded at once.
@@ -19,19 +53,31 @@ pub struct Batch {
     pub bytes: Vec<u8>,
     /// Where the pieces end, in ascending order; the last one ends with `bytes`.
     pub pieces: Vec<Piece>,
-    /// For each input that ends in this batch, in order: how many of the pieces come before its end.
-    pub input_ends: Vec<usize>,
+    /// The inputs that end in this batch, in order.
+    pub input_ends: Vec<InputEnd>,
     /// How many bytes of the input as it lies on disk (compressed, with markup) the batch stands for.
     pub input_bytes: u64,
+    /// Where the next batch goes on.
+    pub end: Position,
+    /// What was wrong with each line, row or input that was left out, with its place; of all batches the first [`LISTED_ERRORS`](Self::LISTED_ERRORS).
+    pub skipped: Vec<String>,
 }
 
 impl Batch {
+    /// How many errors that were passed over are listed: memory stays bounded also when nothing can be read.
+    pub const LISTED_ERRORS: usize = 1_000;
+
     /// Each piece's text, and whether its document ends with it.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], bool)> {
         self.pieces.iter().enumerate().map(|(index, piece)| {
             let start = if index == 0 { 0 } else { self.pieces[index - 1].end };
             (&self.bytes[start..piece.end], piece.closes)
         })
+    }
+
+    /// How much memory the text takes, in bytes.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + PIECE_BYTES * self.pieces.len()
     }
 
     /// Appends a whole document, or the last part of one.

@@ -7,6 +7,7 @@ use crate::{Error, Place, Result};
 
 use super::gather::Gather;
 use super::json::string_in;
+use super::read::OnError;
 use super::stream::Stream;
 
 /// What some programs put before UTF-8 text; JSON does not have it.
@@ -26,8 +27,8 @@ pub(super) fn read_text(
     while stream.fill()? {
         while let Some(end) = separator.and_then(|separator| separator.find(stream.pending())) {
             gather.append(&stream.pending()[..end])?;
-            gather.close()?;
             stream.take(end + length);
+            gather.close(stream.taken() - gather.position().offset, 0)?;
         }
         // The bytes held back may be the start of a separator whose rest is not read yet.
         let certain = stream.pending().len().saturating_sub(length.saturating_sub(1));
@@ -35,17 +36,24 @@ pub(super) fn read_text(
         stream.take(certain);
     }
     gather.append(stream.pending())?;
-    if gather.is_open() { gather.close() } else { Ok(()) }
+    stream.take(stream.pending().len());
+    if gather.is_open() { gather.close(stream.taken() - gather.position().offset, 0) } else { Ok(()) }
 }
 
-/// JSON lines: the string in `field` of each line is a document. Lines of white space alone are passed over.
-pub(super) fn read_json_lines(stream: &mut Stream, field: &str, gather: &mut Gather<'_>) -> Result<()> {
-    let mut line = 1;
+/// JSON lines: the string in `field` of each line is a document. Lines of white space alone are passed over, and those
+/// that are broken, or lack the field, as `on_error` says.
+pub(super) fn read_json_lines(
+    stream: &mut Stream,
+    field: &str,
+    on_error: OnError,
+    gather: &mut Gather<'_>,
+) -> Result<()> {
     let mut searched = 0;
     let mut more = true;
     while more || !stream.pending().is_empty() {
         let end = memchr(b'\n', &stream.pending()[searched..]).map(|at| searched + at);
         searched = stream.pending().len();
+        let line = gather.position().lines + 1;
         if end.is_none() && more {
             if searched > gather.max_document_bytes() {
                 return Err(line_too_long(stream, line, gather.max_document_bytes()));
@@ -58,15 +66,24 @@ pub(super) fn read_json_lines(stream: &mut Stream, field: &str, gather: &mut Gat
         if line == 1 {
             text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         }
-        if !text.trim_ascii().is_empty() {
-            let malformed = |message| Error::malformed(stream.path(), Place::Line(line), message);
-            let text = string_in(text, field).map_err(malformed)?;
-            gather.append(text.as_bytes())?;
-            gather.close()?;
+        let length = (end + 1).min(stream.pending().len());
+        let is_blank = text.trim_ascii().is_empty();
+        match if is_blank { Ok(None) } else { string_in(text, field).map(Some) } {
+            Ok(None) => gather.pass(length as u64, 1),
+            Ok(Some(text)) => {
+                // Of a document that was read in part, only the rest.
+                let read = gather.position().read as usize;
+                gather.append(text.as_bytes().get(read..).unwrap_or_default())?;
+                gather.close(length as u64, 1)?;
+            }
+            Err(message) => {
+                let error = Error::malformed(stream.path(), Place::Line(line), message);
+                on_error.handle(error, gather)?;
+                gather.pass(length as u64, 1);
+            }
         }
-        stream.take((end + 1).min(stream.pending().len()));
+        stream.take(length);
         searched = 0;
-        line += 1;
     }
     Ok(())
 }

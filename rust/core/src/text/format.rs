@@ -9,17 +9,20 @@ use super::inputs::Input;
 /// How files hold documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// By the suffix: `.jsonl` and `.ndjson` are JSON lines, others text; what is clearly neither is an error.
+    /// By the suffix: `.jsonl` and `.ndjson` are JSON lines, `.parquet` is Parquet, others text; what is clearly neither
+    /// is an error.
     #[default]
     Auto,
     /// Plain text: one document, or several with a separator between them.
     Text,
     /// One JSON object a line, with the document in one of its fields.
     JsonLines,
+    /// Parquet tables, with the document in one of their columns.
+    Parquet,
 }
 
 /// What [`Format::Auto`] refuses rather than taking its bytes for text.
-const NOT_TEXT: &[&str] = &["json", "parquet", "arrow", "bz2", "xz", "lz4", "zip", "tar", "tgz", "7z", "pdf"];
+const NOT_TEXT: &[&str] = &["json", "arrow", "bz2", "xz", "lz4", "zip", "tar", "tgz", "7z", "pdf"];
 
 /// How a file's bytes are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,23 +69,38 @@ impl Format {
             "auto" => Ok(Format::Auto),
             "text" => Ok(Format::Text),
             "jsonl" => Ok(Format::JsonLines),
-            _ => Err(Error::argument("format", format!("{name:?} is none of \"auto\", \"text\", \"jsonl\""))),
+            "parquet" => Ok(Format::Parquet),
+            _ => {
+                let names = "\"auto\", \"text\", \"jsonl\", \"parquet\"";
+                Err(Error::argument("format", format!("{name:?} is none of {names}")))
+            }
         }
     }
 
     /// The format of one input: never [`Format::Auto`].
     pub(super) fn of_input(self, input: &Input) -> Result<Self> {
-        if self != Format::Auto || input.is_standard_input() {
-            return Ok(if self == Format::JsonLines { self } else { Format::Text });
+        if self == Format::Parquet && input.bytes().is_none() {
+            let path = input.path().display();
+            return Err(Error::argument(
+                "format",
+                format!("{path} cannot be read as Parquet; expected a file"),
+            ));
+        }
+        if self != Format::Auto {
+            return Ok(self);
+        }
+        if input.is_standard_input() {
+            return Ok(Format::Text);
         }
         let name = lowercase_name(input.path());
-        let (_, name) = Compression::of_name(&name);
+        let (compression, name) = Compression::of_name(&name);
         match name.rsplit_once('.').map_or("", |(_, suffix)| suffix) {
             "jsonl" | "ndjson" => Ok(Format::JsonLines),
-            suffix if NOT_TEXT.contains(&suffix) => Err(Error::argument(
+            "parquet" if compression == Compression::None => Ok(Format::Parquet),
+            suffix if suffix == "parquet" || NOT_TEXT.contains(&suffix) => Err(Error::argument(
                 "format",
                 format!(
-                    "{}: .{suffix} is neither text nor JSON lines (.jsonl, .ndjson; each also .gz or .zst); \
+                    "{}: .{suffix} is neither text nor JSON lines (.jsonl, .ndjson; each also .gz or .zst) nor Parquet; \
                      to read it as one of them all the same, give format \"text\" or \"jsonl\"",
                     input.path().display()
                 ),

@@ -11,10 +11,7 @@ use std::rc::Rc;
 use crate::split::Splitter;
 use crate::{Error, Result};
 
-use super::batch::{Batch, Piece};
-
-/// What a piece costs besides its text (its end here, its offset and bounds later): an empty document is not free.
-const PIECE_BYTES: usize = 32;
+use super::batch::{Batch, InputEnd, Piece, Position};
 
 /// Gathers documents into batches and passes each on to `send`.
 pub(super) struct Gather<'a> {
@@ -25,6 +22,10 @@ pub(super) struct Gather<'a> {
     raw: Rc<Cell<u64>>,
     send: &'a mut dyn FnMut(Batch) -> Result<()>,
     path: PathBuf,
+    /// Where the open document, or the next one, starts, and how much of it is in pieces that have ended.
+    position: Position,
+    /// How many of what was skipped are listed in all batches.
+    listed: usize,
     batch: Batch,
     /// Where the open document, or what is left of it, starts in the batch.
     open_start: usize,
@@ -35,13 +36,14 @@ pub(super) struct Gather<'a> {
 }
 
 impl<'a> Gather<'a> {
-    /// Batches have about `batch_bytes`, and more only for a document that cannot be cut; `raw` counts the bytes
-    /// read from disk, and each batch takes what has come together there.
+    /// Reading goes on at `start`. Batches have about `batch_bytes`, and more only for a document that cannot be cut;
+    /// `raw` counts the bytes read from disk, and each batch takes what has come together there.
     pub(super) fn new(
         splitter: &'a Splitter,
         batch_bytes: usize,
         max_document_bytes: usize,
         raw: Rc<Cell<u64>>,
+        start: Position,
         send: &'a mut dyn FnMut(Batch) -> Result<()>,
     ) -> Self {
         let batch_bytes = batch_bytes.max(1);
@@ -52,6 +54,8 @@ impl<'a> Gather<'a> {
             raw,
             send,
             path: PathBuf::new(),
+            position: start,
+            listed: 0,
             batch: Batch::default(),
             open_start: 0,
             is_open: false,
@@ -64,9 +68,21 @@ impl<'a> Gather<'a> {
         self.max_document_bytes
     }
 
-    /// Says which input the following documents come from.
-    pub(super) fn start_input(&mut self, path: &Path) {
+    /// Says which input the following documents come from, and where in it they begin.
+    pub(super) fn start_input(&mut self, path: &Path, position: Position) {
         self.path = path.to_path_buf();
+        self.position = position;
+        self.is_open = position.read > 0;
+    }
+
+    /// Takes account of bytes of the input that were read by other means.
+    pub(super) fn count_raw(&mut self, bytes: u64) {
+        self.raw.set(self.raw.get() + bytes);
+    }
+
+    /// Where the open document, or the next one, starts.
+    pub(super) fn position(&self) -> Position {
+        self.position
     }
 
     /// Adds to the open document.
@@ -89,24 +105,44 @@ impl<'a> Gather<'a> {
         self.is_open
     }
 
-    /// Ends the open document.
-    pub(super) fn close(&mut self) -> Result<()> {
+    /// Ends the open document; the next one is `bytes` (of a table: rows) and `lines` behind its start.
+    pub(super) fn close(&mut self, bytes: u64, lines: u64) -> Result<()> {
         self.is_open = false;
         self.end_piece(self.batch.bytes.len(), true);
-        if self.batch.bytes.len() + PIECE_BYTES * self.batch.pieces.len() >= self.batch_bytes {
+        self.pass(bytes, lines);
+        if self.batch.size() >= self.batch_bytes {
             self.hand_on()?;
         }
         Ok(())
     }
 
+    /// Passes over something that is no document.
+    pub(super) fn pass(&mut self, bytes: u64, lines: u64) {
+        self.position.offset += bytes;
+        self.position.lines += lines;
+        self.position.read = 0;
+    }
+
+    /// Notes something that cannot be read and is left out.
+    pub(super) fn skip(&mut self, error: &Error) {
+        self.position.skipped += 1;
+        if self.listed < Batch::LISTED_ERRORS {
+            self.listed += 1;
+            self.batch.skipped.push(error.to_string());
+        }
+    }
+
     /// Ends the input.
     pub(super) fn end_input(&mut self) {
-        self.batch.input_ends.push(self.batch.pieces.len());
+        let (pieces, skipped) = (self.batch.pieces.len(), self.position.skipped);
+        self.batch.input_ends.push(InputEnd { pieces, skipped });
+        self.position = Position::at_input(self.position.input + 1);
     }
 
     /// Hands on what is left.
     pub(super) fn finish(mut self) -> Result<()> {
-        if self.batch.pieces.is_empty() && self.batch.input_ends.is_empty() && self.raw.get() == 0 {
+        let is_new = self.batch == Batch::default();
+        if is_new && self.raw.get() == 0 {
             return Ok(());
         }
         self.hand_on()
@@ -131,6 +167,7 @@ impl<'a> Gather<'a> {
 
     fn end_piece(&mut self, end: usize, closes: bool) {
         self.batch.pieces.push(Piece { end, closes });
+        self.position.read += (end - self.open_start) as u64;
         self.open_start = end;
     }
 
@@ -139,6 +176,7 @@ impl<'a> Gather<'a> {
         let bytes = self.batch.bytes.split_off(self.open_start);
         let mut batch = mem::replace(&mut self.batch, Batch { bytes, ..Batch::default() });
         batch.input_bytes = self.raw.take();
+        batch.end = self.position;
         self.open_start = 0;
         // What is left is shorter than a document may be: otherwise `cut` would have stopped before.
         self.cut_length = (2 * self.batch.bytes.len()).clamp(self.batch_bytes, self.max_document_bytes);

@@ -13,7 +13,7 @@ use glob::MatchOptions;
 use crate::{Error, Place, Result};
 
 /// The suffixes of the files that a folder stands for; each may be followed by `.gz` or `.zst`.
-pub const TEXT_SUFFIXES: &[&str] = &[".txt", ".text", ".md", ".rst", ".jsonl", ".ndjson"];
+pub const TEXT_SUFFIXES: &[&str] = &[".txt", ".text", ".md", ".rst", ".jsonl", ".ndjson", ".parquet"];
 
 /// As in a shell: `*` stays within a folder and does not stand for a leading dot.
 const GLOB: MatchOptions =

@@ -11,8 +11,10 @@ mod inputs;
 mod json;
 mod read;
 mod stream;
+mod tables;
 
-pub use batch::{Batch, Piece};
+pub use batch::{Batch, InputEnd, Piece, Position};
 pub use format::Format;
 pub use inputs::{Input, TEXT_SUFFIXES, expand_inputs, total_bytes};
-pub use read::{Batches, ReadOptions, read_batches};
+pub use read::{Batches, OnError, ReadOptions, read_batches};
+pub use tables::{TableEvent, TableReader};

@@ -18,22 +18,56 @@ use memchr::memmem::Finder;
 use crate::split::Splitter;
 use crate::{Error, Monitor, Result};
 
-use super::batch::Batch;
+use super::batch::{Batch, Position};
 use super::documents::{read_json_lines, read_text};
 use super::format::Format;
 use super::gather::Gather;
 use super::inputs::Input;
 use super::stream::Stream;
+use super::tables::{TableReader, read_table};
 
 /// How often a wish to stop is looked at while no batch comes.
 const TICK: Duration = Duration::from_millis(50);
+
+/// What becomes of a line that is broken, and of an input that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnError {
+    /// Reading ends with the error.
+    #[default]
+    Raise,
+    /// It is left out and told in [`Batch::skipped`]: the line or row; of an input whatever is behind the error, so that
+    /// a text ends there.
+    Skip,
+}
+
+impl OnError {
+    /// What a user calls `name`.
+    pub fn named(name: &str) -> Result<Self> {
+        match name {
+            "raise" => Ok(OnError::Raise),
+            "skip" => Ok(OnError::Skip),
+            _ => Err(Error::argument("on_error", format!("{name:?} is neither \"raise\" nor \"skip\""))),
+        }
+    }
+
+    /// Notes `error` if it is about what is read and may be left out; otherwise it is the result.
+    pub(super) fn handle(self, error: Error, gather: &mut Gather<'_>) -> Result<()> {
+        match (self, &error) {
+            (OnError::Skip, Error::Io { .. } | Error::Malformed { .. }) => {
+                gather.skip(&error);
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+}
 
 /// How to read documents.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
     /// How the files hold documents.
     pub format: Format,
-    /// The field with the document, in JSON lines.
+    /// The field with the document, in JSON lines, or the column, in tables.
     pub text_field: String,
     /// What stands between the documents of a text; `None`: the whole file is one.
     pub separator: Option<Vec<u8>>,
@@ -41,6 +75,10 @@ pub struct ReadOptions {
     pub batch_bytes: usize,
     /// The longest document, or line of JSON, that may be held whole where it cannot be cut.
     pub max_document_bytes: usize,
+    /// What becomes of what cannot be read.
+    pub on_error: OnError,
+    /// Who reads tables; without one, a table is an error.
+    pub tables: Option<Arc<dyn TableReader>>,
 }
 
 impl Default for ReadOptions {
@@ -51,16 +89,20 @@ impl Default for ReadOptions {
             separator: None,
             batch_bytes: 8 << 20,
             max_document_bytes: 128 << 20,
+            on_error: OnError::Raise,
+            tables: None,
         }
     }
 }
 
-/// Starts reading `inputs`, in order. Empty texts and blank lines give no document.
+/// Starts reading `inputs`, in order, from `start` on: the beginning, or where an earlier batch ended. Empty texts and
+/// blank lines give no document.
 ///
 /// The iterator ends after the first error. It gives [`Error::Interrupted`] once `monitor` is cancelled, also while
 /// it waits for a pipe.
 pub fn read_batches<'m>(
     inputs: Vec<Input>,
+    start: Position,
     options: ReadOptions,
     splitter: &Splitter,
     monitor: &'m Monitor,
@@ -79,7 +121,7 @@ pub fn read_batches<'m>(
     let reader = thread::spawn(move || {
         // Nobody listens any more: the same as a wish to stop.
         let mut send = |batch| sender.send(Ok(batch)).map_err(|_| Error::Interrupted);
-        if let Err(error) = read_all(&inputs, &formats, &options, &splitter, &stopped, &mut send) {
+        if let Err(error) = read_all(&inputs, &formats, start, &options, &splitter, &stopped, &mut send) {
             let _ = sender.send(Err(error));
         }
     });
@@ -89,6 +131,7 @@ pub fn read_batches<'m>(
 fn read_all(
     inputs: &[Input],
     formats: &[Format],
+    start: Position,
     options: &ReadOptions,
     splitter: &Splitter,
     stop: &Arc<AtomicBool>,
@@ -96,18 +139,37 @@ fn read_all(
 ) -> Result<()> {
     let raw = Rc::new(Cell::new(0));
     let (batch_bytes, max_document_bytes) = (options.batch_bytes, options.max_document_bytes);
-    let mut gather = Gather::new(splitter, batch_bytes, max_document_bytes, Rc::clone(&raw), send);
+    let mut gather = Gather::new(splitter, batch_bytes, max_document_bytes, Rc::clone(&raw), start, send);
     let separator = options.separator.as_deref().map(Finder::new);
-    for (input, format) in inputs.iter().zip(formats) {
-        gather.start_input(input.path());
-        let mut stream = Stream::open(input, Rc::clone(&raw), Arc::clone(stop))?;
-        match format {
-            Format::JsonLines => read_json_lines(&mut stream, &options.text_field, &mut gather)?,
-            Format::Auto | Format::Text => read_text(&mut stream, separator.as_ref(), &mut gather)?,
+    raw.set(inputs.iter().take(start.input).filter_map(Input::bytes).sum());
+    for (number, (input, format)) in inputs.iter().zip(formats).enumerate().skip(start.input) {
+        let position = if number == start.input { start } else { Position::at_input(number) };
+        gather.start_input(input.path(), position);
+        let open = |offset| Stream::open(input, offset, Rc::clone(&raw), Arc::clone(stop));
+        let read = match format {
+            Format::JsonLines => open(position.offset).and_then(|mut stream| {
+                read_json_lines(&mut stream, &options.text_field, options.on_error, &mut gather)
+            }),
+            Format::Auto | Format::Text => open(position.offset + position.read)
+                .and_then(|mut stream| read_text(&mut stream, separator.as_ref(), &mut gather)),
+            Format::Parquet => options.tables.as_deref().ok_or_else(no_tables).and_then(|tables| {
+                let column = (input.path(), options.text_field.as_str());
+                read_table(tables, column, options.on_error, stop, &mut gather)
+            }),
+        };
+        if let Err(error) = read {
+            options.on_error.handle(error, &mut gather)?;
+            if gather.is_open() {
+                gather.close(0, 0)?;
+            }
         }
         gather.end_input();
     }
     gather.finish()
+}
+
+fn no_tables() -> Error {
+    Error::argument("format", "Parquet cannot be read here; expected text or JSON lines")
 }
 
 /// Batches as they are read; see [`read_batches`].

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,8 +32,14 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Opens `input`. Bytes read from disk are added to `raw`; once `stop` is set, reading ends in an error.
-    pub(super) fn open(input: &Input, raw: Rc<Cell<u64>>, stop: Arc<AtomicBool>) -> Result<Self> {
+    /// Opens `input`, to be read from `offset` on in bytes of its text. Bytes read from disk, or passed over, are added
+    /// to `raw`; once `stop` is set, reading ends in an error.
+    pub(super) fn open(
+        input: &Input,
+        offset: u64,
+        raw: Rc<Cell<u64>>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Self> {
         let path = input.path().to_path_buf();
         let (compression, source): (_, Box<dyn Read>) = if input.is_standard_input() {
             let mut head = Vec::new();
@@ -41,8 +47,12 @@ impl Stream {
             stdin.by_ref().take(4).read_to_end(&mut head).map_err(|error| Error::io(&path, error))?;
             (Compression::of_bytes(&head), Box::new(Cursor::new(head).chain(stdin)))
         } else {
-            let file = File::open(&path).map_err(|error| Error::io(&path, error))?;
+            let mut file = File::open(&path).map_err(|error| Error::io(&path, error))?;
             let (compression, _) = Compression::of_name(&lowercase_name(&path));
+            if compression == Compression::None && offset > 0 {
+                file.seek(SeekFrom::Start(offset)).map_err(|error| Error::io(&path, error))?;
+                raw.set(raw.get() + offset);
+            }
             (compression, Box::new(Counted { reader: file, raw }))
         };
         let mut stream = Self {
@@ -56,7 +66,20 @@ impl Stream {
             stop,
         };
         stream.reader = stream.decompressed(source)?;
+        if compression == Compression::None {
+            stream.taken = offset;
+        }
+        stream.pass_over(offset)?;
         Ok(stream)
+    }
+
+    /// Reads up to `offset` for nothing: compressed text has no other way there.
+    fn pass_over(&mut self, offset: u64) -> Result<()> {
+        while self.taken < offset && self.fill()? {
+            let left = usize::try_from(offset - self.taken).unwrap_or(usize::MAX);
+            self.take(left.min(self.pending().len()));
+        }
+        Ok(())
     }
 
     fn decompressed(&self, source: Box<dyn Read>) -> Result<Box<dyn Read>> {
@@ -93,6 +116,11 @@ impl Stream {
     pub(super) fn take(&mut self, count: usize) {
         self.start += count;
         self.taken += count as u64;
+    }
+
+    /// How many bytes were taken, or skipped before.
+    pub(super) fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Reads more bytes behind the pending ones; `false` at the end.

@@ -3,13 +3,16 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use crate::map_in_order;
+use crate::Place;
 use crate::split::Pattern;
 
+use super::super::manifest::Source;
+use super::super::{merge_stores, with_suffix};
 use super::*;
 
 struct LengthThenBytes {
@@ -45,10 +48,10 @@ impl Encoder for LengthThenBytes {
         "a fingerprint"
     }
 
-    fn encode_texts(&self, texts: &[&[u8]], threads: usize) -> Result<Ragged> {
+    fn encode_texts(&self, texts: &[&[u8]]) -> Result<Ragged> {
         let mut ragged = Ragged { ids: Vec::new(), offsets: vec![0] };
-        for ids in map_in_order(threads, texts.len(), |index| self.encode(texts[index])) {
-            ragged.ids.extend(ids?);
+        for text in texts {
+            ragged.ids.extend(self.encode(text)?);
             ragged.offsets.push(ragged.ids.len() as i64);
         }
         Ok(ragged)
@@ -77,7 +80,7 @@ fn written_files(folder: &TempDir) -> Vec<Vec<u8>> {
 
 /// The least memory allowed, for batches as small as can be.
 fn small() -> EncodeOptions {
-    EncodeOptions { max_memory: SMALLEST_BATCH * MEMORY_PER_BYTE, threads: 1, ..EncodeOptions::default() }
+    EncodeOptions { max_memory: SMALLEST_LIMIT * MEMORY_PER_BYTE, threads: 1, ..EncodeOptions::default() }
 }
 
 #[test]
@@ -181,6 +184,7 @@ fn a_failure_in_any_stage_leaves_the_folder_as_it_was() {
     let folder = folder_with(&[("a.txt", long.as_bytes()), ("b.jsonl", b"broken")]);
     let left = || fs::read_dir(folder.path()).expect("readable").count();
     let tokenizer = LengthThenBytes::new(Some("gpt2"));
+    let small = || EncodeOptions { resume: Resume::Restart, ..small() };
     let reading = encode(&folder, &tokenizer, &small());
     assert!(matches!(reading, Err(Error::Malformed { place: Place::Line(1), .. })));
     assert_eq!(left(), 1);
@@ -193,6 +197,244 @@ fn a_failure_in_any_stage_leaves_the_folder_as_it_was() {
     let stopped = encode_with(&tokenizer, &inputs, &folder.path().join("out"), &small(), &monitor);
     assert!(matches!(stopped, Err(Error::Interrupted)));
     assert_eq!(left(), 1);
+}
+
+/// Fails at a given text, as if the power went; until then it counts what it encodes.
+struct Interrupted {
+    tokenizer: LengthThenBytes,
+    encoded: AtomicUsize,
+    fails_after: usize,
+}
+
+impl Encoder for Interrupted {
+    fn splitter(&self) -> &Splitter {
+        &self.tokenizer.splitter
+    }
+
+    fn max_id(&self) -> u32 {
+        self.tokenizer.max_id
+    }
+
+    fn fingerprint(&self) -> &'static str {
+        "a fingerprint"
+    }
+
+    fn encode_texts(&self, texts: &[&[u8]]) -> Result<Ragged> {
+        let bytes = texts.iter().map(|text| text.len()).sum();
+        if self.encoded.fetch_add(bytes, Ordering::SeqCst) + bytes > self.fails_after {
+            return Err(Error::Interrupted);
+        }
+        self.tokenizer.encode_texts(texts)
+    }
+}
+
+/// Encodes until so many bytes of text have passed; how many did.
+fn encode_until(
+    folder: &TempDir,
+    options: &EncodeOptions,
+    fails_after: usize,
+) -> (Result<TokenStore>, usize) {
+    let tokenizer =
+        Interrupted { tokenizer: LengthThenBytes::new(Some("gpt2")), encoded: 0.into(), fails_after };
+    let inputs = [folder.path().join("in").display().to_string()];
+    let result = encode_with(&tokenizer, &inputs, &folder.path().join("out"), options, &Monitor::default());
+    (result, tokenizer.encoded.into_inner())
+}
+
+/// A corpus of every kind of input, some of it broken.
+fn mixed_corpus() -> TempDir {
+    let lines: String = (0..9_000)
+        .map(|line| match line % 50 {
+            7 => "{\"broken\": 7}\n".to_owned(),
+            8 => "\n".to_owned(),
+            9 => format!("{{\"text\": \"{}\"}}\n", "long \u{e9}\u{1f600} \\n".repeat(20_000 / (line + 1))),
+            _ => format!("{{\"text\": \"line {line} of 'em\"}}\n"),
+        })
+        .collect();
+    let text: Vec<String> = (0..40_000)
+        .map(|word| format!("word{} {}", word % 977, ["", "<e>"][usize::from(word % 900 == 0)]))
+        .collect();
+    let text = text.concat();
+    let packed = |text: &str| zstd::encode_all(text.as_bytes(), 1).expect("memory takes all");
+    let mut cut = packed(&text);
+    cut.truncate(cut.len() / 2);
+    folder_with(&[
+        ("a.txt", text.as_bytes()),
+        ("b.jsonl", lines.as_bytes()),
+        ("c.txt.zst", &packed(&text)),
+        ("d.txt.zst", &cut),
+        ("e.jsonl.zst", &packed(&lines)),
+        ("f.txt", b""),
+    ])
+}
+
+fn mixed_options() -> EncodeOptions {
+    let (separator, eos) = (Some(b"<e>".to_vec()), Some(7));
+    EncodeOptions { separator, eos, on_error: OnError::Skip, ..small() }
+}
+
+#[test]
+fn an_interrupted_run_goes_on_and_ends_with_the_same_files() {
+    let folder = mixed_corpus();
+    let (result, all) = encode_until(&folder, &mixed_options(), usize::MAX);
+    let store = result.expect("what is broken is left out");
+    let manifest = store.manifests().next().expect("it is written");
+    let skipped: Vec<u64> = manifest.sources.iter().map(|source| source.skipped).collect();
+    assert_eq!(skipped, [0, 180, 0, 1, 180, 0]);
+    assert_eq!(manifest.skipped.len(), 361);
+    assert!(manifest.skipped[0].contains("b.jsonl:8: no field \"text\""), "{}", manifest.skipped[0]);
+    assert!(manifest.skipped[180].contains("d.txt.zst, byte "), "{}", manifest.skipped[180]);
+    let expected = written_files(&folder);
+    for step in [70_000, 200_000, 450_000] {
+        let (mut encoded, mut runs) = (0, 0);
+        loop {
+            runs += 1;
+            let options = EncodeOptions { threads: 1 + runs % 3, ..mixed_options() };
+            let (result, bytes) = encode_until(&folder, &options, step);
+            encoded += bytes;
+            if result.is_ok() {
+                break;
+            }
+            assert!(matches!(result, Err(Error::Interrupted)), "{result:?}");
+            assert!(runs < 100, "it goes on");
+        }
+        assert!(written_files(&folder) == expected);
+        assert!(runs > 2 && encoded < all + runs * 300_000, "{runs} runs encoded {encoded} of {all} bytes");
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), 4, "no partial file is left");
+    }
+}
+
+#[test]
+fn partial_files_that_were_damaged_are_written_anew_from_there() {
+    let folder = mixed_corpus();
+    encode_until(&folder, &mixed_options(), usize::MAX).0.expect("what is broken is left out");
+    let expected = written_files(&folder);
+    let partial = |suffix: &str| folder.path().join(format!("out{suffix}.partial"));
+    let cut = |suffix: &str, by: u64| {
+        let file = fs::File::options().write(true).open(partial(suffix)).expect("it is kept");
+        file.set_len(file.metadata().expect("it is there").len() - by).expect("a writable file");
+    };
+    let overwrite = |suffix: &str| {
+        let mut bytes = fs::read(partial(suffix)).expect("it is kept");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(partial(suffix), bytes).expect("a writable file");
+    };
+    let damages: [&dyn Fn(); 8] = [
+        &|| cut(".bin", 1),
+        &|| cut(".idx", 3),
+        &|| cut(".journal", 5),
+        &|| overwrite(".bin"),
+        &|| overwrite(".idx"),
+        &|| overwrite(".journal"),
+        &|| fs::remove_file(partial(".idx")).expect("it is kept"),
+        &|| fs::write(partial(".journal"), b"{}").expect("a writable file"),
+    ];
+    for damage in damages {
+        encode_until(&folder, &mixed_options(), 600_000).0.expect_err("interrupted");
+        damage();
+        encode_until(&folder, &mixed_options(), usize::MAX).0.expect("it goes on or begins anew");
+        assert!(written_files(&folder) == expected);
+    }
+}
+
+#[test]
+fn work_of_another_job_is_not_gone_on_with() {
+    let folder = mixed_corpus();
+    let interrupt = || encode_until(&folder, &mixed_options(), 600_000).0.expect_err("interrupted");
+    let (_, all) = encode_until(&folder, &mixed_options(), usize::MAX);
+    interrupt();
+    let (_, rest) = encode_until(&folder, &mixed_options(), usize::MAX);
+    assert!(rest < all - 300_000, "the same job goes on");
+    interrupt();
+    let other = EncodeOptions { eos: Some(8), ..mixed_options() };
+    assert_eq!(encode_until(&folder, &other, usize::MAX).1, all, "other ids");
+    interrupt();
+    let anew = EncodeOptions { resume: Resume::Restart, ..mixed_options() };
+    assert_eq!(encode_until(&folder, &anew, usize::MAX).1, all, "it is told to begin anew");
+    interrupt();
+    let first = folder.path().join("in/a.txt");
+    let text = fs::read(&first).expect("it is there");
+    fs::write(&first, [b"another ", &text[..]].concat()).expect("a writable file");
+    assert_eq!(encode_until(&folder, &mixed_options(), usize::MAX).1, all + 8, "other text");
+}
+
+#[test]
+fn broken_inputs_are_errors_unless_they_are_to_be_skipped() {
+    let folder =
+        folder_with(&[("a.jsonl", b"{\"text\": \"one\"}\n{\"no\": 1}\n"), ("b.txt.gz", b"not gzip")]);
+    let tokenizer = LengthThenBytes::new(None);
+    let error = encode(&folder, &tokenizer, &small()).expect_err("a broken line").to_string();
+    assert!(error.contains("a.jsonl:2: no field \"text\""), "{error}");
+    let options = EncodeOptions { on_error: OnError::Skip, ..small() };
+    let store = encode(&folder, &tokenizer, &options).expect("one good line");
+    assert_eq!((store.len(), store.total_tokens()), (1, 4));
+    let manifest = store.manifests().next().expect("it is written");
+    assert_eq!(manifest.sources.iter().map(|source| source.skipped).collect::<Vec<_>>(), [1, 1]);
+    assert!(manifest.skipped[1].contains("b.txt.gz, byte 0: the gzip data is"), "{:?}", manifest.skipped);
+}
+
+#[test]
+fn shards_of_several_processes_merge_to_what_one_writes() {
+    let folder = mixed_corpus();
+    let tokenizer = LengthThenBytes::new(Some("gpt2"));
+    let one = encode(&folder, &tokenizer, &mixed_options()).expect("what is broken is left out");
+    let expected = written_files(&folder);
+    let (ids, offsets) = (one.tokens().expect("one shard").to_vec(), one.offsets().to_vec());
+    for suffix in [".bin", ".idx", ".json"] {
+        fs::remove_file(folder.path().join(format!("out{suffix}"))).expect("it is there");
+    }
+    for world_size in [2, 4, 9] {
+        for rank in (0..world_size).rev() {
+            let options = EncodeOptions { share: Share { rank, world_size }, ..mixed_options() };
+            encode(&folder, &tokenizer, &options).expect("what is broken is left out");
+        }
+        let shards = TokenStore::open(&folder.path().join("out")).expect("all shards are there");
+        assert_eq!(shards.offsets(), offsets);
+        assert_eq!(shards.shards().flat_map(|tokens| tokens.to_vec()).collect::<Vec<_>>(), ids);
+        shards.verify(&Monitor::default()).expect("the checksums are right");
+        let (prefix, paths) = (folder.path().join("merged/out"), [folder.path().join("out")]);
+        fs::create_dir_all(folder.path().join("merged")).expect("a writable folder");
+        merge_stores(&paths, &prefix, &Monitor::default()).expect("good shards");
+        let merged = [".bin", ".idx", ".json"]
+            .map(|suffix| fs::read(with_suffix(&prefix, suffix)).expect("it is written"));
+        assert!(merged.to_vec() == expected);
+        for path in
+            fs::read_dir(folder.path()).expect("readable").map(|entry| entry.expect("readable").path())
+        {
+            if path.is_file() {
+                fs::remove_file(path).expect("a writable folder");
+            }
+        }
+    }
+}
+
+#[test]
+fn stores_that_are_damaged_or_do_not_fit_are_not_merged() {
+    let folder = folder_with(&[("a.txt", b"some text"), ("b.txt", b"more")]);
+    let tokenizer = LengthThenBytes::new(None);
+    let part = |name: &str, eos| {
+        let inputs = [folder.path().join("in").join(name).display().to_string()];
+        let prefix = folder.path().join(name);
+        let options = EncodeOptions { eos, ..small() };
+        encode_with(&tokenizer, &inputs, &prefix, &options, &Monitor::default()).expect("good text");
+        prefix
+    };
+    let merge = |paths: &[PathBuf]| {
+        let merged = merge_stores(paths, &folder.path().join("out"), &Monitor::default());
+        merged.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let (one, other) = (part("a.txt", None), part("b.txt", Some(9)));
+    assert!(merge(&[one.clone(), other]).contains("b.txt: documents stand between the ids None and Some(9)"));
+    let other = part("b.txt", None);
+    let bin = with_suffix(&other, ".bin");
+    let mut ids = fs::read(&bin).expect("it is there");
+    ids[2] ^= 1;
+    fs::write(&bin, &ids).expect("a writable folder");
+    assert!(merge(&[one.clone(), other.clone()]).contains("b.txt.bin, byte 0: the checksum of the "));
+    fs::remove_file(with_suffix(&other, ".json")).expect("it is there");
+    assert!(merge(&[one, other]).contains("b.txt: there is no manifest"));
+    assert!(!folder.path().join("out.bin").exists());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::split::Pattern;
-use crate::text::{TEXT_SUFFIXES, expand_inputs, total_bytes};
+use crate::text::{TEXT_SUFFIXES, TableEvent, expand_inputs, total_bytes};
 use crate::{Monitor, Place};
 
 use super::*;
@@ -36,7 +36,8 @@ fn read_with(folder: &Path, options: ReadOptions, pattern: Option<&str>) -> Resu
     let count = inputs.len();
     let monitor = Monitor::default();
     let batches: Vec<Batch> =
-        read_batches(inputs, options, &splitter(pattern), &monitor)?.collect::<Result<_>>()?;
+        read_batches(inputs, Position::default(), options, &splitter(pattern), &monitor)?
+            .collect::<Result<_>>()?;
     assert_eq!(batches.iter().map(|batch| batch.input_bytes).sum::<u64>(), total);
     assert_eq!(batches.iter().map(|batch| batch.input_ends.len()).sum::<usize>(), count);
     Ok(batches)
@@ -170,7 +171,8 @@ fn inputs_without_a_document_are_told_apart() {
     let folder = folder_with(&[("a.txt", b""), ("b.txt", b"x"), ("c.jsonl", b"\n"), ("d.txt", b"y")]);
     let batches = read_with(folder.path(), ReadOptions::default(), Some("gpt2")).expect("readable");
     assert_eq!(batches.len(), 1);
-    assert_eq!(batches[0].input_ends, [0, 1, 1, 2]);
+    let ends: Vec<usize> = batches[0].input_ends.iter().map(|end| end.pieces).collect();
+    assert_eq!(ends, [0, 1, 1, 2]);
 }
 
 #[test]
@@ -232,13 +234,89 @@ fn the_format_is_as_told_and_never_guessed() {
     assert_eq!(read(&[("a.txt", json)], options).expect("readable"), [b"x"]);
     let options = ReadOptions { format: Format::Text, ..small_batches() };
     assert_eq!(read(&[("a.jsonl", json)], options).expect("readable"), [json]);
-    let folder = folder_with(&[("a.json", json), ("b.tar.gz", b""), ("c.parquet", b"")]);
+    let folder = folder_with(&[("a.json", json), ("b.tar.gz", b""), ("c.parquet.gz", b"")]);
     let monitor = Monitor::default();
-    for name in ["a.json", "b.tar.gz", "c.parquet"] {
+    for name in ["a.json", "b.tar.gz", "c.parquet.gz"] {
         let name = folder.path().join(name).display().to_string();
         let inputs = expand_inputs(&[name], TEXT_SUFFIXES).expect("it exists");
-        let refused = read_batches(inputs, small_batches(), &splitter(None), &monitor);
+        let refused = read_batches(inputs, Position::default(), small_batches(), &splitter(None), &monitor);
         assert!(matches!(refused, Err(Error::Argument { name: "format", .. })));
+    }
+}
+
+/// A table of numbered rows in place of any file: row 3 has no text, row 5 is long.
+#[derive(Debug)]
+struct Numbers;
+
+impl TableReader for Numbers {
+    fn read(
+        &self,
+        path: &Path,
+        column: &str,
+        first: u64,
+        each: &mut dyn FnMut(TableEvent<'_>) -> Result<()>,
+    ) -> Result<()> {
+        for row in first..7 {
+            let text = format!("{column} {row}").repeat(if row == 5 { 100 } else { 1 });
+            each(if row == 3 { TableEvent::Null } else { TableEvent::Text(text.as_bytes()) })?;
+        }
+        each(TableEvent::Read(fs::metadata(path).expect("a file").len()))
+    }
+}
+
+#[test]
+fn rows_of_a_table_are_documents() {
+    let tables: Option<Arc<dyn TableReader>> = Some(Arc::new(Numbers));
+    let options = || ReadOptions { tables: tables.clone(), ..small_batches() };
+    let file: &[(&str, &[u8])] = &[("a.parquet", b"any")];
+    let error = read(file, options()).expect_err("a null").to_string();
+    assert!(error.contains("a.parquet: row 3 has no \"text\"; expected a string"), "{error}");
+    let folder = folder_with(file);
+    let options = ReadOptions { on_error: OnError::Skip, ..options() };
+    let batches = read_with(folder.path(), options.clone(), Some("gpt2")).expect("readable");
+    let texts: Vec<Vec<u8>> = documents(&batches).iter().map(|pieces| pieces.concat()).collect();
+    assert_eq!(texts.len(), 6);
+    assert_eq!((&texts[2][..], &texts[3][..], texts[4].len()), (&b"text 2"[..], &b"text 4"[..], 600));
+    assert_eq!(batches.iter().map(|batch| batch.skipped.len()).sum::<usize>(), 1);
+    assert!(batches.len() > 3 && batches.iter().any(|batch| batch.end.read > 0), "the long row is cut");
+    let missing = ReadOptions { tables: None, ..options };
+    assert!(matches!(read(file, missing), Err(Error::Argument { name: "format", .. })));
+}
+
+/// Every place where a batch ends is one from which reading goes on with the same text.
+#[test]
+fn reading_goes_on_wherever_a_batch_ended() {
+    let words = "some words, \u{e9} and <sep> more ".repeat(70);
+    let lines =
+        format!("{{\"text\": \"{}\"}}\n{{broken}}\n\n", "a line with \\n words ".repeat(30)).repeat(5);
+    let folder = folder_with(&[
+        ("a.txt", words.as_bytes()),
+        ("b.jsonl", lines.as_bytes()),
+        ("c.txt.zst", &zstandard(words.as_bytes())),
+        ("d.jsonl.gz", &gzip(lines.as_bytes())),
+        ("e.txt.gz", b"broken"),
+        ("f.parquet", b"any"),
+    ]);
+    let options =
+        ReadOptions { on_error: OnError::Skip, tables: Some(Arc::new(Numbers)), ..with_separator("<sep>") };
+    let whole = read_with(folder.path(), options.clone(), Some("gpt2")).expect("readable");
+    let flat = |batches: &[Batch]| {
+        let pieces = batches.iter().flat_map(Batch::iter);
+        pieces
+            .flat_map(|(text, closes)| [text, if closes { b"|" } else { b"" }].concat())
+            .collect::<Vec<u8>>()
+    };
+    let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES).expect("files");
+    assert!(whole.len() > 30);
+    for (index, batch) in whole.iter().enumerate() {
+        let (monitor, splitter) = (Monitor::default(), splitter(Some("gpt2")));
+        let rest = read_batches(inputs.clone(), batch.end, options.clone(), &splitter, &monitor);
+        let rest: Vec<Batch> = rest.expect("readable formats").collect::<Result<_>>().expect("readable");
+        assert_eq!(flat(&rest), flat(&whole[index + 1..]), "from {:?}", batch.end);
+        let skips =
+            |batches: &[Batch]| batches.iter().flat_map(|batch| batch.skipped.clone()).collect::<Vec<_>>();
+        assert_eq!(skips(&rest), skips(&whole[index + 1..]), "from {:?}", batch.end);
+        assert_eq!(rest.last().expect("its bytes are counted").end, whole[whole.len() - 1].end);
     }
 }
 
@@ -248,7 +326,8 @@ fn an_error_ends_the_batches() {
     let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES).expect("two files");
     let monitor = Monitor::default();
     let splitter = splitter(Some("gpt2"));
-    let mut batches = read_batches(inputs, small_batches(), &splitter, &monitor).expect("readable formats");
+    let mut batches = read_batches(inputs, Position::default(), small_batches(), &splitter, &monitor)
+        .expect("readable formats");
     assert!(batches.next().is_some_and(|batch| batch.is_ok()));
     let batches: Vec<_> = batches.collect();
     assert_eq!(batches.iter().filter(|batch| batch.is_err()).count(), 1);
@@ -261,7 +340,8 @@ fn batches_may_be_dropped_before_their_end() {
     let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES).expect("a file");
     let monitor = Monitor::default();
     let mut batches =
-        read_batches(inputs, small_batches(), &splitter(Some("gpt2")), &monitor).expect("readable formats");
+        read_batches(inputs, Position::default(), small_batches(), &splitter(Some("gpt2")), &monitor)
+            .expect("readable formats");
     assert!(batches.next().is_some_and(|batch| batch.is_ok()));
     let stop = Arc::clone(&batches.stop);
     drop(batches);
@@ -274,8 +354,8 @@ fn a_wish_to_stop_is_heard() {
     let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES).expect("a file");
     let monitor = Monitor::default();
     monitor.cancel();
-    let mut batches =
-        read_batches(inputs, small_batches(), &splitter(None), &monitor).expect("readable formats");
+    let mut batches = read_batches(inputs, Position::default(), small_batches(), &splitter(None), &monitor)
+        .expect("readable formats");
     assert!(matches!(batches.next(), Some(Err(Error::Interrupted))));
     assert!(batches.next().is_none());
 }
@@ -290,8 +370,8 @@ fn a_wish_to_stop_is_heard_while_a_pipe_is_silent() {
     let inputs = expand_inputs(&[path.display().to_string()], TEXT_SUFFIXES).expect("a pipe");
     assert_eq!(total_bytes(&inputs), 0);
     let monitor = Monitor::default();
-    let mut batches =
-        read_batches(inputs, small_batches(), &splitter(None), &monitor).expect("readable formats");
+    let mut batches = read_batches(inputs, Position::default(), small_batches(), &splitter(None), &monitor)
+        .expect("readable formats");
     let got = thread::scope(|scope| {
         scope.spawn(|| {
             thread::sleep(Duration::from_millis(20));

@@ -1,0 +1,185 @@
+//! Encoded batches → the documents of a store, and the account of where they come from and how far the work is.
+
+use std::path::Path;
+
+use crate::encode::Ragged;
+use crate::text::{Batch, Input, Position};
+use crate::{Error, Place, Result};
+
+use super::encode_files::{EncodeOptions, Encoder, Resume};
+use super::journal::{Entry, Job, Journal, read_entries};
+use super::manifest::Source;
+use super::writer::{StoreFacts, StoreWriter};
+
+/// How many ids make a note in the journal worth while. Tests note every batch.
+const TOKENS_PER_NOTE: u64 = if cfg!(test) { 1 } else { 1 << 20 };
+
+/// A batch and its ids, which stand for its text.
+pub(super) struct Encoded {
+    pub(super) ids: Ragged,
+    /// For each piece whether its document ends with it.
+    pub(super) closes: Vec<bool>,
+    pub(super) batch: Batch,
+}
+
+/// Puts pieces together to documents and keeps account of where they come from.
+pub(super) struct DocumentWriter<'a> {
+    writer: StoreWriter,
+    bos: Option<u32>,
+    eos: Option<u32>,
+    inputs: &'a [Input],
+    is_share: bool,
+    sources: Vec<Source>,
+    skipped: Vec<String>,
+    /// Documents and ids of the sources that are complete.
+    counted: (u64, u64),
+    /// Whether the last piece left its document open.
+    is_open: bool,
+    /// Where to note how far the work is, and what is not noted yet; `None` if it is not to be resumed.
+    journal: Option<Journal>,
+    noted: Noted,
+}
+
+/// How much the journal has of what a [`DocumentWriter`] knows.
+#[derive(Default)]
+struct Noted {
+    sources: usize,
+    skipped: usize,
+    tokens: u64,
+}
+
+impl<'a> DocumentWriter<'a> {
+    /// Begins the store `prefix`, or goes on with what was interrupted; reading starts at the position that comes back.
+    pub(super) fn begin(
+        prefix: &Path,
+        job: &Job,
+        options: &EncodeOptions,
+        inputs: &'a [Input],
+    ) -> Result<(Self, Position)> {
+        let mut entries = match options.resume {
+            Resume::Continue => read_entries(prefix, job)?,
+            Resume::Restart => Vec::new(),
+        };
+        let marks: Vec<_> = entries.iter().map(|entry| entry.mark).collect();
+        let (mut writer, agreed) = StoreWriter::go_on(prefix, job.dtype(), &marks)?;
+        entries.truncate(agreed);
+        let journal = match options.resume {
+            Resume::Continue => Some(Journal::begin(prefix, job, &entries)?),
+            Resume::Restart => None,
+        };
+        let start = entries.last().map(|entry| entry.position).unwrap_or_default();
+        if agreed > 0 {
+            writer.keep_partial();
+        }
+        let mut documents = Self {
+            writer,
+            bos: options.bos,
+            eos: options.eos,
+            inputs,
+            is_share: options.share.world_size > 1,
+            sources: Vec::new(),
+            skipped: Vec::new(),
+            counted: (0, 0),
+            is_open: start.read > 0,
+            journal,
+            noted: Noted::default(),
+        };
+        for entry in entries {
+            documents.sources.extend(entry.sources);
+            documents.skipped.extend(entry.skipped);
+        }
+        let count =
+            |counted: (u64, u64), source: &Source| (counted.0 + source.documents, counted.1 + source.tokens);
+        documents.counted = documents.sources.iter().fold((0, 0), count);
+        documents.noted = documents.known();
+        Ok((documents, start))
+    }
+
+    /// Writes a batch; the next must be the one behind it.
+    pub(super) fn write(&mut self, Encoded { ids, closes, batch }: Encoded) -> Result<()> {
+        self.skipped.extend(batch.skipped);
+        self.skipped.truncate(Batch::LISTED_ERRORS);
+        let mut ends = batch.input_ends.iter().peekable();
+        for (piece, (ids, closes)) in ids.iter().zip(closes).enumerate() {
+            while let Some(end) = ends.next_if(|end| end.pieces == piece) {
+                self.end_source(end.skipped);
+            }
+            self.write_piece(ids, closes)?;
+        }
+        ends.for_each(|end| self.end_source(end.skipped));
+        self.note(batch.end)
+    }
+
+    fn known(&self) -> Noted {
+        Noted { sources: self.sources.len(), skipped: self.skipped.len(), tokens: self.writer.pushed() }
+    }
+
+    /// Notes in the journal that all before `position` is written, unless that is not much more than was noted.
+    fn note(&mut self, position: Position) -> Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        if self.writer.pushed() < self.noted.tokens + TOKENS_PER_NOTE {
+            return Ok(());
+        }
+        let mark = self.writer.mark()?;
+        let sources = self.sources[self.noted.sources..].to_vec();
+        let skipped = self.skipped[self.noted.skipped..].to_vec();
+        journal.push(&Entry { position, mark, sources, skipped })?;
+        self.noted = self.known();
+        // From here on there is something to go on with.
+        self.writer.keep_partial();
+        Ok(())
+    }
+
+    fn write_piece(&mut self, ids: &[u32], closes: bool) -> Result<()> {
+        if !self.is_open {
+            self.writer.push(self.bos.as_slice())?;
+        }
+        self.writer.push(ids)?;
+        self.is_open = !closes;
+        if closes {
+            self.writer.push(self.eos.as_slice())?;
+            self.writer.end_document()?;
+        }
+        Ok(())
+    }
+
+    /// Inputs end in the order in which they were named.
+    fn end_source(&mut self, skipped: u64) {
+        let input = &self.inputs[self.sources.len()];
+        let (documents, tokens) = (self.writer.documents(), self.writer.tokens());
+        self.sources.push(Source {
+            path: input.path().to_string_lossy().into_owned(),
+            bytes: input.bytes(),
+            documents: documents - self.counted.0,
+            tokens: tokens - self.counted.1,
+            skipped,
+        });
+        self.counted = (documents, tokens);
+    }
+
+    /// Makes the store appear.
+    pub(super) fn finish(self, tokenizer: &impl Encoder) -> Result<()> {
+        if self.writer.tokens() == 0 && !self.is_share {
+            let error = self.no_text();
+            self.writer.discard();
+            return Err(error);
+        }
+        self.writer.finish(StoreFacts {
+            tokenizer: tokenizer.fingerprint().to_owned(),
+            tokenizer_json: tokenizer.to_json(),
+            bos: self.bos,
+            eos: self.eos,
+            sources: self.sources,
+            skipped: self.skipped,
+        })
+    }
+
+    fn no_text(&self) -> Error {
+        let others = match self.inputs.len() - 1 {
+            0 => String::new(),
+            others => format!(", nor do the {others} other inputs"),
+        };
+        let message = format!("it holds no text{others}; expected at least one document");
+        Error::malformed(self.inputs[0].path(), Place::Whole, message)
+    }
+}

@@ -1,0 +1,164 @@
+//! What an interrupted writing needs to go on: which job it is, and how far it got.
+//!
+//! `prefix.journal.partial` is lines of JSON, each behind its checksum. The first tells the job: the tokenizer, the options on which the ids depend,
+//! and the inputs with size and time of change. Each further one is an [`Entry`]: where reading goes on, and the length
+//! and the hash of what is written until there. Lines are only ever appended, after what they tell about, and not
+//! forced to disk: a writer that goes on compares the files with the hashes and believes the last entry that holds.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::text::{Input, Position};
+use crate::{Error, Result};
+
+use super::checksum::checksum;
+use super::dtype::Dtype;
+use super::manifest::Source;
+use super::writer::Mark;
+use super::{EncodeOptions, with_suffix};
+
+/// What the ids depend on, apart from the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Job {
+    creator: String,
+    tokenizer: String,
+    dtype: Dtype,
+    bos: Option<u32>,
+    eos: Option<u32>,
+    format: String,
+    text_field: String,
+    separator: Option<Vec<u8>>,
+    on_error: String,
+    inputs: Vec<Seen>,
+}
+
+/// A file as it was when the work began.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Seen {
+    path: PathBuf,
+    bytes: Option<u64>,
+    /// Nanoseconds since 1970.
+    changed: Option<u64>,
+}
+
+impl Job {
+    pub(super) fn new(tokenizer: &str, dtype: Dtype, options: &EncodeOptions, inputs: &[Input]) -> Self {
+        Self {
+            creator: concat!("bytestride ", env!("CARGO_PKG_VERSION")).to_owned(),
+            tokenizer: tokenizer.to_owned(),
+            dtype,
+            bos: options.bos,
+            eos: options.eos,
+            format: format!("{:?}", options.format),
+            text_field: options.text_field.clone(),
+            separator: options.separator.clone(),
+            on_error: format!("{:?}", options.on_error),
+            inputs: inputs.iter().map(Seen::new).collect(),
+        }
+    }
+
+    pub(super) fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// Whether what `earlier` wrote until `position` is what this job would write.
+    fn agrees(&self, earlier: &Self, position: &Position) -> bool {
+        let begins_input = position.offset == 0 && position.read == 0;
+        let inputs = position.input + usize::from(!begins_input);
+        let is_regular = |seen: &Seen| seen.changed.is_some();
+        match (self.inputs.get(..inputs), earlier.inputs.get(..inputs)) {
+            (Some(here), Some(there)) => here == there && here.iter().all(is_regular),
+            _ => false,
+        }
+    }
+
+    /// Whether all but the inputs is the same.
+    fn has_options_of(&self, earlier: &Self) -> bool {
+        Self { inputs: Vec::new(), ..self.clone() } == Self { inputs: Vec::new(), ..earlier.clone() }
+    }
+}
+
+impl Seen {
+    fn new(input: &Input) -> Self {
+        let changed = || {
+            let changed = fs::metadata(input.path()).ok()?.modified().ok()?;
+            u64::try_from(changed.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
+        };
+        let changed = input.bytes().and_then(|_| changed());
+        Self { path: input.path().to_path_buf(), bytes: input.bytes(), changed }
+    }
+}
+
+/// How far the writing was when one batch was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Where reading goes on.
+    pub(super) position: Position,
+    /// What the files hold.
+    pub(super) mark: Mark,
+    /// The inputs that ended since the entry before.
+    pub(super) sources: Vec<Source>,
+    /// What was left out since.
+    pub(super) skipped: Vec<String>,
+}
+
+/// The open journal of a job.
+pub(super) struct Journal {
+    path: PathBuf,
+    file: File,
+}
+
+impl Journal {
+    /// Starts the journal of `prefix` with the first `entries` that an earlier one has; without them, anew.
+    pub(super) fn begin(prefix: &Path, job: &Job, entries: &[Entry]) -> Result<Self> {
+        let path = path_of(prefix);
+        let mut text = line(job);
+        for entry in entries {
+            text.extend(line(entry));
+        }
+        // Written whole and renamed: a journal that is cut short would forget what is done.
+        crate::whole_file::write_whole(&path, |file| file.write_all(&text))?;
+        let file = File::options().append(true).open(&path).map_err(|error| Error::io(&path, error))?;
+        Ok(Self { path, file })
+    }
+
+    /// Appends an entry, after what it tells about is written.
+    pub(super) fn push(&mut self, entry: &Entry) -> Result<()> {
+        self.file.write_all(&line(entry)).map_err(|error| Error::io(&self.path, error))
+    }
+}
+
+/// The entries of the earlier journal of `prefix` that still hold for `job`, in order; none if it is of another job.
+pub(super) fn read_entries(prefix: &Path, job: &Job) -> Result<Vec<Entry>> {
+    let path = path_of(prefix);
+    let text = match fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text.map_err(|error| Error::io(&path, error))?,
+    };
+    let mut lines = text.split_inclusive(|&byte| byte == b'\n');
+    let earlier: Option<Job> = lines.next().and_then(parsed);
+    let Some(earlier) = earlier.filter(|earlier| job.has_options_of(earlier)) else { return Ok(Vec::new()) };
+    // The last line may be half written; behind it, as behind an input that has changed, nothing counts.
+    let entries = lines.map_while(parsed);
+    Ok(entries.take_while(|entry: &Entry| job.agrees(&earlier, &entry.position)).collect())
+}
+
+fn path_of(prefix: &Path) -> PathBuf {
+    with_suffix(prefix, ".journal.partial")
+}
+
+fn line(value: &impl Serialize) -> Vec<u8> {
+    let json = serde_json::to_string(value).expect("strings and integers are JSON");
+    format!("{} {json}\n", checksum(json.as_bytes())).into_bytes()
+}
+
+/// What a whole line says.
+fn parsed<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
+    let (hash, json) = str::from_utf8(line).ok()?.strip_suffix('\n')?.split_once(' ')?;
+    if checksum(json.as_bytes()) == hash { serde_json::from_str(json).ok() } else { None }
+}

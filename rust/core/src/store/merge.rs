@@ -1,0 +1,71 @@
+//! Several stores → one, as a single process would have written it.
+//!
+//! Ids are copied as they lie and hashed anew; each shard must agree with its own checksums, so damage is not passed on.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::text::Batch;
+use crate::{Error, Monitor, Phase, Place, Result};
+
+use super::manifest::Manifest;
+use super::shard::Shard;
+use super::token_store::TokenStore;
+use super::writer::{StoreFacts, StoreWriter};
+use super::{TOKENIZER_SUFFIX, with_suffix};
+
+/// Writes the documents of the stores at `paths` (see [`TokenStore::open_all`]), in that order, into the store `prefix`,
+/// and opens it. All must be stores with a manifest, of the same tokenizer and the same ids around documents.
+///
+/// The shards of one job give the files that one process would have written. Progress is in bytes of ids.
+pub fn merge_stores(paths: &[PathBuf], prefix: &Path, monitor: &Monitor) -> Result<TokenStore> {
+    let merged = TokenStore::open_all(paths)?;
+    let manifests = merged.parts().map(manifest_of).collect::<Result<Vec<_>>>()?;
+    let facts = facts_of(&merged, &manifests)?;
+    monitor.start(Phase::Copy, merged.total_tokens() * merged.dtype().width() as u64);
+    let mut writer = StoreWriter::create(prefix, merged.dtype())?;
+    for shard in merged.parts() {
+        shard.verified_blocks(monitor, |block| writer.push_bytes(block))?;
+    }
+    for ends in merged.offsets().windows(2) {
+        writer.end_document_of((ends[1] - ends[0]) as u64)?;
+    }
+    writer.finish(facts)?;
+    TokenStore::open(prefix)
+}
+
+fn manifest_of(shard: &Shard) -> Result<&Manifest> {
+    let message = "there is no manifest; expected a store that encode_files wrote";
+    shard.manifest().ok_or_else(|| Error::malformed(shard.path(), Place::Whole, message))
+}
+
+fn facts_of(merged: &TokenStore, manifests: &[&Manifest]) -> Result<StoreFacts> {
+    let first = manifests[0];
+    for (shard, manifest) in merged.parts().zip(manifests) {
+        if (manifest.bos, manifest.eos) != (first.bos, first.eos) {
+            let message = format!(
+                "documents stand between the ids {:?} and {:?}; expected {:?} and {:?}, as in the first store",
+                manifest.bos, manifest.eos, first.bos, first.eos
+            );
+            return Err(Error::malformed(shard.path(), Place::Whole, message));
+        }
+    }
+    let skipped = manifests.iter().flat_map(|manifest| &manifest.skipped);
+    Ok(StoreFacts {
+        tokenizer: first.tokenizer.clone(),
+        tokenizer_json: tokenizer_beside(merged)?,
+        bos: first.bos,
+        eos: first.eos,
+        sources: manifests.iter().flat_map(|manifest| manifest.sources.iter().cloned()).collect(),
+        skipped: skipped.take(Batch::LISTED_ERRORS).cloned().collect(),
+    })
+}
+
+/// The tokenizer's file beside the first shard, if there is one.
+fn tokenizer_beside(merged: &TokenStore) -> Result<Option<String>> {
+    let path = merged.parts().next().map(|shard| with_suffix(shard.path(), TOKENIZER_SUFFIX));
+    match path.filter(|path| path.exists()) {
+        None => Ok(None),
+        Some(path) => fs::read_to_string(&path).map(Some).map_err(|error| Error::io(&path, error)),
+    }
+}

@@ -1,0 +1,179 @@
+//! Work on a stream of items, on several threads, with the results in order and within bounds.
+//!
+//! Each worker takes the next item, works on it, and hands the result in under the item's number; the caller's thread
+//! puts results back in order. Items count towards a limit from when they are taken until their result is used up, so a
+//! slow item lets the others go ahead, but not far. Numbers are given and room is reserved under one lock: whoever
+//! holds an earlier number never waits for room that a later one takes, so nothing can block for ever.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::channel;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::Result;
+
+/// `sink(work(item))` for each of `items`, in order, while no more than `limit` of `size` is on its way, unless one item
+/// alone has more. `work` runs on `threads` threads of its own.
+///
+/// The error is that of the first item that has one; `sink` gets nothing behind it.
+pub(super) fn in_order<I: Send, R: Send>(
+    items: impl Iterator<Item = Result<I>> + Send,
+    threads: usize,
+    limit: usize,
+    size: impl Fn(&I) -> usize + Sync,
+    work: impl Fn(I) -> Result<R> + Sync,
+    mut sink: impl FnMut(R) -> Result<()>,
+) -> Result<()> {
+    let source = Mutex::new((0, items));
+    let room = Room::new(limit);
+    let (sender, receiver) = channel();
+    let take = || {
+        let mut source = source.lock().unwrap_or_else(PoisonError::into_inner);
+        let item = source.1.next()?;
+        let size = item.as_ref().map_or(0, &size);
+        let number = source.0;
+        source.0 += 1;
+        room.reserve(size).then_some((number, size, item))
+    };
+    thread::scope(|scope| {
+        // When this ends, also by a panic, nobody waits for room any more.
+        let closing = Closing(&room);
+        for _ in 0..threads {
+            let (sender, take, work) = (sender.clone(), &take, &work);
+            scope.spawn(move || {
+                while let Some((number, size, item)) = take() {
+                    let result = item.and_then(work);
+                    let failed = result.is_err();
+                    // Without a receiver the caller has its error already.
+                    if sender.send((number, size, result)).is_err() || failed {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(sender);
+        let mut waiting = BTreeMap::new();
+        let mut next = 0;
+        for (number, size, result) in &receiver {
+            waiting.insert(number, (size, result));
+            while let Some((size, result)) = waiting.remove(&next) {
+                sink(result?)?;
+                room.release(size);
+                next += 1;
+            }
+        }
+        drop(closing);
+        Ok(())
+    })
+}
+
+/// How much more may be on its way.
+struct Room {
+    /// What is taken, and whether the work goes on.
+    state: Mutex<(usize, bool)>,
+    changed: Condvar,
+    limit: usize,
+}
+
+impl Room {
+    fn new(limit: usize) -> Self {
+        Self { state: Mutex::new((0, true)), changed: Condvar::new(), limit }
+    }
+
+    fn state(&self) -> MutexGuard<'_, (usize, bool)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for room; `false` when the work has ended.
+    fn reserve(&self, size: usize) -> bool {
+        let has_none = |state: &mut (usize, bool)| state.1 && state.0 > 0 && state.0 + size > self.limit;
+        let state = self.changed.wait_while(self.state(), has_none);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        state.0 += size;
+        state.1
+    }
+
+    fn release(&self, size: usize) {
+        self.state().0 -= size;
+        self.changed.notify_all();
+    }
+}
+
+/// Ends the waiting for room when dropped.
+struct Closing<'r>(&'r Room);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.state().1 = false;
+        self.0.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use crate::Error;
+
+    use super::*;
+
+    fn numbers(count: usize) -> impl Iterator<Item = Result<usize>> + Send {
+        (0..count).map(Ok)
+    }
+
+    #[test]
+    fn results_are_in_order_and_never_more_than_the_limit_are_on_their_way() {
+        for (threads, limit) in [(1, 1), (2, 3), (5, 7), (3, 1_000)] {
+            let on_their_way = AtomicUsize::new(0);
+            let most = AtomicUsize::new(0);
+            let work = |item: usize| {
+                let now = on_their_way.fetch_add(1, Ordering::SeqCst) + 1;
+                most.fetch_max(now, Ordering::SeqCst);
+                // Later items are often done before earlier ones.
+                thread::sleep(Duration::from_micros(((item * 7) % 5 * 100) as u64));
+                Ok(item * item)
+            };
+            let mut results = Vec::new();
+            let sink = |result| {
+                on_their_way.fetch_sub(1, Ordering::SeqCst);
+                results.push(result);
+                Ok(())
+            };
+            in_order(numbers(200), threads, limit, |_| 1, work, sink).expect("nothing fails");
+            assert_eq!(results, (0..200).map(|item| item * item).collect::<Vec<_>>());
+            assert!(most.into_inner() <= limit);
+        }
+    }
+
+    #[test]
+    fn an_item_larger_than_the_limit_goes_alone() {
+        let mut results = Vec::new();
+        let sink = |result| {
+            results.push(result);
+            Ok(())
+        };
+        in_order(numbers(20), 3, 2, |item| item % 7, Ok, sink).expect("nothing fails");
+        assert_eq!(results, (0..20).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_first_error_ends_all() {
+        let fail = |item: usize, name| {
+            if item >= 50 { Err(Error::argument(name, item.to_string())) } else { Ok(item) }
+        };
+        let mut seen = 0;
+        let mut count = |_| {
+            seen += 1;
+            Ok(())
+        };
+        let error = in_order(numbers(1_000), 4, 9, |_| 1, |item| fail(item, "work"), &mut count);
+        assert_eq!(error.expect_err("it fails").to_string(), "work: 50");
+        let items = numbers(1_000).map(|item| fail(item?, "items"));
+        let error = in_order(items, 4, 9, |_| 1, Ok, &mut count).expect_err("it fails");
+        assert_eq!(error.to_string(), "items: 50");
+        assert_eq!(seen, 100);
+        let error = in_order(numbers(1_000), 4, 9, |_| 1, Ok, |item| fail(item, "sink").map(drop));
+        assert_eq!(error.expect_err("it fails").to_string(), "sink: 50");
+    }
+}

@@ -1,0 +1,64 @@
+//! Columns of tables, read by whoever can: the core knows no table format, and asks a [`TableReader`].
+
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::{Error, Place, Result};
+
+use super::gather::Gather;
+use super::read::OnError;
+
+/// Something that reads the text column of table files.
+pub trait TableReader: Debug + Send + Sync {
+    /// Calls `each` with the rows of `column`, in order, from row `first` on, and now and then with how much of the file
+    /// is read; an error of `each` ends the reading.
+    fn read(
+        &self,
+        path: &Path,
+        column: &str,
+        first: u64,
+        each: &mut dyn FnMut(TableEvent<'_>) -> Result<()>,
+    ) -> Result<()>;
+}
+
+/// What a [`TableReader`] tells.
+#[derive(Debug, Clone, Copy)]
+pub enum TableEvent<'t> {
+    /// The text of the next row, in place.
+    Text(&'t [u8]),
+    /// The next row has no text.
+    Null,
+    /// So many more bytes of the file as it lies on disk are read.
+    Read(u64),
+}
+
+/// The text in `column` of each row is a document; rows without one are treated as `on_error` says.
+pub(super) fn read_table(
+    reader: &dyn TableReader,
+    (path, column): (&Path, &str),
+    on_error: OnError,
+    stop: &AtomicBool,
+    gather: &mut Gather<'_>,
+) -> Result<()> {
+    let first = gather.position().offset;
+    reader.read(path, column, first, &mut |event| match event {
+        TableEvent::Text(text) => {
+            // Of a document that was read in part, only the rest.
+            let read = gather.position().read as usize;
+            gather.append(text.get(read..).unwrap_or_default())?;
+            gather.close(1, 0)
+        }
+        TableEvent::Null => {
+            let row = gather.position().offset;
+            let message = format!("row {row} has no {column:?}; expected a string");
+            on_error.handle(Error::malformed(path, Place::Whole, message), gather)?;
+            gather.pass(1, 0);
+            Ok(())
+        }
+        TableEvent::Read(bytes) => {
+            gather.count_raw(bytes);
+            if stop.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+        }
+    })
+}

@@ -1,0 +1,381 @@
+"""Writing of token files at length: interruptions, several processes, broken inputs, tables."""
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import bytestride as bs
+from bytestride.parquet import texts
+
+SUFFIXES = (".bin", ".idx", ".json", ".tokenizer.json")
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return bs.train([b"some words and more words of some text " * 9], 300, special_tokens=["<end>"])
+
+
+def files(prefix):
+    return [prefix.with_name(prefix.name + suffix).read_bytes() for suffix in SUFFIXES]
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Some 20 MB in every kind of file, with lines and files that are broken."""
+    folder = tmp_path_factory.mktemp("corpus")
+    words = random.Random(5).choices(
+        ["some", "words", "and", "more", "of", "it,", "1234", "é中😀", "don't"], k=900_000
+    )
+    text = " ".join(words)
+    lines = "\n".join(
+        '{"broken": 1}' if at % 90_000 == 0 else json.dumps({"text": text[at : at + 3_000]})
+        for at in range(0, len(text), 3_000)
+    )
+    (folder / "a.txt").write_text(text.replace("1234", "<sep>"))
+    (folder / "b.jsonl").write_text(lines)
+    (folder / "c.jsonl.gz").write_bytes(gzip.compress(lines.encode(), 1))
+    (folder / "d.txt.gz").write_bytes(gzip.compress(text.encode(), 1)[:-9])
+    (folder / "e.txt").write_text(text)
+    return folder
+
+
+OPTIONS = {"separator": "<sep>", "eos": "<end>", "on_error": "skip", "max_memory": "8MB"}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(corpus, tokenizer, tmp_path_factory):
+    prefix = tmp_path_factory.mktemp("undisturbed") / "x"
+    tokenizer.save(prefix.with_name("tokenizer.json"))
+    return tokenizer.encode_files(corpus, prefix, **OPTIONS)
+
+
+def test_what_is_broken_is_left_out_and_told(undisturbed, corpus):
+    per_file = len((corpus / "b.jsonl").read_text().split('{"broken": 1}')) - 1
+    assert undisturbed.skipped_count == len(undisturbed.skipped) == 2 * per_file + 1
+    assert undisturbed.skipped[0].startswith(f'{corpus / "b.jsonl"}:1: no field "text"')
+    assert "d.txt.gz, byte " in undisturbed.skipped[-1]
+    manifest = json.loads(undisturbed.path.with_name("x.json").read_text())
+    assert [source.get("skipped", 0) for source in manifest["sources"]] == [0, per_file, per_file, 1, 0]
+    assert manifest["skipped"] == undisturbed.skipped
+    undisturbed.verify()
+
+
+def test_without_leave_the_first_broken_line_is_an_error(corpus, tokenizer, tmp_path):
+    with pytest.raises(ValueError, match=r'b\.jsonl:1: no field "text"'):
+        tokenizer.encode_files(corpus, tmp_path / "x", **{**OPTIONS, "on_error": "raise"})
+    with pytest.raises(ValueError, match='on_error: "ignore" is neither "raise" nor "skip"'):
+        tokenizer.encode_files(corpus, tmp_path / "x", on_error="ignore")
+
+
+SCRIPT = """
+import sys, bytestride as bs
+tokenizer, corpus, prefix = sys.argv[1:4]
+print(end="ready", flush=True)
+bs.Tokenizer.load(tokenizer).encode_files(
+    corpus, prefix, separator="<sep>", eos="<end>", on_error="skip", max_memory="8MB", threads=2
+)
+"""
+
+
+def killed_until_done(undisturbed, corpus, prefix, delays):
+    """Runs the job again and again, each run killed after the next of `delays`, the last one not."""
+    tokenizer = undisturbed.path.with_name("tokenizer.json")
+    command = [sys.executable, "-c", SCRIPT, str(tokenizer), str(corpus), str(prefix)]
+    for number, delay in enumerate([*delays, None]):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            process.stdout.read(5)
+            try:
+                code = process.wait(timeout=delay)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                code = process.wait()
+        assert code in {0, -signal.SIGKILL}
+        if prefix.with_name(prefix.name + ".json").exists():
+            assert files(prefix) == files(undisturbed.path)
+        else:
+            with pytest.raises((FileNotFoundError, ValueError)):
+                bs.TokenStore.open(prefix)
+        if code == 0:
+            return number
+    raise AssertionError
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_files(undisturbed, corpus, tmp_path):
+    kills = killed_until_done(undisturbed, corpus, tmp_path / "x", [0.03, 0.1, 0.06, 0.12])
+    assert kills > 0
+    assert files(tmp_path / "x") == files(undisturbed.path)
+    assert names(tmp_path) == sorted(f"x{suffix}" for suffix in SUFFIXES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("round", range(10))
+def test_runs_killed_at_fifty_moments_end_with_the_same_files(undisturbed, corpus, tmp_path, round):
+    """Five kills a round, each at a random moment of what a whole run takes."""
+    start = time.monotonic()
+    assert killed_until_done(undisturbed, corpus, tmp_path / "timed", []) == 0
+    whole = time.monotonic() - start
+    kills, number = 0, 0
+    while kills < 5:
+        moments = random.Random(1000 * round + number)
+        delays = [moments.uniform(0, whole) for _ in range(5 - kills)]
+        prefix = tmp_path / f"x{number}"
+        kills += killed_until_done(undisturbed, corpus, prefix, delays)
+        number += 1
+        assert files(prefix) == files(undisturbed.path)
+
+
+def test_an_interrupted_run_goes_on_where_it_was(undisturbed, corpus, tokenizer, tmp_path):
+    def interrupt(_phase, done, total):
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        tokenizer.encode_files(corpus, tmp_path / "x", threads=1, progress=interrupt, **OPTIONS)
+    partial = (tmp_path / "x.bin.partial").stat().st_size
+    seen = []
+    tokenizer.encode_files(
+        corpus, tmp_path / "x", progress=lambda _phase, done, _total: seen.append(done), **OPTIONS
+    )
+    assert partial > 1_000_000
+    assert min(done for done in seen if done) > 5_000_000, "the first half is not read again"
+    assert files(tmp_path / "x") == files(undisturbed.path)
+
+
+def test_a_full_disk_is_an_error_and_the_work_goes_on_when_there_is_room(undisturbed, corpus, tmp_path):
+    limited = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    limited += "resource.setrlimit(resource.RLIMIT_FSIZE, (4 << 20, resource.RLIM_INFINITY))\n"
+    tokenizer = undisturbed.path.with_name("tokenizer.json")
+    command = [sys.executable, "-c", limited + SCRIPT, str(tokenizer), str(corpus), str(tmp_path / "x")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert "File too large" in done.stderr
+    assert "x.bin.partial" in done.stderr
+    assert (tmp_path / "x.bin.partial").stat().st_size == 4 << 20
+    assert killed_until_done(undisturbed, corpus, tmp_path / "x", []) == 0
+    assert files(tmp_path / "x") == files(undisturbed.path)
+
+
+@pytest.mark.parametrize("world_size", [2, 7])
+def test_several_processes_write_what_one_does(undisturbed, corpus, tokenizer, tmp_path, world_size):
+    for rank in range(world_size):
+        if rank > 0:
+            with pytest.raises(ValueError, match=f"the shard x-0000{rank}-of-0000{world_size} is missing"):
+                bs.TokenStore.open(tmp_path / "x")
+        tokenizer.encode_files(corpus, tmp_path / "x", rank=rank, world_size=world_size, **OPTIONS)
+    shards = bs.TokenStore.open(tmp_path / "x")
+    shards.verify()
+    assert shards.skipped == undisturbed.skipped
+    assert np.array_equal(np.concatenate(shards.shards), undisturbed.tokens)
+    assert np.array_equal(shards.offsets, undisturbed.offsets)
+    assert shards.tokenizer == tokenizer
+    (tmp_path / "merged").mkdir()
+    merged = bs.merge(tmp_path / "x", tmp_path / "merged/x")
+    assert merged.path == tmp_path / "merged/x"
+    assert files(tmp_path / "merged/x") == files(undisturbed.path)
+
+
+def test_ranks_that_do_not_exist_are_errors(corpus, tokenizer, tmp_path):
+    with pytest.raises(ValueError, match="rank: 2; expected less than world_size, which is 2"):
+        tokenizer.encode_files(corpus, tmp_path / "x", rank=2, world_size=2)
+    with pytest.raises(ValueError, match="rank: -1 is out of range"):
+        tokenizer.encode_files(corpus, tmp_path / "x", rank=-1)
+    with pytest.raises(ValueError, match="inputs: - cannot be shared"):
+        tokenizer.encode_files("-", tmp_path / "x", rank=0, world_size=2)
+
+
+def test_damaged_shards_are_not_merged(tokenizer, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text(f"some text of {name}")
+        tokenizer.encode_files(tmp_path / f"{name}.txt", tmp_path / name)
+    both = bs.merge([tmp_path / "a", tmp_path / "b"], tmp_path / "both")
+    assert [tokenizer.decode(ids) for ids in both] == ["some text of a", "some text of b"]
+    with (tmp_path / "b.bin").open("r+b") as file:
+        file.write(b"\0")
+    with pytest.raises(ValueError, match=r"b\.bin, byte 0: the checksum"):
+        bs.merge([tmp_path / "a", tmp_path / "b"], tmp_path / "other")
+    assert not (tmp_path / "other.bin").exists()
+
+
+TEXTS = ["one", "", None, "three \u00e9\u4e2d", "some words " * 30_000, "last"]
+
+
+def write_table(path, kind, **options):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    texts = pa.array(TEXTS)
+    table = pa.table({"n": pa.array(range(6)), "text": texts.cast(kind(pa))})
+    pq.write_table(table, path, **options)
+
+
+KINDS = {
+    "string": lambda pa: pa.string(),
+    "large_string": lambda pa: pa.large_string(),
+    "binary": lambda pa: pa.binary(),
+    "string_view": lambda pa: pa.string_view(),
+    "dictionary": lambda pa: pa.dictionary(pa.int32(), pa.string()),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rows", [1, 2, 100])
+def test_rows_of_parquet_are_documents(tokenizer, tmp_path, kind, rows):
+    write_table(tmp_path / "t.parquet", KINDS[kind], row_group_size=rows)
+    seen = []
+    store = tokenizer.encode_files(
+        tmp_path,
+        tmp_path / "x",
+        on_error="skip",
+        max_memory="2MB",
+        progress=lambda *state: seen.append(state),
+    )
+    assert [tokenizer.decode(ids) for ids in store] == [text for text in TEXTS if text is not None]
+    assert store.skipped == [f'{tmp_path / "t.parquet"}: row 2 has no "text"; expected a string']
+    size = (tmp_path / "t.parquet").stat().st_size
+    assert seen[-1] == ("encoding", size, size)
+    with pytest.raises(ValueError, match=r't\.parquet: row 2 has no "text"; expected a string'):
+        tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "y")
+
+
+def test_rows_behind_a_given_one_are_found(tmp_path):
+    write_table(tmp_path / "t.parquet", KINDS["string"], row_group_size=2)
+    for first in range(8):
+        rows = [part[4] for part in texts(tmp_path / "t.parquet", "text", first)]
+        assert sum(rows) == max(6 - first, 0)
+
+
+def test_a_parquet_job_that_was_interrupted_goes_on(tokenizer, tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = ["".join(random.Random(n).choices("0123456789 ", k=500)) for n in range(40_000)]
+    pq.write_table(pa.table({"text": rows}), tmp_path / "t.parquet", row_group_size=1_000)
+    whole = tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "whole")
+
+    def interrupt(_phase, done, total):
+        if total / 4 < done < total:
+            raise KeyboardInterrupt
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            tokenizer.encode_files(
+                tmp_path / "t.parquet", tmp_path / "x", max_memory="4MB", progress=interrupt
+            )
+    assert (tmp_path / "x.journal.partial").exists()
+    tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "x")
+    assert files(tmp_path / "x") == files(whole.path)
+
+
+def test_tables_that_cannot_be_read_are_errors(tokenizer, tmp_path):
+    write_table(tmp_path / "t.parquet", KINDS["string"])
+    with pytest.raises(ValueError, match=r"t\.parquet: no column 'body'; expected one of 'n', 'text'"):
+        tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "x", text_field="body")
+    with pytest.raises(ValueError, match=r"t\.parquet: the column is of int64; expected strings"):
+        tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "x", text_field="n")
+    (tmp_path / "bad.parquet").write_bytes(b"no table")
+    with pytest.raises(ValueError, match=r"bad\.parquet: "):
+        tokenizer.encode_files(tmp_path / "bad.parquet", tmp_path / "x")
+    with pytest.raises(ValueError, match="format: - cannot be read as Parquet"):
+        tokenizer.encode_files("-", tmp_path / "x", format="parquet")
+    with pytest.raises(FileNotFoundError):
+        tokenizer.encode_files(tmp_path / "missing.parquet", tmp_path / "x")
+
+
+def test_training_reads_parquet_too(tmp_path):
+    write_table(tmp_path / "t.parquet", KINDS["string"])
+    with pytest.raises(ValueError, match="row 2 has no"):
+        bs.train(tmp_path / "t.parquet", 300)
+
+
+def test_without_pyarrow_the_error_says_what_is_missing(tokenizer, tmp_path, monkeypatch):
+    (tmp_path / "t.parquet").write_bytes(b"anything")
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    with pytest.raises(ValueError, match=r"t\.parquet: Parquet needs pyarrow: pip install pyarrow"):
+        tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "x")
+
+
+def read_megatron(prefix):
+    """Documents as Megatron reads them, from the format's description alone."""
+    index = prefix.with_name(prefix.name + ".idx").read_bytes()
+    assert index[:9] == b"MMIDIDX\x00\x00"
+    code, sequences = index[17], int.from_bytes(index[18:26], "little")
+    dtype = {8: np.dtype("<u2"), 4: np.dtype("<i4")}[code]
+    lengths = np.frombuffer(index, "<i4", sequences, 34)
+    pointers = np.frombuffer(index, "<i8", sequences, 34 + 4 * sequences)
+    data = np.memmap(prefix.with_name(prefix.name + ".bin"), np.uint8, "r")
+    return [data[at : at + n * dtype.itemsize].view(dtype) for at, n in zip(pointers, lengths, strict=True)]
+
+
+def nanogpt_batch(path, block_size, starts):
+    """Inputs and targets as nanoGPT cuts them from its `.bin`."""
+    data = np.memmap(path, dtype=np.uint16, mode="r")
+    x = np.stack([data[i : i + block_size].astype(np.int64) for i in starts])
+    y = np.stack([data[i + 1 : i + 1 + block_size].astype(np.int64) for i in starts])
+    return x, y
+
+
+def test_readers_of_other_programs_get_our_tokens(undisturbed, tmp_path):
+    documents = list(undisturbed)
+    for read in (read_megatron(undisturbed.path), exported(undisturbed, tmp_path, "megatron")):
+        assert len(read) == len(documents)
+        assert all(np.array_equal(a, b) for a, b in zip(read, documents, strict=True))
+    tokens = undisturbed.tokens
+    x, y = nanogpt_batch(undisturbed.path.with_name("x.bin"), 64, [0, 1, 5_000])
+    assert np.array_equal(x[2], tokens[5_000:5_064])
+    assert np.array_equal(y[2], tokens[5_001:5_065])
+    assert np.array_equal(exported(undisturbed, tmp_path, "npy"), tokens)
+    assert np.array_equal(exported(undisturbed, tmp_path, "raw"), tokens)
+    header, read = exported(undisturbed, tmp_path, "llm.c")
+    assert header[:3].tolist() == [20240520, 1, len(tokens)]
+    assert np.array_equal(read, tokens)
+    ends, read = exported(undisturbed, tmp_path, "datatrove")
+    assert np.array_equal(ends, undisturbed.offsets[1:])
+    assert np.array_equal(read, tokens)
+    assert np.array_equal(bs.TokenStore.open(tmp_path / "a.ds").offsets, undisturbed.offsets)
+
+
+def exported(store, folder, format):
+    """What a reader of `format`, written from its description, finds in the export."""
+    path = folder / {"npy": "a.npy", "datatrove": "a.ds"}.get(format, f"{format}.bin")
+    if format == "megatron":
+        path = folder / "m"
+    store.export(path, format)
+    match format:
+        case "megatron":
+            return read_megatron(path)
+        case "npy":
+            return np.load(path, mmap_mode="r")
+        case "raw":
+            return np.fromfile(path, "<u2")
+        case "llm.c":
+            return np.fromfile(path, "<i4", 256), np.fromfile(path, "<u2", offset=1024)
+        case "datatrove":
+            return np.fromfile(f"{path}.index", "<u8"), np.fromfile(path, "<u2")
+
+
+def test_exports_that_cannot_be_are_errors(undisturbed, tmp_path):
+    with pytest.raises(ValueError, match='format: "arrow" is none of "raw", "npy"'):
+        undisturbed.export(tmp_path / "x", "arrow")
+    with pytest.raises(ValueError, match=r"path: .*x\.json stands there already; expected another prefix"):
+        undisturbed.export(undisturbed.path, "megatron")
+    with pytest.raises(FileNotFoundError):
+        undisturbed.export(tmp_path / "missing" / "x", "raw")
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() == 0 if hasattr(os, "geteuid") else True, reason="root reads everything")
+def test_a_file_without_permission_is_an_error_or_left_out(tokenizer, tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    (tmp_path / "b.txt").write_text("more")
+    (tmp_path / "a.txt").chmod(0)
+    with pytest.raises(PermissionError):
+        tokenizer.encode_files(tmp_path, tmp_path / "x")
+    store = tokenizer.encode_files(tmp_path, tmp_path / "x", on_error="skip")
+    assert (len(store), store.skipped_count) == (1, 1)
