@@ -30,7 +30,7 @@ export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-rust test-python test-slow test-torch fuzz-encode lint format bench bench-encode
-.PHONY: bench-train bench-micro docs clean
+.PHONY: bench-train bench-windows bench-micro docs clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [NAME=value]"; echo
@@ -82,6 +82,9 @@ bench-encode: build $(VENV)/.peers ## Measure encoding from every side, as bench
 
 bench-train: build $(VENV)/.peers ## Measure training: peers, patterns, growth: CORPUS, BENCH, as bench does
 	python benches/train.py $(CORPUS) $(BENCH)
+
+bench-windows: build ## Measure batches of windows beside numpy's and, after test-torch, PyTorch's: BENCH
+	python benches/windowing.py $(BENCH)
 
 bench-micro: build $(VENV)/.peers ## Time single operations, from Python and in the core
 	python -m pytest benches --benchmark-enable --benchmark-only --benchmark-columns=min,median,iqr,rounds

@@ -14,18 +14,15 @@ import encoders
 import report
 import trainers
 import vocabularies
-import windowing
 from timing import available_cores, pin
 
-JOBS = ("encode", "train", "windows")
+JOBS = ("encode", "train")
 PEERS = ("gigatoken", "tiktoken", "tokenizers")
-PACKAGES = ("bytestride", "gigatoken", "gigabpe", "rustbpe", "tiktoken", "tokenizers", "numpy", "torch")
+PACKAGES = ("bytestride", "gigatoken", "gigabpe", "rustbpe", "tiktoken", "tokenizers", "numpy")
 NOTES = (
     "Medians of alternating rounds; every output was checked to be equal first.",
-    "More on encoding, and more libraries: [ENCODE.md](ENCODE.md).",
+    "More on encoding, and more libraries: [ENCODE.md](ENCODE.md); windows: [WINDOWS.md](WINDOWS.md).",
 )
-WINDOW_TOKENS = 1 << 24
-WINDOW_BATCHES = 100
 
 
 def arguments():
@@ -59,8 +56,6 @@ def main():
                 lines += encode(text, folder, chosen)
             if "train" in chosen.jobs:
                 lines += train(text, folder, chosen)
-        if "windows" in chosen.jobs:
-            lines += windows(folder, chosen)
     chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
 
@@ -82,14 +77,6 @@ def train(text, folder, chosen):
     notes, passes = trainers.run(text, folder, chosen.merges, chosen.rounds)
     title = f"Train {chosen.merges:,} merges on {text.name} ({text.megabytes:.1f} MB)"
     return report.table(title, passes, text.megabytes, "MB", notes)
-
-
-def windows(folder, chosen):
-    """The table of making batches."""
-    passes = windowing.run(folder, WINDOW_TOKENS, WINDOW_BATCHES, chosen.rounds)
-    shape = f"{windowing.BATCH} × {windowing.LENGTH}"
-    title = f"{WINDOW_BATCHES} shuffled batches of {shape} windows, uint16 on disk to int64"
-    return report.table(title, passes, WINDOW_BATCHES * windowing.BATCH * windowing.LENGTH / 1e6, "M tokens")
 
 
 if __name__ == "__main__":

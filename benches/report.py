@@ -42,7 +42,7 @@ def table(title, passes, amount, unit, notes=()):
         cells = [times.name]
         for name in names:
             one, ours = passes[name][row], passes[name][0]
-            speed = "" if name == "open" else f"{amount / one.median:,.1f}"
+            speed = f"{amount / one.median:,.1f}"
             cells += [f"{duration(one.median)} ± {one.spread:.0%}", speed, f"{one.median / ours.median:.2f}"]
         rows.append(cells)
     return grid(title, head, rows, notes)

@@ -1,119 +1,265 @@
-"""Batches of shuffled windows, from a file of uint16 ids to two contiguous arrays of int64."""
+"""Measures batches of shuffled windows, from a mapped file of uint16 ids to int64; writes benches/WINDOWS.md.
 
+    make bench-windows BENCH="--rounds 5"
+
+Each contender runs in a process of its own, on one core: what is free in one allocator decides how fast the
+next contender's arrays are. All of the file is in memory and mapped before time is taken, and each one's
+batches are compared with the windows that they should be.
+"""
+
+import argparse
 import importlib.util
-from dataclasses import dataclass
+import statistics
+import tempfile
+import time
+from pathlib import Path
 
 import numpy as np
 
-from timing import alternate, timed
+import apart
+import report
+from timing import available_cores
 
-LENGTH = 1024
-BATCH = 32
-
-
-@dataclass
-class Bytestride:
-    name = "bytestride"
-
-    def open(self, path):
-        import bytestride as bs
-
-        windows = bs.windows(np.memmap(path, np.uint16, mode="r"), LENGTH)
-        return windows.gather
+TOKENS = 100_000_000
+# The book's dataset makes a tensor of each window, which would take 1.6 GB for all.
+BOOK_TOKENS = 10_000_000
+BATCH_TOKENS = 32 * 1024
+LENGTHS = (256, 1024, 4096)
+SECONDS = 0.6
+PACKAGES = ("bytestride", "numpy", "torch")
 
 
-@dataclass
-class BytestrideReused:
-    name = "bytestride, out= reused"
-
-    def open(self, path):
-        import bytestride as bs
-
-        windows = bs.windows(np.memmap(path, np.uint16, mode="r"), LENGTH)
-        out = np.empty((2, BATCH, LENGTH), np.int64)
-        return lambda indices: windows.gather(indices, out=out)
+def open_tokens(path):
+    tokens = np.memmap(path, np.uint16, mode="r")
+    int(tokens[::1024].sum())
+    return tokens
 
 
-@dataclass
-class SlidingWindowView:
-    name = "numpy sliding_window_view"
-
-    def open(self, path):
-        tokens = np.memmap(path, np.uint16, mode="r")
-        inputs = np.lib.stride_tricks.sliding_window_view(tokens[:-1], LENGTH)[::LENGTH]
-        targets = np.lib.stride_tricks.sliding_window_view(tokens[1:], LENGTH)[::LENGTH]
-        return lambda indices: (inputs[indices].astype(np.int64), targets[indices].astype(np.int64))
+def orders(count, batch):
+    """Indices of batches without end, in orders drawn before time is taken."""
+    order = np.random.default_rng(0).permutation(count)[: count // batch * batch].reshape(-1, batch)
+    while True:
+        yield from order
 
 
-@dataclass
-class NanoGPT:
-    """`get_batch` of nanoGPT's train.py, with numpy in the place of torch."""
-
-    name = "nanoGPT get_batch"
-
-    def open(self, path):
-        def gather(indices):
-            tokens = np.memmap(path, np.uint16, mode="r")  # anew for each batch, as it does against a leak
-            starts = indices * LENGTH
-            inputs = np.stack([tokens[start : start + LENGTH].astype(np.int64) for start in starts])
-            targets = np.stack([tokens[start + 1 : start + 1 + LENGTH].astype(np.int64) for start in starts])
-            return inputs, targets
-
-        return gather
+# -- contenders: each a generator of batches -----------------------------------------------------------------
 
 
-@dataclass
-class BookDataset:
-    """`GPTDatasetV1` of Raschka's "Build a Large Language Model", with torch if it is installed."""
+def bytestride_loop(path, length, batch):
+    import bytestride as bs
 
-    name = "book's dataset"
+    windows = bs.windows(open_tokens(path), length)
+    epoch = 0
+    while True:
+        yield from windows.batches(batch, seed=1, epoch=epoch)
+        epoch += 1
 
-    def open(self, path):
-        tokens = np.fromfile(path, np.uint16).tolist()
-        if importlib.util.find_spec("torch"):
-            import torch
 
-            make, stack = torch.tensor, torch.stack
-        else:
-            make, stack = np.array, np.stack
-        starts = range(0, len(tokens) - LENGTH, LENGTH)
-        inputs = [make(tokens[start : start + LENGTH]) for start in starts]
-        targets = [make(tokens[start + 1 : start + LENGTH + 1]) for start in starts]
-        return lambda indices: (
-            stack([inputs[index] for index in indices]),
-            stack([targets[index] for index in indices]),
+def bytestride_out(path, length, batch):
+    import bytestride as bs
+
+    windows = bs.windows(open_tokens(path), length)
+    out = np.empty((2, batch, length), np.int64)
+    epoch = 0
+    while True:
+        yield from windows.batches(batch, seed=1, epoch=epoch, out=out)
+        epoch += 1
+
+
+def bytestride_gather(path, length, batch):
+    import bytestride as bs
+
+    windows = bs.windows(open_tokens(path), length)
+    for indices in orders(len(windows), batch):
+        yield windows.gather(indices)
+
+
+def sliding_views(path, length):
+    view = np.lib.stride_tricks.sliding_window_view
+    tokens = open_tokens(path)
+    return view(tokens[:-1], length)[::length], view(tokens[1:], length)[::length]
+
+
+def numpy_gather(path, length, batch):
+    inputs, targets = sliding_views(path, length)
+    for indices in orders(len(inputs), batch):
+        yield inputs[indices].astype(np.int64), targets[indices].astype(np.int64)
+
+
+def numpy_reused(path, length, batch):
+    inputs, targets = sliding_views(path, length)
+    out = np.empty((2, batch, length), np.int64)
+    for indices in orders(len(inputs), batch):
+        out[0], out[1] = inputs[indices], targets[indices]
+        yield out[0], out[1]
+
+
+def widening(path, length, batch):
+    """No windows at all: neighbouring tokens into one pair of arrays, the most that numpy can do."""
+    tokens = open_tokens(path)
+    out = np.empty((2, batch, length), np.int64)
+    inputs, targets = out.reshape(2, -1)
+    while True:
+        for start in range(0, len(tokens) - batch * length, batch * length):
+            inputs[:] = tokens[start : start + batch * length]
+            targets[:] = tokens[start + 1 : start + 1 + batch * length]
+            yield out[0], out[1]
+
+
+def nanogpt(path, length, batch):
+    """`get_batch` of nanoGPT's train.py: it maps the file anew for each batch, against a leak."""
+    import torch
+
+    torch.set_num_threads(1)
+    while True:
+        data = np.memmap(path, dtype=np.uint16, mode="r")
+        starts = torch.randint(len(data) - length, (batch,))
+        yield (
+            torch.stack([torch.from_numpy((data[i : i + length]).astype(np.int64)) for i in starts]),
+            torch.stack([torch.from_numpy((data[i + 1 : i + 1 + length]).astype(np.int64)) for i in starts]),
         )
 
 
-def run(folder, tokens, batches, rounds):
-    """Times to open the windows, and to make `batches` batches of them."""
-    path = folder / "tokens.bin"
-    generator = np.random.default_rng(0)
-    generator.integers(0, 50_257, tokens, dtype=np.uint16).tofile(path)
-    count = (tokens - LENGTH - 1) // LENGTH + 1
-    order = generator.integers(0, count, (batches, BATCH))
-    libraries = [Bytestride(), BytestrideReused(), SlidingWindowView(), NanoGPT(), BookDataset()]
-    check(path, order[:3], libraries)
+def book(path, length, batch):
+    """`create_dataloader_v1` of "Build a Large Language Model (From Scratch)", over a tenth of the tokens."""
+    import torch
+    from torch.utils.data import DataLoader, Dataset
 
-    def measure(library):
-        opening, gather = timed(lambda: library.open(path))
+    class WindowsOfTensors(Dataset):
+        def __init__(self, token_ids):
+            starts = range(0, len(token_ids) - length, length)
+            self.inputs = [torch.tensor(token_ids[start : start + length]) for start in starts]
+            self.targets = [torch.tensor(token_ids[start + 1 : start + length + 1]) for start in starts]
 
-        def work():
-            for indices in order:
-                gather(indices)
+        def __len__(self):
+            return len(self.inputs)
 
-        return {"open": opening, "batches": timed(work)[0]}
+        def __getitem__(self, index):
+            return self.inputs[index], self.targets[index]
 
-    return alternate(libraries, rounds, measure)
+    torch.set_num_threads(1)
+    data = WindowsOfTensors(np.fromfile(path, np.uint16, count=BOOK_TOKENS).tolist())
+    while True:
+        yield from DataLoader(data, batch_size=batch, shuffle=True, drop_last=True)
 
 
-def check(path, order, libraries):
-    """Stops the bench if two libraries give different batches."""
-    gathers = [library.open(path) for library in libraries]
-    for indices in order:
-        batches = [[np.asarray(part) for part in gather(indices)] for gather in gathers]
-        for library, batch in zip(libraries, batches, strict=True):
-            for ours, theirs in zip(batches[0], batch, strict=True):
-                is_same = theirs.dtype == np.int64 and np.array_equal(ours, theirs)
-                if not (is_same and theirs.flags.c_contiguous):
-                    raise SystemExit(f"{libraries[0].name} and {library.name} give different batches")
+def bytestride_torch(path, length, batch):
+    from torch.utils.data import DataLoader
+
+    import bytestride as bs
+    from bytestride.torch import dataset
+
+    data = dataset(bs.windows(open_tokens(path), length), batch)
+    while True:
+        yield from DataLoader(data, batch_size=None)
+
+
+CONTENDERS = {
+    "bytestride, `for x, y in w.batches(…)`": bytestride_loop,
+    "bytestride, the same with `out=`": bytestride_out,
+    "bytestride, `w.gather(indices)`": bytestride_gather,
+    "numpy, sliding_window_view": numpy_gather,
+    "numpy, the same into reused arrays": numpy_reused,
+    "numpy, widening neighbouring tokens into reused arrays": widening,
+}
+WITH_TORCH = {
+    "bytestride.torch in a DataLoader": bytestride_torch,
+    "nanoGPT's get_batch": nanogpt,
+    "the book's DataLoader": book,
+}
+
+
+def seconds_per_batch(name, path, length, batch):
+    """The time that a batch of a contender takes, after some that are compared with what they should be."""
+    batches = (CONTENDERS | WITH_TORCH)[name](path, length, batch)
+    check(path, length, batch, [[np.array(block) for block in next(batches)] for _ in range(3)])
+    for _ in range(50):
+        next(batches)
+    count, began = 0, time.perf_counter()
+    while time.perf_counter() - began < SECONDS:
+        for _, _ in zip(range(50), batches, strict=False):
+            pass
+        count += 50
+    return (time.perf_counter() - began) / count
+
+
+def check(path, length, batch, batches):
+    """Stops the bench unless each row is a stretch of the file, and its targets are that one token later."""
+    tokens = np.memmap(path, np.uint16, mode="r")
+    for inputs, targets in batches:
+        assert inputs.dtype == targets.dtype == np.int64
+        assert inputs.shape == targets.shape == (batch, length)
+        assert np.array_equal(inputs[:, 1:], targets[:, :-1])
+        for row, last in zip(inputs[:2], targets[:2, -1], strict=True):
+            starts = np.flatnonzero(tokens[: -length - 1] == row[0])
+            starts = starts[tokens[starts + 1] == row[1]]
+            assert any(np.array_equal(tokens[i : i + length + 1], [*row, last]) for i in starts)
+
+
+def microseconds_to_open(path, length):
+    """What `windows` takes over so many tokens."""
+    import bytestride as bs
+
+    tokens = open_tokens(path)
+    rounds = []
+    for _ in range(50):
+        began = time.perf_counter()
+        bs.windows(tokens, length, 1)
+        rounds.append(time.perf_counter() - began)
+    return statistics.median(rounds) * 1e6
+
+
+def measured(names, path, length, rounds, cores):
+    """The seconds per batch of each contender, a value per round."""
+    results = {name: [] for name in names}
+    for _ in range(rounds):
+        for name in names:
+            arguments = (name, str(path), length, BATCH_TOKENS // length)
+            results[name].append(apart.call(seconds_per_batch, *arguments, cores=cores))
+    return results
+
+
+def table(length, results):
+    ours = statistics.median(next(iter(results.values())))
+    rows = []
+    for name, seconds in results.items():
+        median = statistics.median(seconds)
+        spread = (max(seconds) - min(seconds)) / 2 / median
+        speed = f"{BATCH_TOKENS / median / 1e6:,.0f}"
+        rows.append((name, f"{median * 1e6:,.1f} ± {spread:.0%}", speed, f"{median / ours:.2f}"))
+    title = f"Batches of {BATCH_TOKENS // length} × {length} shuffled windows, int64"
+    return report.grid(title, ("", "µs a batch", "M tokens/s", "×"), rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="how often each contender has its turn (5)")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).with_name("WINDOWS.md"), help="the file to write"
+    )
+    chosen = parser.parse_args()
+    cores = available_cores()[-1:]
+    notes = (
+        f"{TOKENS:,} random uint16 tokens in a mapped file; speeds count the tokens of the inputs.",
+        "Medians of alternating rounds, each in a process of its own.",
+        f"The book's loader holds each window as two tensors, so it gets {BOOK_TOKENS:,} tokens.",
+    )
+    lines = report.header("Windows", f"one thread, on core {cores[0]}", PACKAGES, notes)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "tokens.bin")
+        np.random.default_rng(0).integers(0, 50_257, TOKENS, dtype=np.uint16).tofile(path)
+        for length in LENGTHS:
+            names = list(CONTENDERS)
+            if length == 1024 and importlib.util.find_spec("torch"):
+                names += WITH_TORCH
+            lines += table(length, measured(names, path, length, chosen.rounds, cores))
+        opening = apart.call(microseconds_to_open, str(path), 1024, cores=cores)
+        lines += ["", f"`bs.windows(tokens, 1024, stride=1)` over all of them takes {opening:.1f} µs."]
+    chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -92,6 +92,13 @@ def test_epochs_reach_the_workers(persistent):
         assert read == native(w, 5, seed=9, epoch=epoch)
 
 
+def test_blocks_are_shuffled_by_all_workers():
+    w = bs.windows(TOKENS, 7)
+    data = dataset(w, 5, seed=9, block_size=20)
+    data.load_state_dict(data.state_dict(4))
+    assert loaded(data, num_workers=2) == native(w, 5, seed=9, block_size=20)[4:]
+
+
 def test_ranks_share_an_epoch():
     w = bs.windows(TOKENS, 7)
     ranks = [loaded(dataset(w, 5, rank=rank, world_size=3), num_workers=2) for rank in range(3)]

@@ -7,7 +7,7 @@ import os
 import pickle
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import groupby, islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -465,6 +465,36 @@ def test_the_order_stays_what_it_is():
     assert flat(w.batches(1, seed=1)) != ORDER_OF_20
 
 
+@given(
+    count=st.integers(2, 200),
+    block_size=st.integers(1, 30),
+    world_size=st.integers(1, 9),
+    stop=st.integers(0, 9),
+)
+def test_blocks_are_shuffled_and_stay_together(count, block_size, world_size, stop):
+    w = bs.windows(arange(count), 1)
+    options = {"block_size": block_size, "seed": 5, "epoch": 2, "drop_last": False}
+    order = flat(w.batches(1, **options))
+    assert sorted(order) == list(range(count - 1))
+    runs = [block for block, _ in groupby(order, lambda first: first // block_size)]
+    assert len(runs) == len(set(runs))
+    batches = [w.batches(3, rank=rank, world_size=world_size, **options) for rank in range(world_size)]
+    read = [first for rank in batches for first in flat(islice(rank, stop))]
+    after = w.batches(4, drop_last=False)
+    after.load_state_dict(json.loads(json.dumps(batches[0].state_dict())))
+    assert sorted(read + flat(after)) == list(range(count - 1))
+    if count > 100:
+        assert order != flat(w.batches(1, **options | {"epoch": 3}))
+
+
+def test_mixtures_are_shuffled_by_blocks_too():
+    mixed = bs.mix([bs.windows(arange(101), 1), bs.windows(arange(101), 1)], [1, 1])
+    order = flat(mixed.batches(1, block_size=10))
+    for source in (order[::2], order[1::2]):
+        assert sorted(source) == list(range(100))
+        assert len(list(groupby(source, lambda first: first // 10))) == 10
+
+
 def test_len_is_what_is_still_to_come():
     batches = bs.windows(arange(12), 1).batches(3, drop_last=False)
     for left in (4, 3, 2, 1):
@@ -556,6 +586,9 @@ def test_batches_of_padded_windows():
         ({"world_size": 0}, "world_size: 0 ranks read nothing"),
         ({"rank": 1}, "rank: 1 is out of range, expected 0 to 0"),
         ({"seed": -1}, "seed: -1 is out of range"),
+        ({"block_size": 0}, "block_size: 0 windows are no block"),
+        ({"block_size": 4, "shuffle": False}, "block_size: has no meaning without shuffle"),
+        ({"prefetch": -1}, "prefetch: -1 is out of range"),
         ({"epoch": 2**64}, "epoch: 18446744073709551616 is out of range"),
         ({"dtype": "uint8"}, "dtype: uint8 is not supported"),
     ],

@@ -31,6 +31,7 @@ def dataset(
     batch_size: int,
     *,
     shuffle: bool = True,
+    block_size: int | None = None,
     seed: int = 0,
     drop_last: bool = True,
     rank: int | None = None,
@@ -45,6 +46,7 @@ def dataset(
         rows: `Windows`, or a `Mix` or `Packs`.
         batch_size: Windows in a batch of this rank.
         shuffle: Whether the windows come in an order drawn by `seed` and the epoch, or as they lie.
+        block_size: Shuffle by blocks of so many neighbouring windows, as `Windows.batches` does.
         seed: The run's seed, 0 to 2**64 - 1.
         drop_last: Whether windows that do not fill a whole step are left out.
         rank: This process's number. `None` asks `torch.distributed`, or is 0 where that is not in use.
@@ -72,6 +74,7 @@ def dataset(
         world_size = torch.distributed.get_world_size() if distributed else 1
     options = {
         "shuffle": shuffle,
+        "block_size": block_size,
         "seed": seed,
         "drop_last": drop_last,
         "rank": rank,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytestride_core::windows::{Ahead, Order, Permutation, Plan, Remainder, Step};
+use bytestride_core::windows::{Ahead, Order, Plan, Remainder, Shuffle, Step};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple, PyType};
@@ -114,6 +114,7 @@ impl Rows {
 pub(crate) struct EpochOptions<'a, 'py> {
     pub(crate) batch_size: &'a Bound<'py, PyAny>,
     pub(crate) shuffle: bool,
+    pub(crate) block_size: Option<&'a Bound<'py, PyAny>>,
     pub(crate) seed: Option<&'a Bound<'py, PyAny>>,
     pub(crate) epoch: Option<&'a Bound<'py, PyAny>>,
     pub(crate) drop_last: bool,
@@ -169,22 +170,35 @@ type Taken = (u64, Result<Option<Made>, Failure>);
 struct Epoch {
     seed: u64,
     number: u64,
+    shuffle: Shuffle,
     order: Order,
     position: u64,
 }
 
 impl Epoch {
-    fn new(rows: u64, (seed, epoch, shuffle): (u64, u64, bool), position: u64) -> Self {
-        let shuffled = || Order::Shuffled(Permutation::new(rows, seed, epoch));
-        let order = if shuffle { shuffled() } else { Order::Stored };
-        Self { seed, number: epoch, order, position }
+    /// The start of an epoch of `rows`.
+    fn new(rows: u64, shuffle: Shuffle, seed: u64, number: u64) -> Self {
+        Self { seed, number, shuffle, order: Order::new(rows, shuffle, seed, number), position: 0 }
     }
 
     /// What stands at `positions` of this epoch of a mixture.
     fn draws(&self, mix: &Mix, positions: Range<u64>) -> Vec<(usize, u64)> {
-        let seed = matches!(self.order, Order::Shuffled(_)).then_some(self.seed);
-        mix.draws(self.number, positions, seed)
+        mix.draws(self.number, positions, self.shuffle, self.seed)
     }
+}
+
+/// How windows are shuffled by the arguments of that name, or by a state.
+fn shuffled(shuffle: bool, block_size: Option<u64>) -> PyResult<Shuffle> {
+    let Some(block_size) = block_size else {
+        return Ok(if shuffle { Shuffle::All } else { Shuffle::No });
+    };
+    if !shuffle {
+        return Err(PyValueError::new_err("block_size: has no meaning without shuffle"));
+    }
+    let block_size = NonZero::new(block_size);
+    let block_size = block_size
+        .ok_or_else(|| PyValueError::new_err("block_size: 0 windows are no block, expected at least 1"))?;
+    Ok(Shuffle::Blocks(block_size))
 }
 
 impl Batches {
@@ -204,7 +218,9 @@ impl Batches {
         let (seed, epoch) = (number("seed", options.seed, 0)?, number("epoch", options.epoch, 0)?);
         let prefetch = optional_size("prefetch", options.prefetch)?.unwrap_or(PREFETCH);
         let prefetch = NonZero::new(prefetch.min(MAX_PREFETCH));
-        let epoch = Epoch::new(plan.windows(), (seed, epoch, options.shuffle), 0);
+        let block_size = options.block_size.map(|size| unsigned("block_size", size)).transpose()?;
+        let shuffle = shuffled(options.shuffle, block_size)?;
+        let epoch = Epoch::new(plan.windows(), shuffle, seed, epoch);
         let work = Work { rows, plan, integer: dtype.unwrap_or(Integer::I64) };
         let state = Mutex::new(State { epoch, ahead: None, slow: 0 });
         Ok(Self { work: Arc::new(work), prefetch, out, state })
@@ -348,7 +364,10 @@ impl Batches {
         state.set_item("position", epoch.position)?;
         state.set_item("seed", epoch.seed)?;
         state.set_item("epoch", epoch.number)?;
-        state.set_item("shuffle", matches!(epoch.order, Order::Shuffled(_)))?;
+        state.set_item("shuffle", epoch.shuffle != Shuffle::No)?;
+        if let Shuffle::Blocks(size) = epoch.shuffle {
+            state.set_item("block_size", size.get())?;
+        }
         for (name, value) in self.work.rows.sizes() {
             state.set_item(name, value)?;
         }
@@ -390,8 +409,10 @@ impl Batches {
             let message = format!("state: position {position} is beyond the {windows} windows");
             return Err(PyValueError::new_err(message));
         }
-        let epoch = (number("seed")?, number("epoch")?, field("shuffle")?.extract()?);
-        let epoch = Epoch::new(windows, epoch, position);
+        let block_size = state.get_item("block_size")?;
+        let block_size = block_size.map(|size| unsigned("block_size", &size)).transpose()?;
+        let shuffle = shuffled(field("shuffle")?.extract()?, block_size)?;
+        let epoch = Epoch { position, ..Epoch::new(windows, shuffle, number("seed")?, number("epoch")?) };
         state.py().detach(|| *self.state() = State { epoch, ahead: None, slow: 0 });
         Ok(())
     }

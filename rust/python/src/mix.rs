@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use bytestride_core::windows::{self, Draw, Mixed, Mixture, Token};
+use bytestride_core::windows::{self, Draw, Mixed, Mixture, Shuffle, Token};
 use numpy::{PyArray1, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -115,15 +115,21 @@ impl Mix {
     }
 
     /// What an epoch has at `positions`: for each its source and the window.
-    pub(crate) fn draws(&self, epoch: u64, positions: Range<u64>, seed: Option<u64>) -> Vec<(usize, u64)> {
-        let at = |position| self.mixture.at(Draw { epoch, length: self.length, position }, seed);
-        positions.map(at).collect()
+    pub(crate) fn draws(
+        &self,
+        epoch: u64,
+        positions: Range<u64>,
+        shuffle: Shuffle,
+        seed: u64,
+    ) -> Vec<(usize, u64)> {
+        let draw = |position| Draw { epoch, length: self.length, position };
+        positions.map(|position| self.mixture.at(draw(position), shuffle, seed)).collect()
     }
 
     /// The source and the window at `index` of the first epoch, counted from the end if negative.
     fn at(&self, index: i128) -> PyResult<(usize, u64)> {
         let position = window_at(index, self.length)?;
-        Ok(self.mixture.at(Draw { epoch: 0, length: self.length, position }, None))
+        Ok(self.mixture.at(Draw { epoch: 0, length: self.length, position }, Shuffle::No, 0))
     }
 }
 
@@ -259,8 +265,8 @@ impl Mix {
     ///     >>> mixed = bs.mix([low, high], weights=[0.5, 0.5])
     ///     >>> [inputs.tolist() for inputs, targets in mixed.batches(2, shuffle=False)][:2]
     ///     [[[0, 1], [100, 101]], [[2, 3], [102, 103]]]
-    #[pyo3(signature = (batch_size, *, shuffle=true, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
-                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
+    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
+                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \
                         epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
                         out=None)")]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
@@ -268,6 +274,7 @@ impl Mix {
         slf: &Bound<'_, Self>,
         batch_size: &Bound<'_, PyAny>,
         shuffle: bool,
+        block_size: Option<&Bound<'_, PyAny>>,
         seed: Option<&Bound<'_, PyAny>>,
         epoch: Option<&Bound<'_, PyAny>>,
         drop_last: bool,
@@ -280,6 +287,7 @@ impl Mix {
         let options = EpochOptions {
             batch_size,
             shuffle,
+            block_size,
             seed,
             epoch,
             drop_last,

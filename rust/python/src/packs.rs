@@ -263,8 +263,8 @@ impl Packs {
     ///     >>> for inputs, targets, position_ids, cu_seqlens in bs.pack(batch, 4).batches(2, shuffle=False):
     ///     ...     print(inputs.shape, cu_seqlens)
     ///     (2, 4) [0 4 6 7 8]
-    #[pyo3(signature = (batch_size, *, shuffle=true, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
-                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
+    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
+                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \
                         epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
                         out=None)")]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
@@ -272,6 +272,7 @@ impl Packs {
         slf: &Bound<'_, Self>,
         batch_size: &Bound<'_, PyAny>,
         shuffle: bool,
+        block_size: Option<&Bound<'_, PyAny>>,
         seed: Option<&Bound<'_, PyAny>>,
         epoch: Option<&Bound<'_, PyAny>>,
         drop_last: bool,
@@ -284,6 +285,7 @@ impl Packs {
         let options = EpochOptions {
             batch_size,
             shuffle,
+            block_size,
             seed,
             epoch,
             drop_last,

@@ -418,6 +418,8 @@ impl Windows {
     /// Args:
     ///     batch_size: Windows in a batch of this rank.
     ///     shuffle: Whether the windows come in an order drawn by `seed` and `epoch`, or as they lie.
+    ///     block_size: Shuffle by blocks of so many neighbouring windows: the blocks, and the windows of each. A disk is
+    ///         read in long stretches then, and a block should be many batches. `None` shuffles all among each other.
     ///     seed: The run's seed, 0 to 2**64 - 1.
     ///     epoch: The epoch, 0 to 2**64 - 1; each has another order.
     ///     drop_last: Whether windows that do not fill a whole step are left out. If not, the last batch is shorter, and
@@ -440,8 +442,8 @@ impl Windows {
     ///     >>> w = bs.windows(np.arange(9), max_length=2)
     ///     >>> [inputs.tolist() for inputs, targets in w.batches(2, shuffle=False)]
     ///     [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
-    #[pyo3(signature = (batch_size, *, shuffle=true, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
-                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, seed=0, \
+    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
+                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \
                         epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
                         out=None)")]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
@@ -449,6 +451,7 @@ impl Windows {
         slf: &Bound<'_, Self>,
         batch_size: &Bound<'_, PyAny>,
         shuffle: bool,
+        block_size: Option<&Bound<'_, PyAny>>,
         seed: Option<&Bound<'_, PyAny>>,
         epoch: Option<&Bound<'_, PyAny>>,
         drop_last: bool,
@@ -461,6 +464,7 @@ impl Windows {
         let options = EpochOptions {
             batch_size,
             shuffle,
+            block_size,
             seed,
             epoch,
             drop_last,

@@ -11,7 +11,7 @@
 
 use crate::{Error, Result};
 
-use super::{Permutation, WriteRow};
+use super::{Order, Shuffle, WriteRow};
 
 /// The largest denominator of shares.
 const MAX_PERIOD: u32 = 1 << 16;
@@ -74,9 +74,9 @@ impl Mixture {
         &self.shares
     }
 
-    /// The source that is drawn at a position, and its window. Whenever a source has been read once, it begins again:
-    /// in its own order without a seed, else in one drawn by the seed and the number of times it was read.
-    pub fn at(&self, draw: Draw, seed: Option<u64>) -> (usize, u64) {
+    /// The source that is drawn at a position, and its window. Whenever a source has been read once, it begins again, in
+    /// an order drawn by the seed and the number of times it was read, if it is shuffled.
+    pub fn at(&self, draw: Draw, shuffle: Shuffle, seed: u64) -> (usize, u64) {
         let position = u128::from(draw.epoch) * u128::from(draw.length) + u128::from(draw.position);
         let period = self.draws.len() as u128;
         let (source, before) = self.draws[(position % period) as usize];
@@ -84,11 +84,7 @@ impl Mixture {
         let nth = position / period * u128::from(self.shares[source]) + u128::from(before);
         let windows = self.windows[source];
         let (round, place) = ((nth / u128::from(windows)) as u64, (nth % u128::from(windows)) as u64);
-        let window = match seed {
-            None => place,
-            Some(seed) => Permutation::new(windows, source_seed(seed, source), round).at(place),
-        };
-        (source, window)
+        (source, Order::new(windows, shuffle, source_seed(seed, source), round).at(place))
     }
 }
 
@@ -168,7 +164,9 @@ mod tests {
     use super::*;
 
     fn sources(mixture: &Mixture, count: u64) -> Vec<(usize, u64)> {
-        (0..count).map(|position| mixture.at(Draw { epoch: 0, length: count, position }, None)).collect()
+        (0..count)
+            .map(|position| mixture.at(Draw { epoch: 0, length: count, position }, Shuffle::No, 0))
+            .collect()
     }
 
     proptest! {
@@ -211,12 +209,13 @@ mod tests {
     #[test]
     fn a_source_is_read_once_before_it_begins_again() {
         let mixture = Mixture::new(&[2.0, 1.0], vec![5, 100]).unwrap();
-        for seed in [None, Some(7)] {
+        let two = std::num::NonZero::new(2).unwrap();
+        for shuffle in [Shuffle::No, Shuffle::All, Shuffle::Blocks(two)] {
             // Three epochs of 10 positions: the first source is drawn 20 times, so read four times.
             let draws =
                 (0..3).flat_map(|epoch| (0..10).map(move |position| Draw { epoch, length: 10, position }));
             let read: Vec<u64> = draws
-                .map(|draw| mixture.at(draw, seed))
+                .map(|draw| mixture.at(draw, shuffle, 7))
                 .filter(|draw| draw.0 == 0)
                 .map(|draw| draw.1)
                 .collect();
@@ -225,9 +224,9 @@ mod tests {
                 let mut sorted = round.to_vec();
                 sorted.sort_unstable();
                 assert_eq!(sorted, [0, 1, 2, 3, 4]);
-                assert!(seed.is_some() || round == [0, 1, 2, 3, 4]);
+                assert!(shuffle != Shuffle::No || round == [0, 1, 2, 3, 4]);
             }
-            assert_eq!(seed.is_some(), read[..5] != read[5..10]);
+            assert_eq!(shuffle != Shuffle::No, read[..5] != read[5..10]);
         }
     }
 
@@ -235,7 +234,7 @@ mod tests {
     fn the_largest_numbers_do_not_overflow() {
         let mixture = Mixture::new(&[1.0, 1.0], vec![u64::MAX, 1]).unwrap();
         let draw = Draw { epoch: u64::MAX, length: u64::MAX, position: u64::MAX - 1 };
-        assert!(mixture.at(draw, Some(1)).0 < 2);
+        assert!(mixture.at(draw, Shuffle::All, 1).0 < 2);
     }
 
     #[test]

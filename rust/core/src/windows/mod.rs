@@ -28,7 +28,7 @@ pub use documents::{Documents, check_offsets};
 pub use gather::{Windows, WriteRow, gather};
 pub use layout::{Layout, Tail};
 pub use mixture::{Draw, Mixed, Mixture};
-pub use order::{Order, Permutation};
+pub use order::{Blocks, Order, Permutation, Shuffle};
 pub use packing::{NO_TARGET, Packed, Packing, Piece, Strategy};
 pub use places::Places;
 pub use sequence::Sequence;
