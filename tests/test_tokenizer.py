@@ -169,6 +169,36 @@ def test_ids_of_16_bits(tok):
         tok.encode("x", dtype="int64")
 
 
+def test_batches_of_16_bits(tok, documents):
+    wide = tok.encode_batch(documents)
+    narrow = tok.encode_batch(documents, dtype="uint16")
+    assert narrow.ids.dtype == narrow[0].dtype == np.uint16
+    assert not narrow.ids.flags.writeable
+    assert narrow.ids.tolist() == wide.ids.tolist()
+    assert narrow.offsets.tolist() == wide.offsets.tolist()
+    assert narrow == wide
+    assert narrow != tok.encode_batch(documents[1:], dtype="uint16")
+    assert narrow != tok.encode_batch([*documents[:-1], documents[-1] + "?"], dtype="uint16")
+    assert tok.decode_batch(narrow) == documents
+    again = pickle.loads(pickle.dumps(narrow))
+    assert again.ids.dtype == np.uint16
+    assert again == narrow
+    for side in ("left", "right"):
+        (ids, mask), expected = narrow.padded(65_535, side=side), wide.padded(65_535, side=side)
+        assert ids.dtype == np.uint16
+        assert np.array_equal(ids, expected[0])
+        assert np.array_equal(mask, expected[1])
+    with pytest.raises(ValueError, match="pad_id: 65536 is out of range, expected 0 to 65535"):
+        narrow.padded(65_536)
+    assert bs.windows(narrow, 4).tokens.dtype == np.uint16
+    assert repr(narrow).endswith("ids of uint16)")
+    with pytest.raises(ValueError, match=r"ids: expected \[n\] uint32 or uint16, not int64 in 1 dimensions"):
+        bs.Ragged(np.array([1, 2]), np.array([0, 2]))
+    large = bs.Tokenizer.load("cl100k_base")
+    with pytest.raises(ValueError, match="dtype: uint16 holds ids up to 65535"):
+        large.encode_batch(["x"], dtype="uint16")
+
+
 def test_decoding_takes_any_integers(tok):
     ids = tok.encode("hello world")
     for dtype in ("uint16", "uint32", "int32", "int64", "uint64", "int8"):

@@ -204,7 +204,7 @@ def test_a_batch_is_flat_ids_and_offsets(hello):
     assert [ids.tolist() for ids in batch] == [[2, 1, 3, 0], [], [3]]
     assert batch[-1].tolist() == [3]
     assert np.shares_memory(batch[0], batch.ids)
-    assert (len(batch), batch.pad_id, repr(batch)) == (3, 6, "Ragged(3 texts, 5 ids)")
+    assert (len(batch), batch.pad_id, repr(batch)) == (3, 6, "Ragged(3 texts, 5 ids of uint32)")
     for index in (3, -4):
         with pytest.raises(IndexError, match=f"text {index} is out of range, there are 3 texts"):
             batch[index]

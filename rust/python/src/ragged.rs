@@ -1,7 +1,12 @@
 //! `Ragged`: the ids of several texts in one flat array.
 
+use std::fmt::Display;
+use std::ops::Range;
+
 use bytestride_core::encode::Ragged as CoreRagged;
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{
+    Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
+};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 
@@ -9,22 +14,39 @@ use crate::arguments::unsigned;
 use crate::view::view_of;
 
 /// Ids and mask.
-type Padded<'py> = (Bound<'py, PyArray2<u32>>, Bound<'py, PyArray2<bool>>);
+type Padded<'py> = (Bound<'py, PyUntypedArray>, Bound<'py, PyArray2<bool>>);
 /// What `Ragged` is made of.
-type Arguments = (Py<PyArray1<u32>>, Py<PyArray1<i64>>, Option<u32>);
+type Arguments = (Py<PyUntypedArray>, Py<PyArray1<i64>>, Option<u32>);
+
+/// All ids, as 16 or 32 bits.
+#[derive(Debug)]
+enum Ids {
+    Narrow(Py<PyArray1<u16>>),
+    Wide(Py<PyArray1<u32>>),
+}
+
+/// Runs `$body` with `$array` standing for the array, whatever its type.
+macro_rules! with_array {
+    ($ids:expr, $array:ident => $body:expr) => {
+        match $ids {
+            Ids::Narrow($array) => $body,
+            Ids::Wide($array) => $body,
+        }
+    };
+}
 
 /// The ids of `n` texts, one after another: text `i` has `ids[offsets[i] : offsets[i + 1]]`.
 ///
-/// `len(batch)` is the number of texts and `batch[i]` the ids of one, a read-only view `uint32[…]` without a copy.
+/// `len(batch)` is the number of texts and `batch[i]` the ids of one, a read-only view without a copy.
 /// Immutable.
 ///
 /// Args:
-///     ids: `uint32[total]`; copied.
+///     ids: `uint32[total]` or `uint16[total]`; copied.
 ///     offsets: `int64[n + 1]`, ascending from 0 to `total`; copied.
 ///     pad_id: What `padded` pads with if it is not told.
 ///
 /// Raises:
-///     ValueError: If `offsets` do not ascend from 0 to `len(ids)`.
+///     ValueError: If `offsets` do not ascend from 0 to `len(ids)`, or ids are of another type.
 ///
 /// Example:
 ///     >>> import bytestride as bs, numpy as np
@@ -34,7 +56,7 @@ type Arguments = (Py<PyArray1<u32>>, Py<PyArray1<i64>>, Option<u32>);
 #[pyclass(frozen, module = "bytestride")]
 #[derive(Debug)]
 pub(crate) struct Ragged {
-    ids: Py<PyArray1<u32>>,
+    ids: Ids,
     offsets: Py<PyArray1<i64>>,
     pad_id: Option<u32>,
 }
@@ -42,12 +64,21 @@ pub(crate) struct Ragged {
 impl Ragged {
     /// Hands the vectors of `ragged` over to numpy, without a copy.
     pub(crate) fn from_core(py: Python<'_>, ragged: CoreRagged, pad_id: Option<u32>) -> Self {
-        let ids = ragged.ids.into_pyarray(py);
-        let offsets = ragged.offsets.into_pyarray(py);
-        ids.readwrite().make_nonwriteable();
-        offsets.readwrite().make_nonwriteable();
-        Self { ids: ids.unbind(), offsets: offsets.unbind(), pad_id }
+        Self { ids: Ids::Wide(frozen(py, ragged.ids)), offsets: frozen(py, ragged.offsets), pad_id }
     }
+
+    /// The same with ids of 16 bits, which must hold them.
+    pub(crate) fn narrow(py: Python<'_>, ragged: CoreRagged) -> Self {
+        let ids = py.detach(|| ragged.ids.into_iter().map(|id| id as u16).collect());
+        Self { ids: Ids::Narrow(frozen(py, ids)), offsets: frozen(py, ragged.offsets), pad_id: None }
+    }
+}
+
+/// An array of the vector's memory, read-only.
+fn frozen<T: Element>(py: Python<'_>, vector: Vec<T>) -> Py<PyArray1<T>> {
+    let array = vector.into_pyarray(py);
+    array.readwrite().make_nonwriteable();
+    array.unbind()
 }
 
 #[pymethods]
@@ -56,23 +87,33 @@ impl Ragged {
     #[pyo3(signature = (ids, offsets, pad_id=None))]
     fn new(
         py: Python<'_>,
-        ids: &Bound<'_, PyArray1<u32>>,
+        ids: &Bound<'_, PyUntypedArray>,
         offsets: &Bound<'_, PyArray1<i64>>,
         pad_id: Option<u32>,
     ) -> PyResult<Self> {
-        let (ids, offsets) = (ids.to_vec()?, offsets.to_vec()?);
+        let offsets = offsets.to_vec()?;
         let ends = [offsets.first().copied(), offsets.last().copied()];
         if ends != [Some(0), i64::try_from(ids.len()).ok()] || !offsets.is_sorted() {
             let message = format!("offsets: expected numbers ascending from 0 to the {} ids", ids.len());
             return Err(PyValueError::new_err(message));
         }
-        Ok(Self::from_core(py, CoreRagged { ids, offsets }, pad_id))
+        let ids = if let Ok(ids) = ids.cast::<PyArray1<u32>>() {
+            Ids::Wide(frozen(py, ids.to_vec()?))
+        } else if let Ok(ids) = ids.cast::<PyArray1<u16>>() {
+            Ids::Narrow(frozen(py, ids.to_vec()?))
+        } else {
+            let (dtype, dimensions) = (ids.dtype(), ids.ndim());
+            let message =
+                format!("ids: expected [n] uint32 or uint16, not {dtype} in {dimensions} dimensions");
+            return Err(PyValueError::new_err(message));
+        };
+        Ok(Self { ids, offsets: frozen(py, offsets), pad_id })
     }
 
-    /// All ids: `uint32[total]`, read-only, without a copy.
+    /// All ids: `uint32[total]` or `uint16[total]`, read-only, without a copy.
     #[getter]
-    fn ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u32>> {
-        self.ids.bind(py).clone()
+    fn ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyUntypedArray> {
+        with_array!(&self.ids, array => array.bind(py).as_untyped().clone())
     }
 
     /// Where the texts start and end in `ids`: `int64[n + 1]`, read-only, without a copy.
@@ -99,12 +140,8 @@ impl Ragged {
         })?;
         let offsets = self.offsets.bind(py).try_readonly()?;
         let (start, end) = (offsets.as_slice()?[text], offsets.as_slice()?[text + 1]);
-        view_of(
-            self.ids.bind(py).as_untyped(),
-            start.cast_unsigned() as usize,
-            &[(end - start).cast_unsigned() as usize],
-            &[1],
-        )
+        let count = (end - start).cast_unsigned() as usize;
+        view_of(&self.ids(py), start.cast_unsigned() as usize, &[count], &[1])
     }
 
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -113,7 +150,9 @@ impl Ragged {
         builtins.call_method1("map", (slf.getattr("__getitem__")?, texts))
     }
 
-    /// The ids as one rectangle, and which of them are real: `uint32[n, length]` and `bool[n, length]`, new arrays.
+    /// The ids as one rectangle, and which of them are real.
+    ///
+    /// That is `[n, length]` of the type that `ids` has, and `bool[n, length]`; new arrays.
     ///
     /// Args:
     ///     pad_id: The id in the places without one; `None` is `[PAD]`, if the tokenizer has it.
@@ -141,60 +180,76 @@ impl Ragged {
         length: Option<&Bound<'py, PyAny>>,
         side: &str,
     ) -> PyResult<Padded<'py>> {
-        let fail = |message: String| PyValueError::new_err(message);
-        let pad_id = match pad_id {
-            None => {
-                self.pad_id.ok_or_else(|| fail("pad_id: is needed, the tokenizer has none".to_owned()))?
-            }
-            Some(id) => u32::try_from(unsigned("pad_id", id)?)
-                .map_err(|_| fail(format!("pad_id: {id} is out of range, expected 0 to 2**32 - 1")))?,
-        };
-        let side = match side {
-            "right" => Side::Right,
-            "left" => Side::Left,
-            _ => return Err(fail(format!("side: expected \"right\" or \"left\", not \"{side}\""))),
-        };
-        let (ids, offsets) = (self.ids.bind(py).try_readonly()?, self.offsets.bind(py).try_readonly()?);
-        let (ids, offsets) = (ids.as_slice()?, offsets.as_slice()?);
-        let longest =
-            offsets.windows(2).map(|ends| (ends[1] - ends[0]).cast_unsigned() as usize).max().unwrap_or(0);
-        let length = match length {
-            None => longest,
-            Some(length) => unsigned("length", length)? as usize,
-        };
-        if length < longest {
-            return Err(fail(format!("length: {length} is too short, the longest text has {longest} ids")));
-        }
-        // numpy allocates, for it raises MemoryError where Rust would end the process.
-        let (numpy, shape) = (py.import("numpy")?, (offsets.len() - 1, length));
-        let padded = numpy.call_method1("full", (shape, pad_id, "uint32"))?.cast_into::<PyArray2<u32>>()?;
-        let mask = numpy.call_method1("zeros", (shape, "bool"))?.cast_into::<PyArray2<bool>>()?;
-        {
-            let (mut padded, mut mask) = (padded.try_readwrite()?, mask.try_readwrite()?);
-            place(ids, offsets, side, padded.as_slice_mut()?, mask.as_slice_mut()?);
-        }
-        Ok((padded, mask))
+        let side = Side::of(side)?;
+        let length = self.padded_length(py, length)?;
+        let pad_id = self.padding(pad_id)?;
+        let shape = (self.__len__(py), length);
+        let mask = full(py, shape, false)?;
+        let offsets = self.offsets.bind(py).try_readonly()?;
+        fill(offsets.as_slice()?, side, mask.try_readwrite()?.as_slice_mut()?);
+        let ids = with_array!(&self.ids, array => {
+            placed(array.bind(py), offsets.as_slice()?, side, shape, pad_id)?.as_untyped().clone()
+        });
+        Ok((ids, mask))
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = other.py();
         let Ok(other) = other.cast::<Self>() else { return Ok(false) };
         let other = other.get();
-        let same_ids =
-            self.ids.bind(py).try_readonly()?.as_slice()? == other.ids.bind(py).try_readonly()?.as_slice()?;
         let (mine, others) = (self.offsets.bind(py).try_readonly()?, other.offsets.bind(py).try_readonly()?);
-        Ok(same_ids && mine.as_slice()? == others.as_slice()?)
+        if mine.as_slice()? != others.as_slice()? {
+            return Ok(false);
+        }
+        with_array!(&self.ids, mine => with_array!(&other.ids, others => {
+            let (mine, others) = (mine.bind(py).try_readonly()?, others.bind(py).try_readonly()?);
+            Ok(are_equal(mine.as_slice()?, others.as_slice()?))
+        }))
     }
 
     fn __reduce__(slf: &Bound<'_, Self>) -> (Py<PyAny>, Arguments) {
         let (py, this) = (slf.py(), slf.get());
-        let arguments = (this.ids.clone_ref(py), this.offsets.clone_ref(py), this.pad_id);
+        let arguments = (this.ids(py).unbind(), this.offsets.clone_ref(py), this.pad_id);
         (slf.get_type().into_any().unbind(), arguments)
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        format!("Ragged({} texts, {} ids)", self.__len__(py), self.ids.bind(py).len())
+        let ids = self.ids(py);
+        format!("Ragged({} texts, {} ids of {})", self.__len__(py), ids.len(), ids.dtype())
     }
+}
+
+impl Ragged {
+    /// The id to pad with: the one asked for, or the own one.
+    fn padding(&self, asked: Option<&Bound<'_, PyAny>>) -> PyResult<u32> {
+        match asked {
+            None => {
+                self.pad_id.ok_or_else(|| PyValueError::new_err("pad_id: is needed, the tokenizer has none"))
+            }
+            Some(id) => {
+                let id = unsigned("pad_id", id)?;
+                u32::try_from(id).map_err(|_| out_of_range(id, "2**32 - 1"))
+            }
+        }
+    }
+
+    /// How many columns a rectangle of the texts has: as many as asked for, if that is enough.
+    fn padded_length(&self, py: Python<'_>, asked: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+        let offsets = self.offsets.bind(py).try_readonly()?;
+        let counts = offsets.as_slice()?.windows(2).map(|ends| (ends[1] - ends[0]).cast_unsigned() as usize);
+        let longest = counts.max().unwrap_or(0);
+        let Some(asked) = asked else { return Ok(longest) };
+        let length = unsigned("length", asked)? as usize;
+        if length < longest {
+            let message = format!("length: {length} is too short, the longest text has {longest} ids");
+            return Err(PyValueError::new_err(message));
+        }
+        Ok(length)
+    }
+}
+
+fn out_of_range(pad_id: impl Display, last: &str) -> PyErr {
+    PyValueError::new_err(format!("pad_id: {pad_id} is out of range, expected 0 to {last}"))
 }
 
 /// Where padding stands.
@@ -204,15 +259,67 @@ enum Side {
     Right,
 }
 
-/// Writes each text into its row of `padded`, and where it stands into `mask`.
-fn place(ids: &[u32], offsets: &[i64], side: Side, padded: &mut [u32], mask: &mut [bool]) {
-    let length = padded.len() / (offsets.len() - 1).max(1);
+impl Side {
+    fn of(name: &str) -> PyResult<Self> {
+        match name {
+            "right" => Ok(Side::Right),
+            "left" => Ok(Side::Left),
+            _ => Err(PyValueError::new_err(format!("side: expected \"right\" or \"left\", not \"{name}\""))),
+        }
+    }
+}
+
+/// Whether these are the same numbers, whatever their types.
+fn are_equal<A: Copy + Into<u32>, B: Copy + Into<u32>>(mine: &[A], others: &[B]) -> bool {
+    mine.len() == others.len() && mine.iter().zip(others).all(|(&mine, &other)| mine.into() == other.into())
+}
+
+/// A new array full of one value. numpy allocates, for it raises `MemoryError` where Rust would end the process.
+fn full<'py, T: Element + IntoPyObject<'py>>(
+    py: Python<'py>,
+    shape: (usize, usize),
+    value: T,
+) -> PyResult<Bound<'py, PyArray2<T>>> {
+    let array = py.import("numpy")?.call_method1("full", (shape, value, T::get_dtype(py)))?;
+    Ok(array.cast_into()?)
+}
+
+/// Each row of a rectangle with the range of ids that its text has, and where these stand in the row.
+fn rows<'a, T>(
+    offsets: &'a [i64],
+    side: Side,
+    rectangle: &'a mut [T],
+) -> impl Iterator<Item = (Range<usize>, &'a mut [T])> {
+    let length = rectangle.len() / (offsets.len() - 1).max(1);
     // Without columns there is nothing to write, and no chunk of length 0.
-    let rows = padded.chunks_exact_mut(length.max(1)).zip(mask.chunks_exact_mut(length.max(1)));
-    for (ends, (padded, mask)) in offsets.windows(2).zip(rows) {
-        let text = &ids[ends[0].cast_unsigned() as usize..ends[1].cast_unsigned() as usize];
+    let rows = rectangle.chunks_exact_mut(length.max(1));
+    offsets.windows(2).zip(rows).map(move |(ends, row)| {
+        let text = ends[0].cast_unsigned() as usize..ends[1].cast_unsigned() as usize;
         let start = if side == Side::Left { length - text.len() } else { 0 };
-        padded[start..][..text.len()].copy_from_slice(text);
-        mask[start..][..text.len()].fill(true);
+        (text.clone(), &mut row[start..][..text.len()])
+    })
+}
+
+/// A new rectangle with each text in its row, and `pad_id` elsewhere.
+fn placed<'py, T: Element + Copy + TryFrom<u32> + IntoPyObject<'py>>(
+    ids: &Bound<'py, PyArray1<T>>,
+    offsets: &[i64],
+    side: Side,
+    shape: (usize, usize),
+    pad_id: u32,
+) -> PyResult<Bound<'py, PyArray2<T>>> {
+    let pad_id = T::try_from(pad_id).map_err(|_| out_of_range(pad_id, "65535"))?;
+    let padded = full(ids.py(), shape, pad_id)?;
+    let ids = ids.try_readonly()?;
+    for (text, row) in rows(offsets, side, padded.try_readwrite()?.as_slice_mut()?) {
+        row.copy_from_slice(&ids.as_slice()?[text]);
+    }
+    Ok(padded)
+}
+
+/// Marks where the texts stand.
+fn fill(offsets: &[i64], side: Side, mask: &mut [bool]) {
+    for (_, row) in rows(offsets, side, mask) {
+        row.fill(true);
     }
 }

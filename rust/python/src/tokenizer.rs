@@ -325,6 +325,7 @@ impl Tokenizer {
     ///     bos: As for `encode`.
     ///     eos: As for `encode`.
     ///     max_tokens: The most ids of each text.
+    ///     dtype: As for `encode`.
     ///
     /// Raises:
     ///     ValueError: As for `encode`.
@@ -337,9 +338,10 @@ impl Tokenizer {
     ///     >>> batch = tok.encode_batch(["low", "lowest"])
     ///     >>> batch.ids, batch.offsets
     ///     (array([257, 257,  68,  82,  83], dtype=uint32), array([0, 1, 5]))
-    #[pyo3(signature = (texts, *, threads=None, special=None, bos=None, eos=None, max_tokens=None))]
     #[pyo3(
-        text_signature = "(self, texts, *, threads=None, special='text', bos=False, eos=False, max_tokens=None)"
+        signature = (texts, *, threads=None, special=None, bos=None, eos=None, max_tokens=None, dtype=None),
+        text_signature = "(self, texts, *, threads=None, special='text', bos=False, eos=False, max_tokens=None, \
+            dtype='uint32')"
     )]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
     fn encode_batch<'py>(
@@ -351,14 +353,16 @@ impl Tokenizer {
         bos: Option<&Bound<'py, PyAny>>,
         eos: Option<&Bound<'py, PyAny>>,
         max_tokens: Option<&Bound<'py, PyAny>>,
+        dtype: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Ragged> {
         let options = self.options(special, bos, eos, max_tokens)?;
+        let narrow = self.is_narrow(py, dtype)?;
         let threads = thread_count(threads)?;
         let objects = text_objects(texts)?;
         let texts = objects.iter().map(text_bytes).collect::<PyResult<Vec<_>>>()?;
         let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
         let ragged = py.detach(|| self.inner.encode_batch(&texts, &options, threads)).into_python()?;
-        Ok(Ragged::from_core(py, ragged, None))
+        Ok(if narrow { Ragged::narrow(py, ragged) } else { Ragged::from_core(py, ragged, None) })
     }
 
     /// How many token ids a text has, without making them.
