@@ -23,6 +23,7 @@ COMMANDS = (
     "encode",
     "decode",
     "count",
+    "evaluate",
     "inspect",
     "validate",
     "windows",

@@ -20,10 +20,12 @@ from bytestride._core import (
     train,
     windows,
 )
+from bytestride.evaluation import Evaluation, evaluate
 from bytestride.models import encoding_for_model, encoding_name_for_model
 
 __all__ = [
     "Batches",
+    "Evaluation",
     "Mix",
     "Packs",
     "Ragged",
@@ -38,6 +40,7 @@ __all__ = [
     "count_words",
     "encoding_for_model",
     "encoding_name_for_model",
+    "evaluate",
     "merge",
     "mix",
     "pack",

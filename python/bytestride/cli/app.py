@@ -13,6 +13,7 @@ from bytestride.cli.bench import bench
 from bytestride.cli.count import count
 from bytestride.cli.decode import decode
 from bytestride.cli.encode import encode
+from bytestride.cli.evaluate import evaluate
 from bytestride.cli.inspect import inspect
 from bytestride.cli.prepare import prepare
 from bytestride.cli.stores import export, merge, verify
@@ -40,6 +41,7 @@ for command in (
     encode,
     decode,
     count,
+    evaluate,
     inspect,
     validate,
     windows,

@@ -264,6 +264,11 @@ impl Tokenizer {
         Ok(py.detach(|| self.inner.truncated(vocab_size)).into_python()?.into())
     }
 
+    /// The same tokenizer for pretokens: it neither splits text nor knows special tokens.
+    fn _for_pretokens(&self, py: Python<'_>) -> Self {
+        py.detach(|| self.inner.for_pretokens()).into()
+    }
+
     /// The token ids of a text: a new `uint32[n]` (or `uint16[n]`).
     ///
     /// `bytes` need not be UTF-8: each byte that is not stands for itself. Lone surrogates in a `str` become

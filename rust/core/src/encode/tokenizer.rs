@@ -198,6 +198,19 @@ impl Tokenizer {
         Self::new(shorter).map_err(|message| Error::argument("vocab_size", message))
     }
 
+    /// The same vocabulary and merges for pretokens: each text is one, and none is a special token.
+    pub fn for_pretokens(&self) -> Self {
+        let pretokens = Definition {
+            pattern: Pattern::Whole,
+            special_tokens: Vec::new(),
+            unmarked: Vec::new(),
+            bos: None,
+            eos: None,
+            ..self.definition()
+        };
+        Self::new(pretokens).expect("less than what this was made from")
+    }
+
     /// Cuts text into pretokens.
     pub fn splitter(&self) -> &Splitter {
         &self.encoder.splitter
