@@ -116,7 +116,8 @@ def evaluate(
 
     Raises:
         FileNotFoundError: A path does not exist.
-        ValueError: The counts were made with another pattern, or a file is malformed.
+        ValueError: The counts were made with another pattern, a file is malformed, or the tokenizer does more than
+            split and merge (it has a normalizer, say).
 
     Example:
         >>> import bytestride as bs
@@ -125,6 +126,7 @@ def evaluate(
         >>> evaluation.bytes, evaluation.words, evaluation.tokens
         (32, 6, 12)
     """
+    for_pretokens = tokenizer._for_pretokens()  # noqa: SLF001 (the package's own)
     counts = source
     if not isinstance(counts, WordCounts):
         counts = count_words(
@@ -143,7 +145,6 @@ def evaluate(
             f"source: was counted with {counts.pattern}, but the tokenizer splits with {tokenizer.pattern}"
         )
         raise ValueError(message)
-    for_pretokens = tokenizer._for_pretokens()  # noqa: SLF001 (the package's own)
     occurrences = _occurrences(for_pretokens, counts, tokenizer.max_id + 1, threads)
     return _evaluation(for_pretokens, counts, occurrences, threads)
 

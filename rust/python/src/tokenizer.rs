@@ -265,8 +265,8 @@ impl Tokenizer {
     }
 
     /// The same tokenizer for pretokens: it neither splits text nor knows special tokens.
-    fn _for_pretokens(&self, py: Python<'_>) -> Self {
-        py.detach(|| self.inner.for_pretokens()).into()
+    fn _for_pretokens(&self, py: Python<'_>) -> PyResult<Self> {
+        Ok(py.detach(|| self.inner.for_pretokens()).into_python()?.into())
     }
 
     /// The token ids of a text: a new `uint32[n]` (or `uint16[n]`).

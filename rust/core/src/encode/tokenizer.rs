@@ -198,17 +198,23 @@ impl Tokenizer {
         Self::new(shorter).map_err(|message| Error::argument("vocab_size", message))
     }
 
-    /// The same vocabulary and merges for pretokens: each text is one, and none is a special token.
-    pub fn for_pretokens(&self) -> Self {
+    /// The same vocabulary and merges for pretokens: each text is one, and none is a special token. An error if more
+    /// than a pattern and merges are between a text and its ids.
+    pub fn for_pretokens(&self) -> Result<Self> {
+        if !self.pipeline.is_plain() {
+            let message = "it has a normalizer or several steps; expected one that only splits and merges";
+            return Err(Error::argument("tokenizer", message));
+        }
         let pretokens = Definition {
             pattern: Pattern::Whole,
             special_tokens: Vec::new(),
-            unmarked: Vec::new(),
+            manners: Vec::new(),
+            pipeline: Pipeline::default(),
             bos: None,
             eos: None,
             ..self.definition()
         };
-        Self::new(pretokens).expect("less than what this was made from")
+        Self::new(pretokens).map_err(|message| Error::argument("tokenizer", message))
     }
 
     /// Cuts text into pretokens.
