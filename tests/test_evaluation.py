@@ -66,6 +66,16 @@ def test_counts_of_another_pattern_are_an_error():
         bs.evaluate(bs.train([], pattern="gpt2"), bs.WordCounts({"a": 1}))
 
 
+def test_a_tokenizer_that_changes_text_first_is_an_error(tmp_path):
+    path = tmp_path / "made.json"
+    bs.train([b"abc"], pattern="gpt2").save(path)
+    made = json.loads(path.read_text())
+    made["normalizer"] = {"type": "NFC"}
+    path.write_text(json.dumps(made))
+    with pytest.raises(ValueError, match="tokenizer: it has a normalizer"):
+        bs.evaluate(bs.Tokenizer.load(path), [b"abc"])
+
+
 def test_counts_beyond_2_to_the_53_stay_exact():
     large = 2**60 + 1
     evaluation = bs.evaluate(bs.train([], 256, pattern="gpt2"), bs.WordCounts({"ab": large}, "gpt2"))

@@ -116,8 +116,8 @@ def evaluate(
 
     Raises:
         FileNotFoundError: A path does not exist.
-        ValueError: The counts were made with another pattern, a file is malformed, or the tokenizer does more than
-            split and merge (it has a normalizer, say).
+        ValueError: The counts were made with another pattern, a file is malformed, or the tokenizer does more
+            than split and merge (it has a normalizer, say).
 
     Example:
         >>> import bytestride as bs
