@@ -30,11 +30,11 @@ export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-rust test-python test-slow test-torch fuzz-encode lint format bench bench-encode
-.PHONY: bench-train bench-windows bench-micro docs clean
+.PHONY: test-integrations bench-train bench-windows bench-micro docs clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [NAME=value]"; echo
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: $(VENV)/.built ## Build the package into .venv
 
@@ -59,6 +59,10 @@ fuzz-encode: build $(VENV)/.peers ## Compare ids on made-up texts: STRINGS=numbe
 test-torch: build ## Run the tests with PyTorch, which is large and so no part of the others
 	uv sync --quiet --locked --inexact --no-install-project --group torch
 	python -m pytest --quiet integrations/test_torch.py
+
+test-integrations: build $(VENV)/.peers ## Run the tests with JAX, Grain and Hugging Face's datasets, likewise large
+	uv sync --quiet --locked --inexact --no-install-project --group integrations
+	python -m pytest --quiet integrations/test_others.py
 
 lint: build $(VENV)/.peers ## Check formatting, lints, types and stubs
 	cargo fmt --all --check

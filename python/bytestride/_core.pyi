@@ -232,6 +232,10 @@ class Ragged:
         length: SupportsIndex | None = None,
         side: Literal["right", "left"] = "right",
     ) -> tuple[_RaggedIds, NDArray[np.bool_]]: ...
+    def to_arrow(self) -> Any: ...  # noqa: ANN401  # pyarrow has no types
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+    @classmethod
+    def from_arrow(cls, lists: object) -> Ragged: ...
 
 @final
 class WordTokenizer:

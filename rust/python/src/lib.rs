@@ -11,6 +11,7 @@
 )]
 
 mod arguments;
+mod arrow;
 mod batches;
 mod blocks;
 mod counts;

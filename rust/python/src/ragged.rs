@@ -9,8 +9,10 @@ use numpy::{
 };
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 
 use crate::arguments::unsigned;
+use crate::arrow;
 use crate::view::view_of;
 
 /// Ids and mask.
@@ -191,6 +193,61 @@ impl Ragged {
             placed(array.bind(py), offsets.as_slice()?, side, shape, pad_id)?.as_untyped().clone()
         });
         Ok((ids, mask))
+    }
+
+    /// The ids as an Arrow array of lists, a `LargeListArray`: no copy, it shares the memory. Needs pyarrow.
+    ///
+    /// Raises:
+    ///     ModuleNotFoundError: If pyarrow is not installed.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> batch = bs.Ragged(np.array([1, 2, 3], "uint32"), np.array([0, 2, 3]))
+    ///     >>> batch.to_arrow().to_pylist()
+    ///     [[1, 2], [3]]
+    fn to_arrow<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let ids = with_array!(&self.ids, ids => ids.bind(py).as_any().clone());
+        arrow::to_arrow(&ids, self.offsets.bind(py))
+    }
+
+    /// For whoever reads Arrow's C interface, as `pyarrow.array(batch)` and polars do: the capsules of `to_arrow()`.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        self.to_arrow(py)?.call_method1("__arrow_c_array__", (requested_schema,))
+    }
+
+    /// The ids of an Arrow array of lists (or a chunked one, as columns are) of integers. Needs pyarrow.
+    ///
+    /// Those of uint32 or uint16 in one chunk are shared, without a copy; others become uint32.
+    ///
+    /// Args:
+    ///     lists: A `pyarrow.ListArray`, `LargeListArray` or `ChunkedArray` of such.
+    ///
+    /// Raises:
+    ///     TypeError: If it is none of these.
+    ///     ValueError: If there is a null, or an id does not fit uint32.
+    ///     ModuleNotFoundError: If pyarrow is not installed.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, pyarrow as pa
+    ///     >>> batch = bs.Ragged.from_arrow(pa.array([[1, 2], [], [3]]))
+    ///     >>> batch.ids, batch.offsets
+    ///     (array([1, 2, 3], dtype=uint32), array([0, 2, 2, 3]))
+    #[classmethod]
+    fn from_arrow(_class: &Bound<'_, PyType>, lists: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let (ids, offsets) = arrow::from_arrow(lists)?;
+        for array in [&ids, offsets.as_any()] {
+            array.call_method1("setflags", (false,))?;
+        }
+        let ids = match ids.cast::<PyArray1<u16>>() {
+            Ok(narrow) => Ids::Narrow(narrow.clone().unbind()),
+            Err(_) => Ids::Wide(ids.cast_into::<PyArray1<u32>>()?.unbind()),
+        };
+        Ok(Self { ids, offsets: offsets.unbind(), pad_id: None })
     }
 
     fn __eq__(&self, other: &Bound<'_, PyAny>) -> PyResult<bool> {
