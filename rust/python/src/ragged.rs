@@ -206,8 +206,7 @@ impl Ragged {
     ///     >>> batch.to_arrow().to_pylist()
     ///     [[1, 2], [3]]
     fn to_arrow<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let ids = with_array!(&self.ids, ids => ids.bind(py).as_any().clone());
-        arrow::to_arrow(&ids, self.offsets.bind(py))
+        arrow::to_arrow(self.ids(py).as_any(), self.offsets.bind(py))
     }
 
     /// For whoever reads Arrow's C interface, as `pyarrow.array(batch)` and polars do: the capsules of `to_arrow()`.
