@@ -121,6 +121,12 @@ def nanogpt(path, length, batch):
 
 
 def book(path, length, batch):
+    loader = book_loader(path, length, batch)
+    while True:
+        yield from loader
+
+
+def book_loader(path, length, batch):
     """`create_dataloader_v1` of "Build a Large Language Model (From Scratch)", over a tenth of the tokens."""
     import torch
     from torch.utils.data import DataLoader, Dataset
@@ -139,8 +145,13 @@ def book(path, length, batch):
 
     torch.set_num_threads(1)
     data = WindowsOfTensors(np.fromfile(path, np.uint16, count=BOOK_TOKENS).tolist())
-    while True:
-        yield from DataLoader(data, batch_size=batch, shuffle=True, drop_last=True)
+    return DataLoader(data, batch_size=batch, shuffle=True, drop_last=True)
+
+
+def bytestride_epoch(path, length, batch):
+    import bytestride as bs
+
+    return bs.windows(np.memmap(path, np.uint16, mode="r"), length).batches(batch)
 
 
 def bytestride_torch(path, length, batch):
@@ -167,6 +178,10 @@ WITH_TORCH = {
     "nanoGPT's get_batch": nanogpt,
     "the book's DataLoader": book,
 }
+EPOCHS = {
+    "bytestride, `w.batches(…)`": bytestride_epoch,
+    "the book's DataLoader": book_loader,
+}
 
 
 def seconds_per_batch(name, path, length, batch):
@@ -180,6 +195,13 @@ def seconds_per_batch(name, path, length, batch):
         for _, _ in zip(range(50), batches, strict=False):
             pass
         count += 50
+    return (time.perf_counter() - began) / count
+
+
+def seconds_per_batch_of_an_epoch(name, path, length, batch):
+    """The same over one epoch, from opening the file to the last batch."""
+    began = time.perf_counter()
+    count = sum(1 for _ in EPOCHS[name](path, length, batch))
     return (time.perf_counter() - began) / count
 
 
@@ -209,17 +231,17 @@ def microseconds_to_open(path, length):
     return statistics.median(rounds) * 1e6
 
 
-def measured(names, path, length, rounds, cores):
-    """The seconds per batch of each contender, a value per round."""
+def measured(measure, names, path, length, rounds, cores):
+    """The seconds per batch of each contender by `measure`, a value per round."""
     results = {name: [] for name in names}
     for _ in range(rounds):
         for name in names:
             arguments = (name, str(path), length, BATCH_TOKENS // length)
-            results[name].append(apart.call(seconds_per_batch, *arguments, cores=cores))
+            results[name].append(apart.call(measure, *arguments, cores=cores))
     return results
 
 
-def table(length, results):
+def table(title, results):
     ours = statistics.median(next(iter(results.values())))
     rows = []
     for name, seconds in results.items():
@@ -227,7 +249,6 @@ def table(length, results):
         spread = (max(seconds) - min(seconds)) / 2 / median
         speed = f"{BATCH_TOKENS / median / 1e6:,.0f}"
         rows.append((name, f"{median * 1e6:,.1f} ± {spread:.0%}", speed, f"{median / ours:.2f}"))
-    title = f"Batches of {BATCH_TOKENS // length} × {length} shuffled windows, int64"
     return report.grid(title, ("", "µs a batch", "M tokens/s", "×"), rows)
 
 
@@ -251,10 +272,13 @@ def main():
         path = Path(folder, "tokens.bin")
         np.random.default_rng(0).integers(0, 50_257, TOKENS, dtype=np.uint16).tofile(path)
         for length in LENGTHS:
-            names = list(CONTENDERS)
-            if length == 1024 and importlib.util.find_spec("torch"):
-                names += WITH_TORCH
-            lines += table(length, measured(names, path, length, chosen.rounds, cores))
+            with_torch = length == 1024 and importlib.util.find_spec("torch")
+            names = [*CONTENDERS, *(WITH_TORCH if with_torch else ())]
+            title = f"Batches of {BATCH_TOKENS // length} × {length} shuffled windows, int64"
+            lines += table(title, measured(seconds_per_batch, names, path, length, chosen.rounds, cores))
+            if with_torch:
+                results = measured(seconds_per_batch_of_an_epoch, EPOCHS, path, length, 1, cores)
+                lines += table("The same for one epoch, from opening the file to the last batch", results)
         opening = apart.call(microseconds_to_open, str(path), 1024, cores=cores)
         lines += ["", f"`bs.windows(tokens, 1024, stride=1)` over all of them takes {opening:.1f} µs."]
     chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
