@@ -50,7 +50,8 @@ test-rust: $(VENV)/.synced ## Run the Rust tests
 test-python: build $(VENV)/.peers ## Run the Python tests
 	python -m pytest --quiet
 
-test-slow: build $(VENV)/.peers ## Run the Python tests that take minutes
+test-slow: build $(VENV)/.peers ## Run the tests that take minutes
+	CARGO_PROFILE_RELEASE_LTO=off cargo test --locked --quiet --release -- --ignored
 	python -m pytest --quiet -m slow
 
 fuzz-encode: build $(VENV)/.peers ## Compare ids on made-up texts: STRINGS=number per pattern, FUZZ="more options"

@@ -9,14 +9,19 @@ import numpy as np
 import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torchdata.stateful_dataloader import StatefulDataLoader
 
 import bytestride as bs
 import bytestride.torch
 from bytestride.compat.transformers import AutoTokenizer
 from bytestride.torch import dataset, map_dataset
 
-# On a machine with fewer processors than workers.
-pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
+pytestmark = [
+    # On a machine with fewer processors than workers.
+    pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning"),
+    # torchdata calls what PyTorch would rather it did not.
+    pytest.mark.filterwarnings("ignore:'set_vital' is deprecated:UserWarning"),
+]
 
 TOKENS = np.random.default_rng(0).integers(0, 50_257, 1_003, dtype="uint16")
 
@@ -150,6 +155,26 @@ def test_a_worker_resumes_from_its_own_state(used, monkeypatch):
         resumed.load_state_dict(data.state_dict())
         rest = [tuple(block.tolist() for block in batch) for batch in resumed]
         assert rest == whole[number::3][used:]
+
+
+@pytest.mark.parametrize("workers", [0, 2, 3])
+@pytest.mark.parametrize("used", [0, 1, 4, 7])
+def test_torchdatas_stateful_loader_resumes(workers, used):
+    w = bs.windows(TOKENS, 7)
+    whole = native(w, 5, seed=3)
+
+    def loader():
+        return StatefulDataLoader(dataset(w, 5, seed=3), batch_size=None, num_workers=workers)
+
+    def lists(batches):
+        return [tuple(block.tolist() for block in batch) for batch in batches]
+
+    before = loader()
+    assert lists(islice(before, used)) == whole[:used]
+    state = pickle.loads(pickle.dumps(before.state_dict()))
+    after = loader()
+    after.load_state_dict(state)
+    assert lists(after) == whole[used:]
 
 
 def test_mixtures_and_packs_are_datasets_too():
