@@ -1,18 +1,17 @@
 //! What recent pieces of text were encoded to.
 //!
 //! Text repeats itself: of 21 million pretokens in 100 MB of English books 180 thousand are distinct. A piece of at
-//! most [`KEY_BYTES`](super::keys::KEY_BYTES) bytes with at most [`LANES`] ids has one 32-byte slot; the two slots that a
-//! hash may choose from share a cache line. Longer pretokens stand in a small table of their own. Neither probes further,
-//! and both stop growing at a fixed size, so neither a large nor a hostile text can slow them or fill the memory. A
-//! stored key is always compared whole: a hash decides about speed only.
+//! most [`KEY_BYTES`](super::keys::KEY_BYTES) bytes has one 32-byte slot, with its ids if there are at most [`LANES`]; the
+//! two slots that a hash may choose from share a cache line. What is longer, and ids that are more, stand in an
+//! [`Arena`]. Neither probes further, and both stop growing at a fixed size, so neither a large nor a hostile text can
+//! slow them or fill the memory. A stored key is always compared whole: a hash decides about speed only.
 //!
 //! When both slots are taken, the newcomer goes to the bucket beside it, where only who does not find it looks; when
 //! that is full, too, it takes the second slot for good. So the first keeps what came first, which in any text are the
 //! frequent words. In the books 0.35 % of look-ups miss without the bucket beside (and cost a quarter of the time),
 //! against 0.46 % when the newcomer moves to the front, and 0.39 % when each use does, which costs a store besides.
 
-use xxhash_rust::xxh3::xxh3_64;
-
+use super::arena::{Arena, Excerpt};
 use super::keys::{Key, bucket_of};
 use super::table::{Table, prefetch};
 
@@ -23,26 +22,28 @@ pub(super) const LANES: usize = 4;
 const FEWEST_BITS: u32 = 10;
 const MOST_BITS: u32 = 18;
 
-/// Pairs of slots for long pretokens, and the most bytes of a pretoken that enters one.
-const LONG_BUCKETS: usize = 1 << 14;
-const LONG_BYTES: usize = 128;
-
-/// Ids of a short piece: four lanes, the number of those used in the upper byte of the last one. Ids have 24 bits.
+/// Ids of a short piece: four lanes, the number of those used in the upper byte of the last one. Ids have 24 bits. Where
+/// there are more ids, the lanes say where these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(transparent)]
 pub(super) struct Lanes([u32; LANES]);
 
 impl Lanes {
-    /// What stands for more ids than there are lanes: the table of long pretokens may have them.
-    pub(super) const MANY: Self = Self([0, 0, 0, 0xFF << 24]);
+    /// One id.
+    #[inline(always)]
+    pub(super) fn one(id: u32) -> Self {
+        Self([id, 0, 0, 1 << 24])
+    }
 
-    /// The ids, or [`MANY`](Self::MANY).
-    pub(super) fn new(ids: &[u32]) -> Self {
-        let mut lanes = [0; LANES];
-        let Some(used) = lanes.get_mut(..ids.len()) else { return Self::MANY };
-        used.copy_from_slice(ids);
-        lanes[LANES - 1] |= (ids.len() as u32) << 24;
-        Self(lanes)
+    /// More ids than there are lanes, which stand elsewhere.
+    pub(super) fn elsewhere(excerpt: Excerpt) -> Self {
+        Self([excerpt.start, excerpt.count, excerpt.filling, ELSEWHERE << 24])
+    }
+
+    /// Where the ids stand that are too many for the lanes.
+    pub(super) fn excerpt(self) -> Excerpt {
+        debug_assert!(self.len() > LANES, "the lanes are ids");
+        Excerpt { start: self.0[0], count: self.0[1], filling: self.0[2] }
     }
 
     /// The first `count` of `ids`, whatever the others are.
@@ -61,12 +62,15 @@ impl Lanes {
         bytemuck::must_cast(bytemuck::must_cast::<_, u128>(self.0) & IDS)
     }
 
-    /// How many ids there are; more than [`LANES`] for [`MANY`](Self::MANY).
+    /// How many ids the lanes have; more than [`LANES`] where they stand elsewhere.
     #[inline(always)]
     pub(super) fn len(self) -> usize {
         (self.0[LANES - 1] >> 24) as usize
     }
 }
+
+/// What stands for a number of ids when they are elsewhere.
+const ELSEWHERE: u32 = 0xFF;
 
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
@@ -97,25 +101,20 @@ impl Buckets {
     fn insert(&mut self, key: Key, lanes: Lanes) {
         let place = bucket_of(key, self.bits);
         let buckets = self.table.entries_mut();
-        let is_free = |&(bucket, slot): &(usize, usize)| buckets[bucket][slot].key == 0;
-        let free = [(place, 0), (place, 1), (place ^ 1, 1), (place ^ 1, 0)].into_iter().find(is_free);
-        let (bucket, slot) = free.unwrap_or((place, 1));
+        // The key's own slot comes before any free one, because none is ever freed.
+        let is_open = |&(bucket, slot): &(usize, usize)| [0, key].contains(&buckets[bucket][slot].key);
+        let open = [(place, 0), (place, 1), (place ^ 1, 1), (place ^ 1, 0)].into_iter().find(is_open);
+        let (bucket, slot) = open.unwrap_or((place, 1));
+        self.filled += usize::from(buckets[bucket][slot].key == 0);
         buckets[bucket][slot] = Slot { key, lanes };
-        self.filled += usize::from(free.is_some());
     }
-}
-
-#[derive(Debug, Clone, Default)]
-struct LongSlot {
-    pretoken: Box<[u8]>,
-    ids: Box<[u32]>,
 }
 
 /// The cache of one thread.
 #[derive(Debug)]
 pub(super) struct Cache {
     buckets: Buckets,
-    long: Vec<[LongSlot; 2]>,
+    pub(super) arena: Arena,
 }
 
 impl Default for Cache {
@@ -126,7 +125,7 @@ impl Default for Cache {
 
 impl Cache {
     pub(super) fn new() -> Self {
-        Self { buckets: Buckets::new(FEWEST_BITS), long: Vec::new() }
+        Self { buckets: Buckets::new(FEWEST_BITS), arena: Arena::new() }
     }
 
     /// The slots as they are now; places hold until the next [`insert`](Self::insert).
@@ -135,42 +134,18 @@ impl Cache {
         View { buckets: self.buckets.table.entries(), bits: self.buckets.bits }
     }
 
-    /// Keeps the ids of a short piece that is not in here. Tells whether places changed.
-    pub(super) fn insert(&mut self, key: Key, lanes: Lanes) -> bool {
+    /// Keeps the ids of a short piece, instead of those that it had.
+    pub(super) fn insert(&mut self, key: Key, lanes: Lanes) {
         self.buckets.insert(key, lanes);
         let Buckets { table, bits, filled } = &self.buckets;
         if *filled <= 1 << bits || *bits >= MOST_BITS {
-            return false;
+            return;
         }
         let mut larger = Buckets::new(bits + 2);
         for slot in table.entries().iter().flatten().filter(|slot| slot.key != 0) {
             larger.insert(slot.key, slot.lanes);
         }
         self.buckets = larger;
-        true
-    }
-
-    /// The ids of a long pretoken.
-    pub(super) fn find_long(&self, pretoken: &[u8]) -> Option<&[u32]> {
-        let bucket = self.long.get(long_bucket_of(pretoken)?)?;
-        bucket.iter().find(|slot| *slot.pretoken == *pretoken).map(|slot| &*slot.ids)
-    }
-
-    /// Whether a long pretoken would take nobody's place. In 25 languages more of them are distinct than there is room
-    /// for; to keep each for a while took a third of the time of encoding.
-    pub(super) fn has_room_for(&self, pretoken: &[u8]) -> bool {
-        let bucket = long_bucket_of(pretoken).map(|place| self.long.get(place));
-        bucket.is_some_and(|bucket| bucket.is_none_or(|[_, second]| second.pretoken.is_empty()))
-    }
-
-    /// Keeps the ids of a long pretoken that is not in here, if it is not too long.
-    pub(super) fn insert_long(&mut self, pretoken: &[u8], ids: &[u32]) {
-        if let Some(place) = long_bucket_of(pretoken) {
-            self.long.resize_with(LONG_BUCKETS, Default::default);
-            let [first, second] = &mut self.long[place];
-            let slot = if first.pretoken.is_empty() { first } else { second };
-            *slot = LongSlot { pretoken: pretoken.into(), ids: ids.into() };
-        }
     }
 }
 
@@ -231,10 +206,6 @@ impl View<'_> {
     }
 }
 
-fn long_bucket_of(pretoken: &[u8]) -> Option<usize> {
-    (pretoken.len() <= LONG_BYTES).then(|| xxh3_64(pretoken) as usize % LONG_BUCKETS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::keys::{Extent, key_of};
@@ -252,10 +223,10 @@ mod tests {
     #[test]
     fn what_is_found_is_what_was_kept_however_it_grows() {
         let mut cache = Cache::new();
-        let (mut found, mut grown) = (0, 0);
+        let mut found = 0;
         for number in 0..400_000_u32 {
             let piece = number.to_string();
-            grown += u32::from(cache.insert(key(piece.as_bytes()), Lanes::new(&[number, 7])));
+            cache.insert(key(piece.as_bytes()), Lanes::of([number, 7, 0, 0], 2));
         }
         for number in 0..400_000_u32 {
             if let Some(lanes) = find(&cache, key(number.to_string().as_bytes())) {
@@ -263,16 +234,17 @@ mod tests {
                 found += 1;
             }
         }
-        assert_eq!(grown, 4);
         assert!(found > 300_000, "{found}");
         assert_eq!(cache.view().bits, MOST_BITS);
     }
 
     #[test]
-    fn lanes_hold_up_to_four_ids() {
-        assert_eq!(Lanes::new(&[1, 2, 3, 0x00FF_FFFF]).ids(), [1, 2, 3, 0x00FF_FFFF]);
-        assert_eq!(Lanes::new(&[1, 2, 3, 4]).len(), 4);
-        assert_eq!(Lanes::new(&[1, 2, 3, 4, 5]), Lanes::MANY);
-        assert!(Lanes::MANY.len() > LANES);
+    fn lanes_hold_up_to_four_ids_or_say_where_they_are() {
+        assert_eq!(Lanes::of([1, 2, 3, 0x00FF_FFFF], 4).ids(), [1, 2, 3, 0x00FF_FFFF]);
+        assert_eq!(Lanes::of([1, 2, 3, 9], 3).ids(), [1, 2, 3, 0]);
+        assert_eq!((Lanes::one(7).ids(), Lanes::one(7).len()), ([7, 0, 0, 0], 1));
+        let excerpt = Excerpt { start: u32::MAX, count: 5, filling: u32::MAX };
+        assert!(Lanes::elsewhere(excerpt).len() > LANES);
+        assert_eq!(Lanes::elsewhere(excerpt).excerpt(), excerpt);
     }
 }

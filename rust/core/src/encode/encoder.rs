@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, TryLockError};
 
-use super::cache::{Cache, LANES, View};
+use super::cache::{LANES, View};
 use super::cuts::Cuts;
 use super::ids::Ids;
 use super::keys::{Extent, Key, Keys, has_bytes};
@@ -51,7 +51,6 @@ struct Workspace {
 /// What it takes to encode a block of pretokens.
 #[derive(Debug, Default)]
 struct BlockSpace {
-    cache: Cache,
     keys: Keys,
     /// Keys in the block that the cache does not have.
     missed: Vec<Key>,
@@ -130,11 +129,11 @@ impl Encoder {
         pretokens: &Ends,
         ids: &mut Ids,
     ) -> Result<bool> {
-        space.keys.find(self.level, text, pretokens, Extent::Pretoken, space.cache.view());
+        space.keys.find(self.level, text, pretokens, Extent::Pretoken, space.misses.cache.view());
         let count = pretokens.ends().len();
         let mut done = 0;
         while done < count {
-            done += emit_known(space.cache.view(), space.keys.first(count), done, ids);
+            done += emit_known(space.misses.cache.view(), space.keys.first(count), done, ids);
             if ids.is_full() {
                 return Ok(false);
             }
@@ -157,24 +156,28 @@ impl Encoder {
         number: usize,
         ids: &mut Ids,
     ) -> Result<bool> {
-        let BlockSpace { cache, keys, missed, misses } = space;
+        let BlockSpace { keys, missed, misses } = space;
         let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
         let count = pretokens.ends().len();
         let (all, places) = keys.first(count);
-        let view = cache.view();
-        let near = view.find_near(all[number], places[number]);
-        if let Some(lanes) = near.filter(|lanes| lanes.len() <= LANES) {
+        let key = all[number];
+        if !has_bytes(key) {
+            return self.encode_long(misses, pretoken, &mut |more| ids.extend(more));
+        }
+        let view = misses.cache.view();
+        let lanes = match view.find_near(key, places[number]) {
+            Some(lanes) => lanes,
+            None => {
+                keys.find_missed(number, count, view, missed);
+                let lanes = self.resolve(misses, missed)[0];
+                keys.follow(misses.cache.view());
+                lanes
+            }
+        };
+        if lanes.len() <= LANES {
             return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
         }
-        if near.is_none() && has_bytes(all[number]) {
-            keys.find_missed(number, count, view, missed);
-            let lanes = self.resolve(misses, cache, missed)[0];
-            keys.follow(cache.view());
-            if lanes.len() <= LANES {
-                return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
-            }
-        }
-        self.encode_long(misses, cache, pretoken, &mut |more| ids.extend(more))
+        Ok(ids.extend(self.recall_pretoken(misses, key, lanes)?))
     }
 
     /// A workspace that no other thread has. Never waits: the lock may be held by a thread that a fork left behind.

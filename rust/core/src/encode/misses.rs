@@ -1,10 +1,11 @@
 //! What becomes of text that the cache does not know: tokens as a whole are looked up, short pieces merge many at once,
 //! long pretokens are cut.
 
+use super::arena::{Arena, Hash};
 use super::bpe::Merger;
 use super::cache::{Cache, LANES, Lanes};
 use super::encoder::{Encoder, WholePretokens};
-use super::keys::{Extent, KEY_BYTES, Key, Keys};
+use super::keys::{Extent, Key, Keys};
 use super::lockstep::{self, Lockstep, Word};
 use super::ranks::{PairRanks, Ranks};
 use super::slots::Asked;
@@ -15,9 +16,10 @@ use crate::split::Ends;
 /// A key's bytes, of which the last tells the length, as lanes.
 const KEY_LANES: usize = 16;
 
-/// What it takes to encode what the cache does not know.
+/// The cache, and what it takes to encode what it does not know.
 #[derive(Debug, Default)]
 pub(super) struct MissSpace {
+    pub(super) cache: Cache,
     merger: Merger,
     /// Some pieces of a long pretoken, which may be as long as the text.
     pieces: Ends,
@@ -42,13 +44,8 @@ struct Resolved {
 impl Encoder {
     /// The ids of short pretokens or pieces that the cache does not know, as the keys say: lanes for each, in order.
     /// The cache has them from now on.
-    pub(super) fn resolve<'s>(
-        &self,
-        space: &'s mut MissSpace,
-        cache: &mut Cache,
-        keys: &[Key],
-    ) -> &'s [Lanes] {
-        self.resolve_in(&mut space.resolved, cache, keys);
+    pub(super) fn resolve<'s>(&self, space: &'s mut MissSpace, keys: &[Key]) -> &'s [Lanes] {
+        self.resolve_in(&mut space.resolved, &mut space.cache, keys);
         &space.resolved.lanes
     }
 
@@ -68,46 +65,48 @@ impl Encoder {
             if id == NO_ID {
                 merged.push((index, key));
             }
-            lanes.push(if id == NO_ID { Lanes::MANY } else { Lanes::new(&[id]) });
+            lanes.push(Lanes::one(id));
         }
         match &self.ranks {
             Ranks::Spelled(spelled) => {
-                resolve_merged(space, cache, keys, &spelled.ranks(&self.vocabulary));
+                resolve_merged(space, &mut cache.arena, &spelled.ranks(&self.vocabulary));
             }
-            Ranks::Listed(listed) => resolve_merged(space, cache, keys, &listed.ranks()),
+            Ranks::Listed(listed) => resolve_merged(space, &mut cache.arena, &listed.ranks()),
         }
         for (&key, &lanes) in keys.iter().zip(&space.lanes) {
             cache.insert(key, lanes);
         }
     }
 
-    /// Encodes a pretoken that is long, or has many ids: piece by piece, unless it is a token.
+    /// Encodes a long pretoken: piece by piece, unless it is a token.
     #[cold]
     pub(super) fn encode_long(
         &self,
         space: &mut MissSpace,
-        cache: &mut Cache,
         pretoken: &[u8],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> crate::Result<bool> {
-        if let Some(ids) = cache.find_long(pretoken) {
+        let hash = Hash::of(pretoken);
+        if let Some(ids) = hash.and_then(|hash| space.cache.arena.find(hash, pretoken, Extent::Pretoken)) {
             return Ok(emit(ids));
         }
-        if pretoken.len() > KEY_BYTES
-            && let Some(id) = self.whole_token(pretoken)
-        {
-            return Ok(emit(&[id]));
-        }
-        if !cache.has_room_for(pretoken) {
-            return self.encode_pieces(space, cache, pretoken, emit);
-        }
+        let whole = self.whole_token(pretoken);
+        let Some(hash) = hash else {
+            return match whole {
+                Some(id) => Ok(emit(&[id])),
+                None => self.encode_pieces(space, pretoken, emit),
+            };
+        };
         let mut ids = std::mem::take(&mut space.ids);
         ids.clear();
-        self.encode_pieces(space, cache, pretoken, &mut |more| {
-            ids.extend_from_slice(more);
-            true
-        })?;
-        cache.insert_long(pretoken, &ids);
+        ids.extend(whole);
+        if whole.is_none() {
+            self.encode_pieces(space, pretoken, &mut |more| {
+                ids.extend_from_slice(more);
+                true
+            })?;
+        }
+        space.cache.arena.insert(hash, pretoken, Extent::Pretoken, &ids);
         space.ids = ids;
         Ok(emit(&space.ids))
     }
@@ -116,7 +115,6 @@ impl Encoder {
     fn encode_pieces(
         &self,
         space: &mut MissSpace,
-        cache: &mut Cache,
         pretoken: &[u8],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> crate::Result<bool> {
@@ -130,7 +128,7 @@ impl Encoder {
             } else {
                 space.pieces.push(pretoken.len());
             }
-            if !self.encode_found(space, cache, pretoken, emit)? {
+            if !self.encode_found(space, pretoken, emit)? {
                 return Ok(false);
             }
         }
@@ -141,11 +139,10 @@ impl Encoder {
     fn encode_found(
         &self,
         space: &mut MissSpace,
-        cache: &mut Cache,
         pretoken: &[u8],
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> crate::Result<bool> {
-        let MissSpace { merger, pieces, keys, missed, resolved, .. } = space;
+        let MissSpace { cache, merger, pieces, keys, missed, resolved, .. } = space;
         keys.find(self.level, pretoken, pieces, Extent::Piece, cache.view());
         let count = pieces.ends().len();
         keys.find_missed(0, count, cache.view(), missed);
@@ -162,9 +159,10 @@ impl Encoder {
             };
             let wants_more = match lanes {
                 Some(lanes) if lanes.len() <= LANES => emit(&lanes.ids()[..lanes.len()]),
-                _ => {
+                Some(lanes) => emit(self.recall(merger, cache, key, lanes)?),
+                None => {
                     let piece = &pretoken[pieces.starts()[number]..pieces.ends()[number]];
-                    emit(self.merge_long(merger, cache, piece)?)
+                    emit(self.merge_long(merger, &mut cache.arena, pretoken, piece)?)
                 }
             };
             if !wants_more {
@@ -174,22 +172,51 @@ impl Encoder {
         Ok(true)
     }
 
-    /// The ids that the bytes of a piece merge to, which is long, or has many.
+    /// The ids of a short pretoken, which has more than the lanes of its slot hold.
+    pub(super) fn recall_pretoken<'s>(
+        &self,
+        space: &'s mut MissSpace,
+        key: Key,
+        lanes: Lanes,
+    ) -> crate::Result<&'s [u32]> {
+        self.recall(&mut space.merger, &mut space.cache, key, lanes)
+    }
+
+    /// The ids of a short pretoken or piece, from where the lanes say they are; if they are gone, they are made anew.
+    fn recall<'s>(
+        &self,
+        merger: &'s mut Merger,
+        cache: &'s mut Cache,
+        key: Key,
+        lanes: Lanes,
+    ) -> crate::Result<&'s [u32]> {
+        let excerpt = lanes.excerpt();
+        if cache.arena.ids(excerpt).is_some() {
+            return Ok(cache.arena.ids(excerpt).unwrap_or_default());
+        }
+        let ids = self.merge(merger, &bytes_of(key)[..length_of(key)])?;
+        let kept = cache.arena.keep(ids);
+        cache.insert(key, Lanes::elsewhere(kept));
+        Ok(ids)
+    }
+
+    /// The ids that a long piece of a pretoken merges to. They are kept if those of the whole pretoken are not.
     fn merge_long<'m>(
         &self,
         merger: &'m mut Merger,
-        cache: &'m mut Cache,
+        arena: &'m mut Arena,
+        pretoken: &[u8],
         piece: &[u8],
     ) -> crate::Result<&'m [u32]> {
-        let is_known = cache.find_long(piece).is_some();
-        if !is_known && cache.has_room_for(piece) {
+        let Some(hash) = Hash::of(piece).filter(|_| !Hash::is_for(pretoken)) else {
+            return self.merge(merger, piece);
+        };
+        if arena.find(hash, piece, Extent::Piece).is_none() {
             let ids = self.merge(merger, piece)?;
-            cache.insert_long(piece, ids);
+            arena.insert(hash, piece, Extent::Piece, ids);
+            return Ok(ids);
         }
-        match cache.find_long(piece) {
-            Some(ids) => Ok(ids),
-            None => self.merge(merger, piece),
-        }
+        Ok(arena.find(hash, piece, Extent::Piece).unwrap_or_default())
     }
 
     /// The ids that the bytes of a piece merge to.
@@ -214,7 +241,7 @@ impl Encoder {
 }
 
 /// Merges those of `keys` that are no tokens.
-fn resolve_merged<R: PairRanks>(space: &mut Resolved, cache: &mut Cache, keys: &[Key], ranks: &R) {
+fn resolve_merged<R: PairRanks>(space: &mut Resolved, arena: &mut Arena, ranks: &R) {
     let Resolved { merged, lanes, lockstep, .. } = space;
     let pieces = merged.iter().map(|&(index, key)| lockstep::Piece {
         bytes: bytes_of(key),
@@ -225,11 +252,8 @@ fn resolve_merged<R: PairRanks>(space: &mut Resolved, cache: &mut Cache, keys: &
         lanes[index] = match word.count() {
             count @ ..=LANES => Lanes::of(word.first_ids(ranks), count),
             count => {
-                if extent_of(keys[index]) == Extent::Pretoken {
-                    let ids = word.first_ids::<KEY_LANES, _>(ranks);
-                    cache.insert_long(&bytes_of(keys[index])[..length_of(keys[index])], &ids[..count]);
-                }
-                Lanes::MANY
+                let ids = word.first_ids::<KEY_LANES, _>(ranks);
+                Lanes::elsewhere(arena.keep(&ids[..count]))
             }
         };
     });

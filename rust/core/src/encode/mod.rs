@@ -3,6 +3,7 @@
 //! A [`Tokenizer`] splits text into pretokens, finds each in a cache of what it encoded lately, and merges the bytes
 //! of those that are not there. [`files`] reads and writes tokenizers as others know them.
 
+mod arena;
 mod batch;
 mod bpe;
 pub(crate) mod bytes;
