@@ -2,8 +2,8 @@
 //! slot has lanes.
 //!
 //! All ids, and the bytes of the long pieces, stand one behind another in one array. A long piece is found by its hash,
-//! in buckets of four tags that share a cache line, and its bytes are compared whole. A short one needs no look-up: its
-//! slot says where its ids stand.
+//! in buckets of four tags that share a cache line, or in the bucket beside; its bytes are compared whole. A short one
+//! needs no look-up: its slot says where its ids stand.
 //!
 //! The array has a fixed bound. When it is full, everything is forgotten at once and it fills anew, so that it holds
 //! what came lately, and a text of another kind gets its turn. Slots elsewhere may then tell of ids that are gone; an
@@ -100,18 +100,30 @@ impl Arena {
         Excerpt { start, count: ids.len() as u32, filling: self.filling }
     }
 
-    /// Has the memory fetched that [`find`](Self::find) will look at.
+    /// Has the memory fetched that [`fetch_entry`](Self::fetch_entry) looks at.
     #[inline(always)]
     pub(super) fn fetch(&self, hash: Hash) {
         prefetch(self.buckets.entries().as_ptr().wrapping_add(hash.bucket(self.bits)));
     }
 
+    /// Has the memory fetched that [`find`](Self::find) will look at.
+    #[inline(always)]
+    pub(super) fn fetch_entry(&self, hash: Hash) {
+        let bucket = &self.buckets.entries()[hash.bucket(self.bits)];
+        let start = bucket.iter().fold(0, |start, slot| if slot.hash == hash.0 { slot.start } else { start });
+        let entry = self.words.as_ptr().wrapping_add(start as usize);
+        prefetch(entry);
+        prefetch(entry.wrapping_add(64 / size_of::<u32>()));
+    }
+
     /// The ids of a long piece.
     #[inline]
     pub(super) fn find(&self, hash: Hash, piece: &[u8], extent: Extent) -> Option<&[u32]> {
+        let place = hash.bucket(self.bits);
         let length = length_of(piece, extent);
-        let bucket = &self.buckets.entries()[hash.bucket(self.bits)];
-        bucket.iter().filter(|slot| slot.hash == hash.0 && slot.length == length).find_map(|slot| {
+        let buckets = self.buckets.entries();
+        let slots = buckets[place].iter().chain(&buckets[place ^ 1]).take_while(|slot| slot.count != 0);
+        slots.filter(|slot| slot.hash == hash.0 && slot.length == length).find_map(|slot| {
             let words = &self.words[slot.start as usize..];
             let (bytes, ids) = words.split_at(words_of(piece.len()));
             let is_it = bytemuck::cast_slice::<_, u8>(bytes)[..piece.len()] == *piece;
@@ -133,12 +145,15 @@ impl Arena {
         self.enter(Slot { hash: hash.0, length, start: start as u32, count: ids.len() as u32 });
     }
 
-    /// Enters a slot, in the place of another if its bucket is full.
+    /// Enters a slot, in the place of another if its bucket and the one beside are full.
     fn enter(&mut self, slot: Slot) {
         let place = Hash(slot.hash).bucket(self.bits);
-        let bucket = &mut self.buckets.entries_mut()[place];
-        let free = bucket.iter().position(|slot| slot.count == 0);
-        bucket[free.unwrap_or(slot.hash as usize % 4)] = slot;
+        let buckets = self.buckets.entries_mut();
+        let is_free = |&place: &usize| buckets[place].iter().any(|slot| slot.count == 0);
+        let free = [place, place ^ 1].into_iter().find(is_free);
+        let bucket = &mut buckets[free.unwrap_or(place)];
+        let number = bucket.iter().position(|slot| slot.count == 0).unwrap_or(slot.hash as usize % 4);
+        bucket[number] = slot;
         self.filled += usize::from(free.is_some());
     }
 

@@ -22,6 +22,9 @@ pub(super) const LANES: usize = 4;
 const FEWEST_BITS: u32 = 10;
 const MOST_BITS: u32 = 18;
 
+/// How many buckets beside its own may have a piece. With one, 0.2 % of the look-ups in 25 languages miss in every pass.
+const NEAR: usize = 3;
+
 /// Ids of a short piece: four lanes, the number of those used in the upper byte of the last one. Ids have 24 bits. Where
 /// there are more ids, the lanes say where these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, bytemuck::Pod, bytemuck::Zeroable)]
@@ -103,7 +106,8 @@ impl Buckets {
         let buckets = self.table.entries_mut();
         // The key's own slot comes before any free one, because none is ever freed.
         let is_open = |&(bucket, slot): &(usize, usize)| [0, key].contains(&buckets[bucket][slot].key);
-        let open = [(place, 0), (place, 1), (place ^ 1, 1), (place ^ 1, 0)].into_iter().find(is_open);
+        let near = (1..=NEAR).flat_map(|step| [(place ^ step, 1), (place ^ step, 0)]);
+        let open = [(place, 0), (place, 1)].into_iter().chain(near).find(is_open);
         let (bucket, slot) = open.unwrap_or((place, 1));
         self.filled += usize::from(buckets[bucket][slot].key == 0);
         buckets[bucket][slot] = Slot { key, lanes };
@@ -197,12 +201,17 @@ impl View<'_> {
         (slot.key == key).then_some(slot.lanes)
     }
 
-    /// The same, and where it is not there, beside its place, which is looked at only where it may be there.
+    /// The same, and where it is not there, beside its place, as far as it may be there.
     #[inline]
     pub(super) fn find_near(self, key: Key, place: u32) -> Option<Lanes> {
-        let found = self.find(key, place);
-        let is_full = self.buckets[place as usize][1].key != 0;
-        if found.is_none() && is_full { self.find(key, place ^ 1) } else { found }
+        for step in 0..=NEAR as u32 {
+            let found = self.find(key, place ^ step);
+            let is_full = self.buckets[(place ^ step) as usize][1].key != 0;
+            if found.is_some() || !is_full {
+                return found;
+            }
+        }
+        None
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, TryLockError};
 
+use super::arena::{Arena, Hash};
 use super::cache::{LANES, View};
 use super::cuts::Cuts;
 use super::ids::Ids;
@@ -54,7 +55,40 @@ struct BlockSpace {
     keys: Keys,
     /// Keys in the block that the cache does not have.
     missed: Vec<Key>,
+    long: LongPretokens,
     misses: MissSpace,
+}
+
+/// The hashes of a block's long pretokens, in the order in which they are asked for.
+#[derive(Debug, Default)]
+struct LongPretokens {
+    hashes: Vec<Option<Hash>>,
+    asked: usize,
+}
+
+impl LongPretokens {
+    /// Replaces them by those of another block, `numbers` in which are long.
+    #[inline(always)]
+    fn find(&mut self, text: &[u8], pretokens: &Ends, numbers: &[u32], arena: &Arena) {
+        self.asked = 0;
+        self.hashes.clear();
+        for &number in numbers {
+            let (start, end) = (pretokens.starts()[number as usize], pretokens.ends()[number as usize]);
+            let hash = Hash::of(&text[start..end]);
+            hash.inspect(|&hash| arena.fetch(hash));
+            self.hashes.push(hash);
+        }
+    }
+
+    /// The hash of the next one; the first time, all the others' entries get on their way into near memory.
+    #[inline]
+    fn next(&mut self, arena: &Arena) -> Option<Hash> {
+        if self.asked == 0 {
+            self.hashes.iter().flatten().for_each(|&hash| arena.fetch_entry(hash));
+        }
+        self.asked += 1;
+        self.hashes[self.asked - 1]
+    }
 }
 
 impl Encoder {
@@ -130,6 +164,7 @@ impl Encoder {
         ids: &mut Ids,
     ) -> Result<bool> {
         space.keys.find(self.level, text, pretokens, Extent::Pretoken, space.misses.cache.view());
+        space.long.find(text, pretokens, space.keys.long(), &space.misses.cache.arena);
         let count = pretokens.ends().len();
         let mut done = 0;
         while done < count {
@@ -156,13 +191,14 @@ impl Encoder {
         number: usize,
         ids: &mut Ids,
     ) -> Result<bool> {
-        let BlockSpace { keys, missed, misses } = space;
+        let BlockSpace { keys, missed, long, misses } = space;
         let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
         let count = pretokens.ends().len();
         let (all, places) = keys.first(count);
         let key = all[number];
         if !has_bytes(key) {
-            return self.encode_long(misses, pretoken, &mut |more| ids.extend(more));
+            let hash = long.next(&misses.cache.arena);
+            return self.encode_long(misses, pretoken, hash, &mut |more| ids.extend(more));
         }
         let view = misses.cache.view();
         let lanes = match view.find_near(key, places[number]) {

@@ -88,6 +88,8 @@ pub(crate) fn bucket_of(key: Key, bits: u32) -> usize {
 pub(crate) struct Keys {
     list: Vec<Key>,
     places: Vec<u32>,
+    /// The numbers of those that are too long to have a key.
+    long: Vec<u32>,
     /// log2 of the number of places that there are.
     bits: u32,
 }
@@ -110,16 +112,21 @@ impl Keys {
             self.places.resize(count, 0);
         }
         let (keys, places) = (&mut self.list[..count], &mut self.places[..count]);
+        self.long.clear();
         let done = match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => x86::find(text, pieces, extent, bits, keys, places),
+            Level::Avx512 => x86::find(text, pieces, extent, bits, keys, places, &mut self.long),
             _ => 0,
         };
-        let rest = pieces.starts()[done..].iter().zip(&pieces.ends()[done..]);
-        for ((&start, &end), (key, place)) in rest.zip(keys[done..].iter_mut().zip(&mut places[done..])) {
-            let length = end - start;
-            *key = if length <= KEY_BYTES { key_of(text, start, length, extent) } else { NO_KEY };
-            *place = bucket_of(*key, bits) as u32;
+        for number in done..count {
+            let (start, end) = (pieces.starts()[number], pieces.ends()[number]);
+            keys[number] = if end - start <= KEY_BYTES {
+                key_of(text, start, end - start, extent)
+            } else {
+                self.long.push(number as u32);
+                NO_KEY
+            };
+            places[number] = bucket_of(keys[number], bits) as u32;
         }
     }
 
@@ -141,6 +148,12 @@ impl Keys {
         let asked = self.list[from..count].iter().zip(&self.places[from..count]);
         missed.clear();
         missed.extend(asked.filter(is_missed).map(|(&key, _)| key));
+    }
+
+    /// The numbers of those that are too long to have a key, in ascending order.
+    #[inline(always)]
+    pub(super) fn long(&self) -> &[u32] {
+        &self.long
     }
 
     /// Keys and places of the first `count`.
@@ -173,10 +186,11 @@ mod x86 {
         bits: u32,
         keys: &mut [Key],
         places: &mut [u32],
+        long: &mut Vec<u32>,
     ) -> usize {
         debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
         // SAFETY: the callers of this module have found the level `Avx512`, all of whose extensions are named there.
-        unsafe { find_groups(text, pieces, extent, bits, keys, places) }
+        unsafe { find_groups(text, pieces, extent, bits, keys, places, long) }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
@@ -187,6 +201,7 @@ mod x86 {
         bits: u32,
         keys: &mut [Key],
         places: &mut [u32],
+        long: &mut Vec<u32>,
     ) -> usize {
         let (starts, _) = pieces.starts().as_chunks::<GROUP>();
         let (ends, _) = pieces.ends().as_chunks::<GROUP>();
@@ -198,7 +213,11 @@ mod x86 {
             if starts[GROUP - 1] + 16 > text.len() {
                 break;
             }
-            find_group(text, starts, ends, extent, bits, keys, places);
+            let mut too_long = find_group(text, starts, ends, extent, bits, keys, places);
+            while too_long != 0 {
+                long.push(done as u32 + too_long.trailing_zeros());
+                too_long &= too_long - 1;
+            }
             done += GROUP;
         }
         done
@@ -217,7 +236,7 @@ mod x86 {
 
     static LENGTH_BYTES: [[u8; 64]; 4] = [length_bytes(0), length_bytes(1), length_bytes(2), length_bytes(3)];
 
-    /// `starts` ascend, and all have at least sixteen bytes of `text` behind them.
+    /// `starts` ascend, and all have at least sixteen bytes of `text` behind them. Tells which pieces are too long.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
     fn find_group(
@@ -228,7 +247,7 @@ mod x86 {
         bits: u32,
         keys: &mut [Key; GROUP],
         places: &mut [u32; GROUP],
-    ) {
+    ) -> u16 {
         let lengths = lengths(starts, ends);
         let is_short = _mm512_cmple_epu32_mask(lengths, _mm512_set1_epi32(KEY_BYTES as i32));
         let counts = _mm512_maskz_mov_epi32(is_short, lengths);
@@ -262,6 +281,7 @@ mod x86 {
         }
         // SAFETY: the reference guarantees 64 writable bytes, and the store needs no alignment.
         unsafe { _mm512_storeu_si512(places.as_mut_ptr().cast(), all) };
+        !is_short
     }
 
     /// The lengths, or what is longer than any short piece.
@@ -320,8 +340,11 @@ mod tests {
                 let at = |level| {
                     let mut keys = Keys::default();
                     keys.find(level, &text, &pieces, extent, cache.view());
-                    let (keys, places) = keys.first(pieces.ends().len());
-                    (keys.to_vec(), places.to_vec())
+                    let (list, places) = keys.first(pieces.ends().len());
+                    let is_long = |&number: &usize| !has_bytes(list[number]);
+                    let long: Vec<_> = (0..list.len()).filter(is_long).map(|number| number as u32).collect();
+                    assert_eq!(keys.long(), long);
+                    (list.to_vec(), places.to_vec())
                 };
                 let expected = at(Level::Portable);
                 assert!(expected.0.contains(&NO_KEY));

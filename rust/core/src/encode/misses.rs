@@ -78,15 +78,14 @@ impl Encoder {
         }
     }
 
-    /// Encodes a long pretoken: piece by piece, unless it is a token.
-    #[cold]
+    /// Encodes a long pretoken, which may have a hash: piece by piece, unless it is a token.
     pub(super) fn encode_long(
         &self,
         space: &mut MissSpace,
         pretoken: &[u8],
+        hash: Option<Hash>,
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> crate::Result<bool> {
-        let hash = Hash::of(pretoken);
         if let Some(ids) = hash.and_then(|hash| space.cache.arena.find(hash, pretoken, Extent::Pretoken)) {
             return Ok(emit(ids));
         }
