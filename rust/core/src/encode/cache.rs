@@ -226,7 +226,7 @@ mod tests {
 
     fn find(cache: &Cache, key: Key) -> Option<Lanes> {
         let view = cache.view();
-        view.find(key, view.place_of(key))
+        view.find_near(key, view.place_of(key))
     }
 
     #[test]
