@@ -26,11 +26,7 @@ class Bytestride:
         options = {"pattern": vocabulary.pattern} if vocabulary.is_tiktoken else {}
         tokenizer = bs.Tokenizer.load(vocabulary.path, **options)
 
-        def encode(path):
-            documents = Path(path).read_bytes().split(END.encode())
-            return tokenizer.encode_batch(documents, threads=threads)
-
-        return encode
+        return lambda path: tokenizer.encode_file(path, separator=END, threads=threads)
 
     def ids(self, encoded):
         return encoded.ids

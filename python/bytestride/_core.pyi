@@ -346,6 +346,16 @@ class Tokenizer:
         max_tokens: int | None = None,
         dtype: DTypeLike = "uint32",
     ) -> Ragged: ...
+    def encode_file(
+        self,
+        path: _Path,
+        *,
+        separator: _Text | None = None,
+        bos: bool | str = False,
+        eos: bool | str = False,
+        threads: int | None = None,
+        progress: _Progress | None = None,
+    ) -> Ragged: ...
     def count(self, text: _Text, *, special: _Special = "text") -> int: ...
     def count_batch(
         self, texts: Iterable[_Text], *, threads: int | None = None, special: _Special = "text"

@@ -20,6 +20,7 @@ pub mod windows;
 pub mod words;
 
 mod error;
+mod map;
 mod monitor;
 mod parallel;
 mod processor;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytestride_core::encode::files::{BUNDLED, LoadOptions};
-use bytestride_core::encode::{self, char_spans};
+use bytestride_core::encode::{self, DocumentOptions, char_spans};
 use bytestride_core::split::Pattern;
+use bytestride_core::text::TextFile;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -19,6 +20,7 @@ use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
 use crate::text::{character_positions, text_bytes, text_objects};
 use crate::tokenizer_arguments::{decoded_text, detached, special_ids, threads_for};
+use crate::watch::run_watched;
 
 /// `uint32[n]` and `int64[n, 2]`.
 type IdsAndSpans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
@@ -368,6 +370,65 @@ impl Tokenizer {
         let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
         let ragged = py.detach(|| self.inner.encode_batch(&texts, &options, threads)).into_python()?;
         Ok(if narrow { Ragged::narrow(py, ragged) } else { Ragged::from_core(py, ragged, None) })
+    }
+
+    /// The token ids of a plain text file's documents, in memory: a `Ragged` of `ids` and `offsets`.
+    ///
+    /// The file is mapped, not read into memory, and all threads encode it at once, so this is the fastest way from a
+    /// file to ids. What is more than memory holds, compressed or JSON lines, goes through `encode_files`. The names of
+    /// special tokens are text. Another program that cuts the file short meanwhile ends this one.
+    ///
+    /// Args:
+    ///     path: The file.
+    ///     separator: The text between two documents; `None`: the whole file is one.
+    ///     bos: As for `encode`, before each document.
+    ///     eos: As for `encode`, after each document.
+    ///     threads: How many threads to use; `None` for all that the process may. The ids are the same for any number.
+    ///     progress: Called as `progress(phase, done, total)` with bytes, from time to time.
+    ///
+    /// Raises:
+    ///     FileNotFoundError: There is no such file.
+    ///     ValueError: The name says that it is no plain text, or an argument is out of range.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, pathlib, tempfile
+    ///     >>> tok = bs.train([b"low lower lowest"] * 2, 259)
+    ///     >>> path = pathlib.Path(tempfile.mkdtemp()) / "text.txt"
+    ///     >>> path.write_text("low;lowest")
+    ///     10
+    ///     >>> tok.encode_file(path, separator=";").offsets
+    ///     array([0, 1, 5])
+    #[pyo3(signature = (path, *, separator=None, bos=None, eos=None, threads=None, progress=None))]
+    #[pyo3(
+        text_signature = "(self, path, *, separator=None, bos=False, eos=False, threads=None, progress=None)"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
+    fn encode_file(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        separator: Option<&Bound<'_, PyAny>>,
+        bos: Option<&Bound<'_, PyAny>>,
+        eos: Option<&Bound<'_, PyAny>>,
+        threads: Option<&Bound<'_, PyAny>>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Ragged> {
+        let separator = separator.map(text_bytes).transpose()?;
+        let separator = separator.as_deref();
+        if separator.is_some_and(<[u8]>::is_empty) {
+            return Err(PyValueError::new_err("separator: it is empty; expected at least one byte"));
+        }
+        let options = DocumentOptions {
+            separator,
+            bos: self.end_id("bos", bos, self.inner.bos())?,
+            eos: self.end_id("eos", eos, self.inner.eos())?,
+        };
+        let threads = thread_count(threads)?;
+        let file = TextFile::open(&path).into_python()?;
+        let ragged = run_watched(py, progress, |monitor| {
+            self.inner.encode_documents(file.bytes(), &options, threads, monitor)
+        })?;
+        Ok(Ragged::from_core(py, ragged, None))
     }
 
     /// How many token ids a text has, without making them.

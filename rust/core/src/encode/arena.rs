@@ -80,7 +80,13 @@ pub(super) struct Arena {
 
 impl Arena {
     pub(super) fn new() -> Self {
-        Self { words: Vec::new(), buckets: Table::new(1 << FEWEST_BITS), bits: FEWEST_BITS, filled: 0, filling: 0 }
+        Self {
+            words: Vec::new(),
+            buckets: Table::new(1 << FEWEST_BITS),
+            bits: FEWEST_BITS,
+            filled: 0,
+            filling: 0,
+        }
     }
 
     /// The ids of an excerpt, if they are still here.
@@ -213,7 +219,11 @@ mod tests {
             assert_eq!(arena.find(hash(&piece), &piece, Extent::Piece), None);
             ids.is_some()
         });
-        assert_eq!(found.collect::<Vec<_>>(), [last - 1], "only what came after the last time all was forgotten");
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            [last - 1],
+            "only what came after the last time all was forgotten"
+        );
         assert!(arena.words.capacity() <= 2 * MOST_WORDS && arena.bits == MOST_BITS);
     }
 

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::ids::Ids;
 use super::ragged::Ragged;
+use super::shelf::with_shelf;
 use super::tokenizer::{EncodeOptions, Part, Tokenizer};
 use crate::{Result, map_in_order};
 
@@ -18,8 +19,9 @@ const BYTES_PER_THREAD: usize = 64 << 10;
 /// the system, pays more than a short text is worth.
 pub const LEAST_PARALLEL_BYTES: usize = 2 * BYTES_PER_THREAD;
 
-/// The most text in one job: small enough that the last ones end together.
-const JOB_BYTES: usize = 1 << 20;
+/// The most text in one job: so little that the last ones end together, and that its ids stay in near memory until
+/// they have their place.
+const JOB_BYTES: usize = 256 << 10;
 
 impl Tokenizer {
     /// The ids of `text`.
@@ -52,17 +54,24 @@ impl Tokenizer {
         }
         let parts = self.parts(texts, options)?;
         let jobs = jobs(&parts, threads);
-        let results = map_in_order(threads, jobs.len(), |job| {
-            let parts = &parts[jobs[job].clone()];
-            let mut ids = Ids::keep(parts.iter().map(SizedPart::bytes).sum(), usize::MAX);
-            let mut ends = Vec::with_capacity(parts.len());
-            for part in parts {
-                self.encode_part(part.part, &mut ids)?;
-                ends.push(ids.total());
-            }
-            Ok((ids.into_vec(), ends))
+        let (ids, ends) = with_shelf(parts.iter().map(SizedPart::bytes).sum(), |shelf| {
+            map_in_order(threads, jobs.len(), |job| {
+                let parts = &parts[jobs[job].clone()];
+                shelf.fill(job, parts.iter().map(SizedPart::bytes).sum(), |ids| self.encode_parts(parts, ids))
+            })
         });
-        Ok(gather(&parts, texts.len(), results.into_iter().collect::<Result<Vec<_>>>()?))
+        let ends = ends.into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(Ragged { ids, offsets: offsets(&parts, texts.len(), &ends) })
+    }
+
+    /// Adds the ids of some parts to `ids`; returns where those of each end.
+    fn encode_parts(&self, parts: &[SizedPart<'_>], ids: &mut Ids) -> Result<Vec<usize>> {
+        let mut ends = Vec::with_capacity(parts.len());
+        for part in parts {
+            self.encode_part(part.part, ids)?;
+            ends.push(ids.total());
+        }
+        Ok(ends)
     }
 
     /// The ids of `texts` with special tokens treated as text.
@@ -196,27 +205,19 @@ fn jobs(parts: &[SizedPart<'_>], threads: usize) -> Vec<Range<usize>> {
     jobs
 }
 
-/// Puts the jobs' ids one after another and finds where each text ends.
-fn gather(parts: &[SizedPart<'_>], texts: usize, results: Vec<(Vec<u32>, Vec<usize>)>) -> Ragged {
-    let mut counts = vec![0; texts];
+/// Where the ids of each text end, from where those of each part end among its job's.
+fn offsets(parts: &[SizedPart<'_>], texts: usize, ends: &[Vec<usize>]) -> Vec<i64> {
+    let mut offsets = vec![0; texts + 1];
     let mut parts = parts.iter();
-    for (_, ends) in &results {
+    for ends in ends {
         let mut start = 0;
         for (&end, part) in ends.iter().zip(&mut parts) {
-            counts[part.text] += end - start;
+            offsets[part.text + 1] += (end - start) as i64;
             start = end;
         }
     }
-    let mut offsets = Vec::with_capacity(texts + 1);
-    let mut end = 0;
-    offsets.push(0);
-    for count in counts {
-        end += count as i64;
-        offsets.push(end);
+    for text in 0..texts {
+        offsets[text + 1] += offsets[text];
     }
-    let mut results = results.into_iter().map(|(ids, _)| ids);
-    let mut ids = results.next().unwrap_or_default();
-    ids.reserve_exact(end as usize - ids.len());
-    results.for_each(|more| ids.extend_from_slice(&more));
-    Ragged { ids, offsets }
+    offsets
 }

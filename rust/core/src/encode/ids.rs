@@ -16,14 +16,24 @@ pub(super) struct Ids {
 /// Room that large pages are asked for.
 const LEAST_IN_LARGE_PAGES: usize = 4 << 20;
 
-/// Two bytes per id, a little less than any ordinary text has.
+/// Two bytes per id, a little less than most text has.
 const BYTES_PER_ID: usize = 2;
+
+/// From this length on there is room for an id for each byte: what is not touched costs nothing, while growing does.
+const LONG_TEXT: usize = 16 << 20;
 
 impl Ids {
     /// For the ids of about so many bytes of text, at most `limit`.
     pub(super) fn keep(text_bytes: usize, limit: usize) -> Self {
-        let expected = (text_bytes / BYTES_PER_ID).min(limit) + 8;
+        let bytes_per_id = if text_bytes < LONG_TEXT { BYTES_PER_ID } else { 1 };
+        let expected = (text_bytes / bytes_per_id).min(limit) + 8;
         Self { buffer: zeros(expected), len: 0, dropped: 0, keeps: true, limit }
+    }
+
+    /// The same, any number, in a buffer that may have been used before.
+    pub(super) fn keep_in(mut buffer: Vec<u32>, text_bytes: usize) -> Self {
+        buffer.resize(buffer.len().max(text_bytes / BYTES_PER_ID + 8), 0);
+        Self { buffer, len: 0, dropped: 0, keeps: true, limit: usize::MAX }
     }
 
     /// To count them, up to `limit`.
@@ -54,6 +64,11 @@ impl Ids {
             self.buffer.shrink_to_fit();
         }
         self.buffer
+    }
+
+    /// The buffer, and how many ids there are in it.
+    pub(super) fn into_buffer(self) -> (Vec<u32>, usize) {
+        (self.buffer, self.len)
     }
 
     /// Room for `count` ids, of which the first ones may then be [`add`](Self::add)ed.
@@ -96,7 +111,7 @@ impl Ids {
 
 /// So many zeros, in large pages if they are many: with pages of 4 KiB an eighth of the time of encoding went into
 /// making them.
-fn zeros(count: usize) -> Vec<u32> {
+pub(super) fn zeros(count: usize) -> Vec<u32> {
     let zeros = vec![0; count];
     #[cfg(target_os = "linux")]
     if size_of_val(&*zeros) >= LEAST_IN_LARGE_PAGES {

@@ -5,6 +5,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
+use crate::Monitor;
 use crate::split::Pattern;
 
 /// Merges as a list of pairs among the tokens so far, chosen by `picks`, of the letters a to d and the space.
@@ -334,6 +335,22 @@ proptest! {
         let saved = tempfile::Builder::new().suffix(".tiktoken").tempfile().expect("a temporary file");
         spelled.save(saved.path()).expect("written");
         prop_assert_eq!(std::fs::read(saved.path()).expect("read"), std::fs::read(file.path()).expect("read"));
+    }
+
+    #[test]
+    fn documents_of_a_text_are_encoded_like_each_alone(
+        tokenizer in any_tokenizer(),
+        documents in prop::collection::vec("[abcd ]{0,400}", 0..20),
+        ends in prop::sample::select(vec![(None, None), (Some(1), None), (Some(2), Some(3))]),
+        threads in 1_usize..4,
+    ) {
+        let (bos, eos) = ends;
+        let text: String = documents.iter().flat_map(|document| [document, ";"]).collect();
+        let separated = DocumentOptions { separator: Some(b";"), bos, eos };
+        let found = tokenizer.encode_documents(text.as_bytes(), &separated, threads, &Monitor::default()).expect("encodes");
+        let texts: Vec<&[u8]> = documents.iter().map(String::as_bytes).collect();
+        let expected = tokenizer.encode_batch(&texts, &EncodeOptions { bos, eos, ..options() }, 1).expect("encodes");
+        prop_assert_eq!((found.ids, found.offsets), (expected.ids, expected.offsets));
     }
 
     #[test]

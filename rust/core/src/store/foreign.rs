@@ -9,8 +9,8 @@ use std::path::Path;
 use crate::{Error, Place, Result};
 
 use super::dtype::Dtype;
-use super::map::Map;
 use super::with_suffix;
+use crate::map::Map;
 
 /// Where in a file ids are, and how they make documents.
 #[derive(Debug, PartialEq, Eq)]

@@ -18,7 +18,6 @@ mod foreign;
 mod index;
 mod journal;
 mod manifest;
-mod map;
 mod merge;
 mod pipeline;
 mod shard;

@@ -9,8 +9,8 @@ use super::dtype::{Dtype, Tokens};
 use super::foreign::{self, Contents};
 use super::index::Index;
 use super::manifest::{Checksums, Manifest};
-use super::map::Map;
 use super::with_suffix;
+use crate::map::Map;
 
 /// Ids mapped from one file.
 #[derive(Debug)]

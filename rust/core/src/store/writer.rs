@@ -16,8 +16,8 @@ use super::checksum::{BLOCK_BYTES, BlockChecksums, checksum};
 use super::dtype::Dtype;
 use super::index::{HEADER_BYTES, IndexWriter, Lengths};
 use super::manifest::{Checksums, Manifest, Source};
-use super::map::Map;
 use super::{TOKENIZER_SUFFIX, with_suffix};
+use crate::map::Map;
 
 /// Ids are hashed and written in runs of about this size.
 const BUFFER_BYTES: usize = 1 << 20;

@@ -58,7 +58,7 @@ impl Input {
     }
 
     /// A file that was named; an error if there is none.
-    fn file(path: PathBuf) -> Result<Self> {
+    pub(super) fn file(path: PathBuf) -> Result<Self> {
         let metadata = fs::metadata(&path).map_err(|error| Error::io(&path, error))?;
         let source = if metadata.is_file() { Source::Regular(metadata.len()) } else { Source::Stream };
         Ok(Self { path, source })

@@ -11,10 +11,14 @@ mod inputs;
 mod json;
 mod read;
 mod stream;
+mod stretches;
 mod tables;
+mod text_file;
 
 pub use batch::{Batch, InputEnd, Piece, Position};
 pub use format::Format;
 pub use inputs::{Input, TEXT_SUFFIXES, expand_inputs, total_bytes};
 pub use read::{Batches, OnError, ReadOptions, read_batches};
+pub use stretches::{Part, Stretch, Stretches};
 pub use tables::{TableEvent, TableReader};
+pub use text_file::TextFile;

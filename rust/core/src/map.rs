@@ -14,10 +14,10 @@ use crate::{Error, Result};
 /// Files are only ever replaced by renaming, so a map keeps the file that was opened. Who cuts a mapped file short
 /// in place kills the processes that read it (SIGBUS): no program can prevent that but the one that writes.
 #[derive(Debug)]
-pub(super) struct Map(Option<Mmap>);
+pub(crate) struct Map(Option<Mmap>);
 
 impl Map {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let io_error = |error| Error::io(path, error);
         let file = File::open(path).map_err(io_error)?;
         let metadata = file.metadata().map_err(io_error)?;
@@ -33,12 +33,12 @@ impl Map {
         Ok(Self(Some(map)))
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.0.as_deref().unwrap_or_default()
     }
 
     /// The bytes from `start` on, which must be a multiple of 2, as 16-bit integers; an odd last byte is not among them.
-    pub(super) fn as_u16(&self, start: usize) -> &[u16] {
+    pub(crate) fn as_u16(&self, start: usize) -> &[u16] {
         // SAFETY: a map starts at a page (`memmap2::Mmap`), so a multiple of the width behind it is aligned, as
         // checked there; every bit pattern is an integer; the length is that of the bytes, rounded down, and the
         // slice borrows `self`.
@@ -47,7 +47,7 @@ impl Map {
 
     /// The bytes from `start` on, which must be a multiple of 4, as 32-bit integers; up to three last bytes are not
     /// among them.
-    pub(super) fn as_u32(&self, start: usize) -> &[u32] {
+    pub(crate) fn as_u32(&self, start: usize) -> &[u32] {
         // SAFETY: as in `as_u16`.
         unsafe { cast(&self.bytes()[start..]) }
     }

@@ -1,0 +1,102 @@
+//! The documents of one long text → ids in memory.
+//!
+//! Each thread takes a stretch of the text, finds the documents in it and encodes them, so that nothing is done for the
+//! whole text before the threads begin, nor after they end but to add up where the documents' ids end.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::ids::Ids;
+use super::ragged::Ragged;
+use super::shelf::with_shelf;
+use super::tokenizer::{Part, Tokenizer};
+use crate::text::{Stretch, Stretches};
+use crate::{Monitor, Phase, Result, map_in_order};
+
+/// About how much text a thread takes at once: so little that its ids stay in near memory. Tests have many stretches.
+const STRETCH_BYTES: usize = if cfg!(test) { 61 } else { 256 << 10 };
+
+/// How the documents of a text are encoded.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct DocumentOptions<'o> {
+    /// What stands between them, one byte at least; `None`: all is one document.
+    pub separator: Option<&'o [u8]>,
+    /// An id to begin each with.
+    pub bos: Option<u32>,
+    /// An id to end each with.
+    pub eos: Option<u32>,
+}
+
+/// What became of a stretch.
+struct Encoded {
+    number: usize,
+    /// How many of its ids come before the end of each document that ends in it.
+    ends: Vec<usize>,
+    ids: usize,
+}
+
+impl Tokenizer {
+    /// The ids of each document of `text`, where the names of special tokens are text. Progress is in bytes.
+    pub fn encode_documents(
+        &self,
+        text: &[u8],
+        options: &DocumentOptions<'_>,
+        threads: usize,
+        monitor: &Monitor,
+    ) -> Result<Ragged> {
+        monitor.start(Phase::Encode, text.len() as u64);
+        let stretches = Stretches::new(text, options.separator, self.splitter(), STRETCH_BYTES);
+        let encoded = Mutex::new(Vec::new());
+        let (ids, outcomes) = with_shelf(text.len(), |shelf| {
+            map_in_order(threads, threads, |_| {
+                while let Some(stretch) = stretches.next() {
+                    monitor.check()?;
+                    let (number, bytes) = (stretch.number, stretch.len());
+                    let (ends, ids) = shelf.fill(number, bytes, |ids| {
+                        let ends = self.encode_stretch(&stretches, &stretch, options, ids);
+                        (ends, ids.total())
+                    });
+                    let one = Encoded { number, ends: ends?, ids };
+                    encoded.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+                    monitor.advance(bytes as u64);
+                }
+                Ok(())
+            })
+        });
+        outcomes.into_iter().collect::<Result<()>>()?;
+        Ok(Ragged { ids, offsets: offsets(encoded.into_inner().unwrap_or_else(PoisonError::into_inner)) })
+    }
+
+    /// Adds the ids of a stretch to `ids`; returns where those of its documents end.
+    fn encode_stretch(
+        &self,
+        stretches: &Stretches<'_>,
+        stretch: &Stretch<'_>,
+        options: &DocumentOptions<'_>,
+        ids: &mut Ids,
+    ) -> Result<Vec<usize>> {
+        let mut ends = Vec::new();
+        for part in stretches.parts(stretch) {
+            if part.opens {
+                ids.extend(options.bos.as_slice());
+            }
+            self.encode_part(Part::Text(part.bytes), ids)?;
+            if part.closes {
+                ids.extend(options.eos.as_slice());
+                ends.push(ids.total());
+            }
+        }
+        Ok(ends)
+    }
+}
+
+/// Where the documents' ids end among all.
+fn offsets(mut encoded: Vec<Encoded>) -> Vec<i64> {
+    encoded.sort_unstable_by_key(|one| one.number);
+    let mut offsets = vec![0];
+    let mut start = 0;
+    for Encoded { ends, ids, .. } in encoded {
+        offsets.extend(ends.into_iter().map(|end| (start + end) as i64));
+        start += ids;
+    }
+    offsets
+}

@@ -1,0 +1,192 @@
+//! A text of several documents → stretches that threads take one after another, each to be split on its own.
+//!
+//! A stretch ends behind a separator, or where the split cuts for certain and no separator is near; so all that is ever
+//! searched ahead of the threads is the few bytes around its end. The documents inside are found by who works on it.
+
+use std::sync::{Mutex, PoisonError};
+
+use memchr::memmem::Finder;
+
+use crate::split::Splitter;
+
+/// A text that is being handed out.
+#[derive(Debug)]
+pub struct Stretches<'t> {
+    text: &'t [u8],
+    separator: Option<Finder<'t>>,
+    splitter: &'t Splitter,
+    target: usize,
+    taken: Mutex<Taken>,
+}
+
+/// What was handed out so far.
+#[derive(Debug, Default)]
+struct Taken {
+    stretches: usize,
+    bytes: usize,
+    /// Whether the document goes on that the last stretch ended with.
+    is_open: bool,
+}
+
+/// Some bytes of a text.
+#[derive(Debug)]
+pub struct Stretch<'t> {
+    /// How many come before it.
+    pub number: usize,
+    /// Whether it starts inside a document.
+    pub continues: bool,
+    /// Whether its last document ends where it does, without a separator.
+    pub closes: bool,
+    bytes: &'t [u8],
+}
+
+impl Stretch<'_> {
+    /// How many bytes there are, separators among them.
+    #[expect(clippy::len_without_is_empty, reason = "no stretch is empty")]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// A document, or what a stretch has of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part<'t> {
+    /// Its bytes.
+    pub bytes: &'t [u8],
+    /// Whether it is the document's beginning.
+    pub opens: bool,
+    /// Whether it is the document's end.
+    pub closes: bool,
+}
+
+impl<'t> Stretches<'t> {
+    /// `text` in stretches of about `target` bytes; `separator`, which is not empty, stands between documents. A stretch
+    /// is longer where nothing may be cut.
+    pub fn new(text: &'t [u8], separator: Option<&'t [u8]>, splitter: &'t Splitter, target: usize) -> Self {
+        Self { text, separator: separator.map(Finder::new), splitter, target, taken: Mutex::default() }
+    }
+
+    /// The next stretch, for whichever thread asks first.
+    pub fn next(&self) -> Option<Stretch<'t>> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let Taken { stretches: number, bytes: start, is_open: continues } = *taken;
+        if start == self.text.len() {
+            return None;
+        }
+        let (end, is_open) = self.end_of(start);
+        *taken = Taken { stretches: number + 1, bytes: end, is_open };
+        let closes = end == self.text.len();
+        Some(Stretch { number, continues, closes, bytes: &self.text[start..end] })
+    }
+
+    /// Where the stretch from `start` on ends, and whether that is inside a document.
+    fn end_of(&self, start: usize) -> (usize, bool) {
+        let length = self.separator.as_ref().map_or(0, |separator| separator.needle().len());
+        let mut window = self.target.max(length).max(1);
+        // Of a separator that begins before it, all but the first byte may be behind it.
+        let mut from = start + window;
+        while from < self.text.len() {
+            let end = self.text.len().min(from + window);
+            let searched = (from - length.saturating_sub(1)).max(start);
+            if let Some(separator) = &self.separator
+                && let Some(at) = separator.find(&self.text[searched..end])
+            {
+                return (searched + at + length, false);
+            }
+            // No separator begins in what was searched, up to where one might reach beyond it.
+            let cut = self.splitter.last_cut(&self.text[start..end - length.min(end - from)]);
+            if let Some(cut) = cut.map(|cut| start + cut).filter(|&cut| cut >= from) {
+                return (cut, true);
+            }
+            from = end;
+            window *= 2;
+        }
+        (self.text.len(), false)
+    }
+
+    /// What documents a stretch has, or parts of them. As everywhere, nothing behind the last separator is no document.
+    pub fn parts(&self, stretch: &Stretch<'t>) -> impl Iterator<Item = Part<'t>> {
+        let mut rest = Some(stretch.bytes);
+        let mut opens = !stretch.continues;
+        let closes_at_end = stretch.closes;
+        std::iter::from_fn(move || {
+            let bytes = rest?;
+            let found = self.separator.as_ref().and_then(|separator| separator.find(bytes));
+            let part = match (found, &self.separator) {
+                (Some(end), Some(separator)) => {
+                    rest = Some(&bytes[end + separator.needle().len()..]);
+                    Part { bytes: &bytes[..end], opens, closes: true }
+                }
+                _ => {
+                    rest = None;
+                    if bytes.is_empty() {
+                        return None;
+                    }
+                    Part { bytes, opens, closes: closes_at_end }
+                }
+            };
+            opens = true;
+            Some(part)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::split::Pattern;
+
+    /// The documents of `text`, put together from the parts of all stretches.
+    fn documents(text: &[u8], separator: Option<&[u8]>, pattern: &str, target: usize) -> Vec<Vec<u8>> {
+        let splitter = Splitter::new(&Pattern::new(Some(pattern))).expect("a valid pattern");
+        let stretches = Stretches::new(text, separator, &splitter, target);
+        let mut documents: Vec<Vec<u8>> = Vec::new();
+        let (mut is_open, mut number) = (false, 0);
+        while let Some(stretch) = stretches.next() {
+            assert_eq!((stretch.number, stretch.continues), (number, is_open));
+            for part in stretches.parts(&stretch) {
+                assert_eq!(part.opens, !is_open);
+                if part.opens {
+                    documents.push(Vec::new());
+                } else {
+                    let pretokens = |text: &[u8]| {
+                        let mut count = 0;
+                        splitter.for_each(text, |_| count += 1).expect("no runaway");
+                        count
+                    };
+                    let before = documents.last().expect("an open one");
+                    let whole = [before, part.bytes].concat();
+                    assert_eq!(pretokens(before) + pretokens(part.bytes), pretokens(&whole));
+                }
+                documents.last_mut().expect("an open one").extend_from_slice(part.bytes);
+                is_open = !part.closes;
+            }
+            number += 1;
+        }
+        assert!(!is_open);
+        documents
+    }
+
+    proptest! {
+        #[test]
+        fn stretches_hold_the_documents_of_the_text(
+            text in "[ab .\n<>|]{0,60}",
+            separator in prop::sample::select(vec![None, Some("<|>"), Some("\n"), Some("a."), Some("aa"), Some(" ")]),
+            pattern in prop::sample::select(vec!["gpt2", r"\w+| "]),
+            target in 1_usize..20,
+        ) {
+            let expected: Vec<&str> = match separator {
+                Some(separator) => {
+                    let mut all: Vec<&str> = text.split(separator).collect();
+                    all.pop_if(|last| last.is_empty());
+                    all
+                }
+                None => Some(&*text).into_iter().filter(|text| !text.is_empty()).collect(),
+            };
+            let found = documents(text.as_bytes(), separator.map(str::as_bytes), pattern, target);
+            prop_assert_eq!(found, expected.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>());
+        }
+    }
+}

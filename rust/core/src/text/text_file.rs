@@ -1,0 +1,33 @@
+//! A plain text file as its bytes, mapped: read by whichever thread needs them, when it does.
+
+use std::path::Path;
+
+use crate::map::Map;
+use crate::{Error, Result};
+
+use super::format::{Compression, Format, lowercase_name};
+use super::inputs::Input;
+
+/// A mapped text file.
+#[derive(Debug)]
+pub struct TextFile {
+    map: Map,
+}
+
+impl TextFile {
+    /// Opens the file at `path`, whose name must not tell of anything else than plain text.
+    pub fn open(path: &Path) -> Result<Self> {
+        let input = Input::file(path.to_path_buf())?;
+        let (compression, _) = Compression::of_name(&lowercase_name(path));
+        if Format::Auto.of_input(&input)? != Format::Text || compression != Compression::None {
+            let message = format!("{} is no plain text; such files become a store", path.display());
+            return Err(Error::argument("path", message));
+        }
+        Ok(Self { map: Map::open(path)? })
+    }
+
+    /// All of its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        self.map.bytes()
+    }
+}
