@@ -32,7 +32,7 @@ use scanner::{Scanner, scanner_for};
 
 /// How many pretokens are found at once: enough to hide the memory latency of what is done with them, few enough
 /// that their ends and the text itself stay in the L1 cache.
-const BLOCK: usize = 256;
+const BLOCK: usize = 1024;
 
 /// A compiled [`Pattern`]: immutable, cheap to clone, and safe to share between threads.
 #[derive(Debug, Clone)]
