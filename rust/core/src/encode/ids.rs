@@ -1,20 +1,23 @@
 //! Where ids go: to one array for good, or nowhere when they are only counted.
 
+use super::pages::Pages;
+
 /// Ids as they come. They are written to room ahead of time, because that is faster than looking how many there are.
 #[derive(Debug)]
 pub(super) struct Ids {
     /// The ids kept so far, then room. Zeros that nothing has touched cost no memory.
     buffer: Vec<u32>,
     len: usize,
+    /// How much of the buffer may be written as it is.
+    ready: usize,
+    /// What is known of the rest.
+    pages: Pages,
     /// Ids that were counted but not kept.
     dropped: usize,
     keeps: bool,
     /// The most ids that are wanted.
     limit: usize,
 }
-
-/// Room that large pages are asked for.
-const LEAST_IN_LARGE_PAGES: usize = 4 << 20;
 
 /// Two bytes per id, a little less than most text has.
 const BYTES_PER_ID: usize = 2;
@@ -27,18 +30,22 @@ impl Ids {
     pub(super) fn keep(text_bytes: usize, limit: usize) -> Self {
         let bytes_per_id = if text_bytes < LONG_TEXT { BYTES_PER_ID } else { 1 };
         let expected = (text_bytes / bytes_per_id).min(limit) + 8;
-        Self { buffer: zeros(expected), len: 0, dropped: 0, keeps: true, limit }
+        let buffer = vec![0; expected];
+        let pages = Pages::of(bytemuck::cast_slice(&buffer));
+        let ready = ready(&pages, &buffer);
+        Self { buffer, len: 0, ready, pages, dropped: 0, keeps: true, limit }
     }
 
     /// The same, any number, in a buffer that may have been used before.
     pub(super) fn keep_in(mut buffer: Vec<u32>, text_bytes: usize) -> Self {
         buffer.resize(buffer.len().max(text_bytes / BYTES_PER_ID + 8), 0);
-        Self { buffer, len: 0, dropped: 0, keeps: true, limit: usize::MAX }
+        let (ready, pages) = (buffer.len(), Pages::of(&[]));
+        Self { buffer, len: 0, ready, pages, dropped: 0, keeps: true, limit: usize::MAX }
     }
 
     /// To count them, up to `limit`.
     pub(super) fn count(limit: usize) -> Self {
-        Self { buffer: Vec::new(), len: 0, dropped: 0, keeps: false, limit }
+        Self { buffer: Vec::new(), len: 0, ready: 0, pages: Pages::of(&[]), dropped: 0, keeps: false, limit }
     }
 
     /// Wants at most so many more.
@@ -74,17 +81,23 @@ impl Ids {
     /// Room for `count` ids, of which the first ones may then be [`add`](Self::add)ed.
     #[inline]
     pub(super) fn room(&mut self, count: usize) -> &mut [u32] {
-        if self.buffer.len() - self.len < count {
-            self.grow(count);
+        if self.ready - self.len < count {
+            self.make_ready(count);
         }
         &mut self.buffer[self.len..]
     }
 
     #[cold]
-    fn grow(&mut self, count: usize) {
-        let mut larger = zeros(self.buffer.len() * 3 / 2 + count);
-        larger[..self.len].copy_from_slice(&self.buffer[..self.len]);
-        self.buffer = larger;
+    fn make_ready(&mut self, count: usize) {
+        if self.buffer.len() - self.len < count {
+            let mut larger = vec![0; self.buffer.len() * 3 / 2 + count];
+            self.pages = Pages::of(bytemuck::cast_slice(&larger));
+            self.pages.prepare(bytemuck::cast_slice_mut(&mut larger[..self.len]));
+            larger[..self.len].copy_from_slice(&self.buffer[..self.len]);
+            self.buffer = larger;
+        }
+        self.pages.prepare(bytemuck::cast_slice_mut(&mut self.buffer[self.len..self.len + count]));
+        self.ready = ready(&self.pages, &self.buffer);
     }
 
     /// Adds the first `count` ids in the room; tells whether more are wanted.
@@ -109,29 +122,8 @@ impl Ids {
     }
 }
 
-/// So many zeros, in large pages if they are many: with pages of 4 KiB an eighth of the time of encoding went into
-/// making them.
-pub(super) fn zeros(count: usize) -> Vec<u32> {
-    let zeros = vec![0; count];
-    #[cfg(target_os = "linux")]
-    if size_of_val(&*zeros) >= LEAST_IN_LARGE_PAGES {
-        advise_large_pages(&zeros);
-    }
-    zeros
-}
-
-/// A hint that must come before memory is touched; what comes of it is up to the system.
-#[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "the system call takes a pointer")]
-fn advise_large_pages(memory: &[u32]) {
-    use rustix::mm::{Advice, madvise};
-    let page = rustix::param::page_size();
-    let start = memory.as_ptr().addr().next_multiple_of(page);
-    let end = memory.as_ptr_range().end.addr() / page * page;
-    // SAFETY: the pages lie inside the slice, and the hint changes nothing about what they hold.
-    let _ = unsafe {
-        madvise(memory.as_ptr().with_addr(start).cast_mut().cast(), end - start, Advice::LinuxHugepage)
-    };
+fn ready(pages: &Pages, buffer: &[u32]) -> usize {
+    pages.prepared(bytemuck::cast_slice(buffer)) / size_of::<u32>()
 }
 
 #[cfg(test)]

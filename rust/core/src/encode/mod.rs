@@ -21,6 +21,7 @@ pub(crate) mod keys;
 mod lockstep;
 mod merges;
 mod misses;
+mod pages;
 mod pipeline;
 mod ragged;
 mod ranks;

@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::ids::{Ids, zeros};
+use super::ids::Ids;
+use super::pages::Pages;
 
 /// Ids that come in by jobs, numbered from 0 on.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(super) struct Shelf<'a> {
 struct State<'a> {
     /// What is free of the array.
     room: &'a mut [u32],
+    pages: Pages,
     /// The number of the job whose ids come first in it.
     next: usize,
     /// Ids of jobs behind that one, by number.
@@ -36,11 +38,13 @@ type Buffer = (Vec<u32>, usize);
 /// Calls `run` with a shelf for the ids of about so many bytes of text; returns all ids in order, and what `run` did.
 /// Every number below that of a job that was put must have been put in the end.
 pub(super) fn with_shelf<R>(text_bytes: usize, run: impl FnOnce(&Shelf<'_>) -> R) -> (Vec<u32>, R) {
-    let mut array = zeros(text_bytes + 1);
+    let mut array = vec![0; text_bytes + 1];
     let capacity = array.len();
+    let pages = Pages::of(bytemuck::cast_slice(&array));
     let shelf = Shelf {
         state: Mutex::new(State {
             room: &mut array,
+            pages,
             next: 0,
             waiting: BTreeMap::new(),
             beyond: Vec::new(),
@@ -92,6 +96,7 @@ impl<'a> State<'a> {
         if self.beyond.is_empty() && count <= self.room.len() {
             let (place, room) = mem::take(&mut self.room).split_at_mut(count);
             self.room = room;
+            self.pages.prepare(bytemuck::cast_slice_mut(place));
             return Some((place, buffer));
         }
         self.beyond.extend_from_slice(&buffer[..count]);

@@ -7,6 +7,8 @@ use std::marker::PhantomData;
 use bytemuck::Pod;
 use memmap2::MmapMut;
 
+use super::pages::Pages;
+
 /// A table of a fixed number of entries, all zero at first; memory is taken when it is touched.
 pub(crate) struct Table<T> {
     memory: Memory,
@@ -29,10 +31,8 @@ impl<T: Pod> Table<T> {
         let bytes = count * size_of::<T>();
         let map = if bytes >= LEAST_MAPPED { MmapMut::map_anon(bytes).ok() } else { None };
         let memory = match map {
-            Some(map) => {
-                // A hint that must come before the first touch; what comes of it is up to the system.
-                #[cfg(target_os = "linux")]
-                let _ = map.advise(memmap2::Advice::HugePage);
+            Some(mut map) => {
+                Pages::of(&map).prepare(&mut map);
                 Memory::Mapped(map)
             }
             None => Memory::Allocated(vec![0; bytes.div_ceil(size_of::<u128>())]),
