@@ -136,7 +136,7 @@ impl Tokenizer {
     }
 
     /// Adds the ids of one text to `ids`, as many as are wanted.
-    fn encode_to(&self, text: &[u8], options: &EncodeOptions, ids: &mut Ids) -> Result<()> {
+    pub(super) fn encode_to(&self, text: &[u8], options: &EncodeOptions, ids: &mut Ids) -> Result<()> {
         if ids.is_full() {
             return Ok(());
         }

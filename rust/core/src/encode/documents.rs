@@ -1,6 +1,6 @@
 //! The documents of one long text → ids in memory.
 //!
-//! Each thread takes a stretch of the text, finds the documents in it and encodes them, so that nothing is done for the
+//! Each thread takes a portion of the text, finds the documents in it and encodes them, so that nothing is done for the
 //! whole text before the threads begin, nor after they end but to add up where the documents' ids end.
 
 use std::sync::{Mutex, PoisonError};
@@ -8,12 +8,12 @@ use std::sync::{Mutex, PoisonError};
 use super::ids::Ids;
 use super::ragged::Ragged;
 use super::shelf::with_shelf;
-use super::tokenizer::{Part, Tokenizer};
-use crate::text::{Stretch, Stretches};
+use super::tokenizer::{EncodeOptions, Tokenizer};
+use crate::text::{Portion, Portions};
 use crate::{Monitor, Phase, Result, map_in_order};
 
-/// About how much text a thread takes at once: so little that its ids stay in near memory. Tests have many stretches.
-const STRETCH_BYTES: usize = if cfg!(test) { 61 } else { 256 << 10 };
+/// About how much text a thread takes at once: so little that its ids stay in near memory. Tests have many portions.
+const PORTION_BYTES: usize = if cfg!(test) { 61 } else { 256 << 10 };
 
 /// How the documents of a text are encoded.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,7 +26,7 @@ pub struct DocumentOptions<'o> {
     pub eos: Option<u32>,
 }
 
-/// What became of a stretch.
+/// What became of a portion.
 struct Encoded {
     number: usize,
     /// How many of its ids come before the end of each document that ends in it.
@@ -44,15 +44,15 @@ impl Tokenizer {
         monitor: &Monitor,
     ) -> Result<Ragged> {
         monitor.start(Phase::Encode, text.len() as u64);
-        let stretches = Stretches::new(text, options.separator, self.splitter(), STRETCH_BYTES);
+        let portions = Portions::new(text, options.separator, self.cutter(), PORTION_BYTES);
         let encoded = Mutex::new(Vec::new());
         let (ids, outcomes) = with_shelf(text.len(), |shelf| {
             map_in_order(threads, threads, |_| {
-                while let Some(stretch) = stretches.next() {
+                while let Some(portion) = portions.next() {
                     monitor.check()?;
-                    let (number, bytes) = (stretch.number, stretch.len());
+                    let (number, bytes) = (portion.number, portion.len());
                     let (ends, ids) = shelf.fill(number, bytes, |ids| {
-                        let ends = self.encode_stretch(&stretches, &stretch, options, ids);
+                        let ends = self.encode_portion(&portions, &portion, options, ids);
                         (ends, ids.total())
                     });
                     let one = Encoded { number, ends: ends?, ids };
@@ -66,20 +66,21 @@ impl Tokenizer {
         Ok(Ragged { ids, offsets: offsets(encoded.into_inner().unwrap_or_else(PoisonError::into_inner)) })
     }
 
-    /// Adds the ids of a stretch to `ids`; returns where those of its documents end.
-    fn encode_stretch(
+    /// Adds the ids of a portion to `ids`; returns where those of its documents end.
+    fn encode_portion(
         &self,
-        stretches: &Stretches<'_>,
-        stretch: &Stretch<'_>,
+        portions: &Portions<'_>,
+        portion: &Portion<'_>,
         options: &DocumentOptions<'_>,
         ids: &mut Ids,
     ) -> Result<Vec<usize>> {
+        let as_text = EncodeOptions::default();
         let mut ends = Vec::new();
-        for part in stretches.parts(stretch) {
+        for part in portions.parts(portion) {
             if part.opens {
                 ids.extend(options.bos.as_slice());
             }
-            self.encode_part(Part::Text(part.bytes), ids)?;
+            self.encode_to(part.bytes, &as_text, ids)?;
             if part.closes {
                 ids.extend(options.eos.as_slice());
                 ends.push(ids.total());

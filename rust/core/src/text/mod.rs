@@ -9,16 +9,17 @@ mod format;
 mod gather;
 mod inputs;
 mod json;
+mod portions;
 mod read;
 mod stream;
-mod stretches;
+
 mod tables;
 mod text_file;
 
 pub use batch::{Batch, InputEnd, Piece, Position};
 pub use format::Format;
 pub use inputs::{Input, TEXT_SUFFIXES, expand_inputs, total_bytes};
+pub use portions::{Part, Portion, Portions};
 pub use read::{Batches, OnError, ReadOptions, read_batches};
-pub use stretches::{Part, Stretch, Stretches};
 pub use tables::{TableEvent, TableReader};
 pub use text_file::TextFile;

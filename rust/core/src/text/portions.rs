@@ -1,6 +1,6 @@
-//! A text of several documents → stretches that threads take one after another, each to be split on its own.
+//! A text of several documents → portions that threads take one after another, each to be split on its own.
 //!
-//! A stretch ends behind a separator, or where the split cuts for certain and no separator is near; so all that is ever
+//! A portion ends behind a separator, or where the split cuts for certain and no separator is near; so all that is ever
 //! searched ahead of the threads is the few bytes around its end. The documents inside are found by who works on it.
 
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,7 @@ use crate::split::Splitter;
 
 /// A text that is being handed out.
 #[derive(Debug)]
-pub struct Stretches<'t> {
+pub struct Portions<'t> {
     text: &'t [u8],
     separator: Option<Finder<'t>>,
     splitter: &'t Splitter,
@@ -22,15 +22,15 @@ pub struct Stretches<'t> {
 /// What was handed out so far.
 #[derive(Debug, Default)]
 struct Taken {
-    stretches: usize,
+    portions: usize,
     bytes: usize,
-    /// Whether the document goes on that the last stretch ended with.
+    /// Whether the document goes on that the last portion ended with.
     is_open: bool,
 }
 
 /// Some bytes of a text.
 #[derive(Debug)]
-pub struct Stretch<'t> {
+pub struct Portion<'t> {
     /// How many come before it.
     pub number: usize,
     /// Whether it starts inside a document.
@@ -40,15 +40,15 @@ pub struct Stretch<'t> {
     bytes: &'t [u8],
 }
 
-impl Stretch<'_> {
+impl Portion<'_> {
     /// How many bytes there are, separators among them.
-    #[expect(clippy::len_without_is_empty, reason = "no stretch is empty")]
+    #[expect(clippy::len_without_is_empty, reason = "no portion is empty")]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 }
 
-/// A document, or what a stretch has of it.
+/// A document, or what a portion has of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part<'t> {
     /// Its bytes.
@@ -59,27 +59,27 @@ pub struct Part<'t> {
     pub closes: bool,
 }
 
-impl<'t> Stretches<'t> {
-    /// `text` in stretches of about `target` bytes; `separator`, which is not empty, stands between documents. A stretch
+impl<'t> Portions<'t> {
+    /// `text` in portions of about `target` bytes; `separator`, which is not empty, stands between documents. A portion
     /// is longer where nothing may be cut.
     pub fn new(text: &'t [u8], separator: Option<&'t [u8]>, splitter: &'t Splitter, target: usize) -> Self {
         Self { text, separator: separator.map(Finder::new), splitter, target, taken: Mutex::default() }
     }
 
-    /// The next stretch, for whichever thread asks first.
-    pub fn next(&self) -> Option<Stretch<'t>> {
+    /// The next portion, for whichever thread asks first.
+    pub fn next(&self) -> Option<Portion<'t>> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let Taken { stretches: number, bytes: start, is_open: continues } = *taken;
+        let Taken { portions: number, bytes: start, is_open: continues } = *taken;
         if start == self.text.len() {
             return None;
         }
         let (end, is_open) = self.end_of(start);
-        *taken = Taken { stretches: number + 1, bytes: end, is_open };
+        *taken = Taken { portions: number + 1, bytes: end, is_open };
         let closes = end == self.text.len();
-        Some(Stretch { number, continues, closes, bytes: &self.text[start..end] })
+        Some(Portion { number, continues, closes, bytes: &self.text[start..end] })
     }
 
-    /// Where the stretch from `start` on ends, and whether that is inside a document.
+    /// Where the portion from `start` on ends, and whether that is inside a document.
     fn end_of(&self, start: usize) -> (usize, bool) {
         let length = self.separator.as_ref().map_or(0, |separator| separator.needle().len());
         let mut window = self.target.max(length).max(1);
@@ -104,11 +104,11 @@ impl<'t> Stretches<'t> {
         (self.text.len(), false)
     }
 
-    /// What documents a stretch has, or parts of them. As everywhere, nothing behind the last separator is no document.
-    pub fn parts(&self, stretch: &Stretch<'t>) -> impl Iterator<Item = Part<'t>> {
-        let mut rest = Some(stretch.bytes);
-        let mut opens = !stretch.continues;
-        let closes_at_end = stretch.closes;
+    /// What documents a portion has, or parts of them. As everywhere, nothing behind the last separator is no document.
+    pub fn parts(&self, portion: &Portion<'t>) -> impl Iterator<Item = Part<'t>> {
+        let mut rest = Some(portion.bytes);
+        let mut opens = !portion.continues;
+        let closes_at_end = portion.closes;
         std::iter::from_fn(move || {
             let bytes = rest?;
             let found = self.separator.as_ref().and_then(|separator| separator.find(bytes));
@@ -138,15 +138,15 @@ mod tests {
     use super::*;
     use crate::split::Pattern;
 
-    /// The documents of `text`, put together from the parts of all stretches.
+    /// The documents of `text`, put together from the parts of all portions.
     fn documents(text: &[u8], separator: Option<&[u8]>, pattern: &str, target: usize) -> Vec<Vec<u8>> {
         let splitter = Splitter::new(&Pattern::new(Some(pattern))).expect("a valid pattern");
-        let stretches = Stretches::new(text, separator, &splitter, target);
+        let portions = Portions::new(text, separator, &splitter, target);
         let mut documents: Vec<Vec<u8>> = Vec::new();
         let (mut is_open, mut number) = (false, 0);
-        while let Some(stretch) = stretches.next() {
-            assert_eq!((stretch.number, stretch.continues), (number, is_open));
-            for part in stretches.parts(&stretch) {
+        while let Some(portion) = portions.next() {
+            assert_eq!((portion.number, portion.continues), (number, is_open));
+            for part in portions.parts(&portion) {
                 assert_eq!(part.opens, !is_open);
                 if part.opens {
                     documents.push(Vec::new());
@@ -171,7 +171,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stretches_hold_the_documents_of_the_text(
+        fn portions_hold_the_documents_of_the_text(
             text in "[ab .\n<>|]{0,60}",
             separator in prop::sample::select(vec![None, Some("<|>"), Some("\n"), Some("a."), Some("aa"), Some(" ")]),
             pattern in prop::sample::select(vec!["gpt2", r"\w+| "]),
