@@ -6,6 +6,7 @@ and of made-up ones.
 
 import itertools
 import json
+import pickle
 
 import pytest
 import tokenizers
@@ -76,6 +77,9 @@ def check(peer, documents, folder, texts=None):
     ours.save(folder / "again.json")
     again = bs.Tokenizer.load(folder / "again.json")
     assert again == ours
+    copy = pickle.loads(pickle.dumps(ours))
+    assert copy == ours
+    assert copy.encode(texts[-1]).tolist() == ours.encode(texts[-1]).tolist()
     theirs = Tokenizer.from_file(str(folder / "again.json"))
     assert_equal(theirs, again, texts[:40])
     return ours

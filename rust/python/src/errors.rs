@@ -2,7 +2,7 @@
 //! `ValueError`, an unknown id or token `KeyError`.
 
 use bytestride_core::Error;
-use pyo3::exceptions::{PyKeyError, PyKeyboardInterrupt, PyOSError, PyValueError};
+use pyo3::exceptions::{PyIsADirectoryError, PyKeyError, PyKeyboardInterrupt, PyOSError, PyValueError};
 use pyo3::prelude::*;
 
 /// Turns the core's errors into Python's: `core_call().into_python()?`.
@@ -21,6 +21,9 @@ pub(crate) fn python_error(error: Error) -> PyErr {
         // OSError(errno, text, file) picks its own subclass: FileNotFoundError, PermissionError, …
         Error::Io { path, source } => match source.raw_os_error() {
             Some(errno) => PyOSError::new_err((errno, system_text(&source), path.into_os_string())),
+            None if source.kind() == std::io::ErrorKind::IsADirectory => {
+                PyIsADirectoryError::new_err(format!("{}: {source}", path.display()))
+            }
             None => PyOSError::new_err(format!("{}: {source}", path.display())),
         },
         Error::Unknown(message) => PyKeyError::new_err(message),

@@ -71,14 +71,16 @@ impl Tokenizer {
     ///
     /// A Hugging Face `tokenizer.json` whose model is BPE says all about itself; what bytestride does not support is
     /// refused by name. All its added tokens are special tokens here; those that are not marked so are found in any text,
-    /// as the file wants it, unless `special=` is a set of names. A `.tiktoken` file holds ranks
+    /// as the file wants it, unless `special=` is a set of names. So do Mistral's `tekken.json`, a SentencePiece `.model` of
+    /// BPE, and a folder with one of these. A folder may also hold `vocab.json` and `merges.txt`, split as GPT-2 unless
+    /// `pattern` says otherwise. A `.tiktoken` file holds ranks
     /// only: for the published ones (`cl100k_base`, `o200k_base`, `r50k_base`, `llama3`, `qwen2`, recognised by name
     /// and size) pattern and special tokens are known, for others give them.
     ///
     /// Args:
-    ///     path: The name, or the file.
-    ///     pattern: For a `.tiktoken` file: how text is split, by name or as a regular expression.
-    ///     special_tokens: For a `.tiktoken` file: ids of the special tokens by name.
+    ///     path: The name, the file or the folder.
+    ///     pattern: For a `.tiktoken` file or `merges.txt`: how text is split, by name or as a regular expression.
+    ///     special_tokens: For these files: ids of the special tokens by name.
     ///
     /// Raises:
     ///     OSError: The file cannot be read.
@@ -106,13 +108,22 @@ impl Tokenizer {
         Ok(tokenizer.into())
     }
 
+    /// The tokenizer that a SentencePiece model given as bytes holds; what pickling uses.
+    #[staticmethod]
+    #[pyo3(signature = (model, _pattern=None))]
+    fn _from_sentencepiece(py: Python<'_>, model: &[u8], _pattern: Option<&str>) -> PyResult<Self> {
+        let tokenizer =
+            py.detach(|| encode::Tokenizer::from_sentencepiece(model, Path::new("tokenizer.model")));
+        Ok(tokenizer.into_python()?.into())
+    }
+
     /// The tokenizer that a `tokenizer.json` given as bytes holds; what pickling uses.
     #[staticmethod]
     #[pyo3(signature = (json, pattern=None))]
     fn _from_json(py: Python<'_>, json: &[u8], pattern: Option<&str>) -> PyResult<Self> {
-        let pattern = Pattern::new(pattern);
+        let pattern = pattern.map(|text| Pattern::new(Some(text)));
         let path = Path::new("tokenizer.json");
-        let tokenizer = py.detach(|| encode::Tokenizer::from_json_with(json, path, Some(&pattern)));
+        let tokenizer = py.detach(|| encode::Tokenizer::from_json_with(json, path, pattern.as_ref()));
         Ok(tokenizer.into_python()?.into())
     }
 
@@ -131,6 +142,9 @@ impl Tokenizer {
     }
 
     /// Writes the tokenizer to a file: `tokenizer.json`, or `.tiktoken` if the name ends so.
+    ///
+    /// Into a folder that is there it writes `vocab.json` and `merges.txt`. What was read from a SentencePiece `.model` is
+    /// written as one.
     ///
     /// Hugging Face reads the JSON file and gives the same ids. A `.tiktoken` file holds neither pattern nor special
     /// tokens. The file appears under its name when it is whole.
@@ -780,6 +794,10 @@ impl Tokenizer {
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Remade<'_, 'py>> {
+        if let Some(model) = self.inner.sentencepiece() {
+            let make = py.get_type::<Tokenizer>().getattr("_from_sentencepiece")?;
+            return Ok((make, (PyBytes::new(py, model), None)));
+        }
         let json = py.detach(|| self.inner.to_json());
         let make = py.get_type::<Tokenizer>().getattr("_from_json")?;
         Ok((make, (PyBytes::new(py, json.as_bytes()), self.pattern())))

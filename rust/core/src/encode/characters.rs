@@ -14,6 +14,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::joins::Joins;
 use super::merges::Merge;
 use super::tokens::Tokens;
 use crate::{Error, Result};
@@ -54,6 +55,7 @@ pub(super) struct Characters {
     /// By the encoder's id.
     outside: Vec<Outside>,
     unknown: Unknown,
+    joins: Joins,
 }
 
 /// What the encoder is to be made of.
@@ -95,7 +97,12 @@ impl Inside {
 
 impl Characters {
     /// From the vocabulary's tokens, in the order of the ranks of their merges if merging goes by spelling.
-    pub(super) fn inside(tokens: &Tokens, unknown: Unknown) -> std::result::Result<Inside, String> {
+    /// Those in `last` merge when all others have, the leftmost first.
+    pub(super) fn inside(
+        tokens: &Tokens,
+        unknown: Unknown,
+        last: &[u32],
+    ) -> std::result::Result<Inside, String> {
         // What stands for bytes, or for the unknown, is no text.
         let own: HashSet<u32> = match &unknown {
             Unknown::Bytes(ids) => ids.iter().copied().collect(),
@@ -103,7 +110,11 @@ impl Characters {
             Unknown::Refused => HashSet::new(),
         };
         let is_own = |&(id, token): &(u32, &[u8])| own.contains(&id) && !is_character(token);
-        let vocabulary = || tokens.iter().filter(|token| !is_own(token));
+        let last: HashSet<u32> = last.iter().copied().collect();
+        let all = tokens.iter().filter(|token| !is_own(token));
+        let (last, others): (Vec<_>, Vec<_>) = all.partition(|(id, _)| last.contains(id));
+        let joins = Joins::new(&last, &others)?;
+        let vocabulary = || others.iter().copied();
         let mut inside = Builder {
             tokens: Tokens::default(),
             merges: Vec::new(),
@@ -127,12 +138,26 @@ impl Characters {
             Outside::Token(id) => Some((*id, inside)),
             Outside::Part { .. } => None,
         });
-        Ok(Inside { tokens, merges, ids: ids.collect(), characters: Self { outside, unknown } })
+        Ok(Inside { tokens, merges, ids: ids.collect(), characters: Self { outside, unknown, joins } })
     }
 
     /// Calls `visit` with the tokens that pieces of text have outside, from those that they have inside: ids, and how
     /// long each is. `ends` are where the pieces end.
     pub(super) fn place(
+        &self,
+        text: &[u8],
+        ends: &[usize],
+        inside: impl Iterator<Item = (u32, usize)>,
+        visit: impl FnMut(Placed),
+    ) -> Result<()> {
+        let mut joiner = self.joins.joiner(text, visit);
+        let placed = self.place_apart(text, ends, inside, |placed| joiner.push(placed));
+        joiner.finish();
+        placed
+    }
+
+    /// The same before any join.
+    fn place_apart(
         &self,
         text: &[u8],
         ends: &[usize],

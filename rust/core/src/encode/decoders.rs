@@ -60,10 +60,10 @@ pub struct Pieces {
     pub control: Vec<String>,
     /// How the unknown token is written, and what it becomes.
     pub unknown: (String, String),
-    /// Whether text begins with a space that was not there.
+    /// Whether the space with which a text begins goes.
     pub drops_prefix: bool,
-    /// Whether it ends with one.
-    pub drops_suffix: bool,
+    /// Whether one goes of every piece until there is some text.
+    pub drops_all: bool,
 }
 
 impl Decoder {
@@ -205,40 +205,36 @@ impl Pieces {
     fn decode(&self, tokens: &[String]) -> String {
         let mut text = String::new();
         let mut run: Vec<u8> = Vec::new();
-        let mut is_start = self.drops_prefix;
+        let mut has_dropped = false;
         for token in tokens {
             if let Some(byte) = byte_of_token(token) {
                 run.push(byte);
                 continue;
             }
-            push_run(&mut run, &mut text, &mut is_start);
+            push_run(&mut run, &mut text);
             if self.control.contains(token) {
                 continue;
             }
             if *token == self.unknown.0 {
                 text.push_str(&self.unknown.1);
-                is_start = false;
                 continue;
             }
-            let written = if is_start { token.strip_prefix('▁').unwrap_or(token) } else { token };
-            is_start &= token.is_empty();
-            text.push_str(&written.replace('▁', " "));
+            let drops = self.drops_prefix && text.is_empty() && !has_dropped;
+            let rest = token.strip_prefix('▁').filter(|_| drops);
+            has_dropped |= rest.is_some() && !self.drops_all;
+            text.push_str(&rest.unwrap_or(token).replace('▁', " "));
         }
-        push_run(&mut run, &mut text, &mut is_start);
-        if self.drops_suffix {
-            text.truncate(text.strip_suffix(' ').unwrap_or(&text).len());
-        }
+        push_run(&mut run, &mut text);
         text
     }
 }
 
 /// Adds bytes as text; each that is part of no character becomes U+FFFD.
-fn push_run(run: &mut Vec<u8>, text: &mut String, is_start: &mut bool) {
+fn push_run(run: &mut Vec<u8>, text: &mut String) {
     for chunk in run.utf8_chunks() {
         text.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|_| text.push(char::REPLACEMENT_CHARACTER));
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
     }
-    *is_start &= run.is_empty();
     run.clear();
 }
 

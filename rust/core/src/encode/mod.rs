@@ -17,6 +17,7 @@ mod encoder;
 pub mod files;
 mod filter;
 mod ids;
+mod joins;
 pub(crate) mod keys;
 mod lockstep;
 mod merges;

@@ -30,6 +30,8 @@ pub struct Pipeline {
     /// For a vocabulary of characters: what becomes of those that are no tokens. Otherwise it is one of bytes, for which
     /// steps leave the characters that stand for them.
     pub unknown: Option<Unknown>,
+    /// Tokens of characters that merge when all others have, the leftmost first.
+    pub last: Vec<u32>,
     /// How tokens become text, if not by putting their bytes together.
     pub decoder: Option<Decoder>,
     /// How the file says all this.
@@ -116,8 +118,10 @@ impl Pipeline {
     /// What the normalizer makes of a name.
     pub(super) fn normalized(&self, name: &str) -> Result<String> {
         let mut text = Aligned::new(name, Origins::Forget);
-        if let Some(normalizer) = &self.normalizer {
-            normalizer.apply(&mut text)?;
+        match &self.normalizer {
+            // It keeps the pieces that a user defined.
+            None | Some(Normalizer::SentencePiece(_)) => {}
+            Some(normalizer) => normalizer.apply(&mut text)?,
         }
         Ok(text.text().to_owned())
     }

@@ -105,8 +105,15 @@ impl Tokenizer {
         let (encoder, outside) = match &pipeline.unknown {
             None => (byte_encoder(splitter, tokens, merges, whole_pretokens, &once)?, None),
             Some(unknown) => {
-                let (encoder, outside) =
-                    character_encoder(splitter, tokens, merges, whole_pretokens, &once, unknown)?;
+                let (encoder, outside) = character_encoder(
+                    splitter,
+                    tokens,
+                    merges,
+                    whole_pretokens,
+                    &once,
+                    unknown,
+                    &pipeline.last,
+                )?;
                 (encoder, Some(outside))
             }
         };
@@ -464,8 +471,9 @@ fn character_encoder(
     whole_pretokens: WholePretokens,
     special_tokens: &[(String, u32)],
     unknown: &Unknown,
+    last: &[u32],
 ) -> std::result::Result<(Encoder, Outside), String> {
-    let inside = Characters::inside(&tokens, unknown.clone())?;
+    let inside = Characters::inside(&tokens, unknown.clone(), last)?;
     let vocabulary = Vocabulary::new(tokens, special_tokens).map_err(|error| error.to_string())?;
     let (merges, listed) = match merges {
         Merges::Spelled => (Merges::Spelled, Vec::new()),

@@ -13,14 +13,11 @@ const SPACE: char = '▁';
 
 /// A model's normalizer.
 #[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "the fields of the format")]
 pub struct SentencePiece {
     /// Strings and what replaces them.
     pub charsmap: Option<Charsmap>,
-    /// Whether a space is put before the text, or behind it.
+    /// Whether a space is put before the text.
     pub add_dummy_prefix: bool,
-    /// Whether the space is put behind.
-    pub treat_whitespace_as_suffix: bool,
     /// Whether spaces at the ends go, and several in a row become one.
     pub remove_extra_whitespaces: bool,
     /// Whether spaces are written as `▁`.
@@ -52,7 +49,7 @@ impl SentencePiece {
         }
         let space = if self.escape_whitespaces { SPACE } else { ' ' };
         // Spaces wait until something follows that is none: at the end they may have to go.
-        let mut waiting = usize::from(self.add_dummy_prefix && !self.treat_whitespace_as_suffix);
+        let mut waiting = usize::from(self.add_dummy_prefix);
         let mut is_behind_space = self.remove_extra_whitespaces;
         while at < source.len() {
             let (length, whole) = self.next(source, at);
@@ -71,8 +68,7 @@ impl SentencePiece {
             }
         }
         let waiting = if self.remove_extra_whitespaces { 0 } else { waiting };
-        let suffix = usize::from(self.add_dummy_prefix && self.treat_whitespace_as_suffix);
-        (0..waiting + suffix).for_each(|_| out.write(space, source.len() - 1));
+        (0..waiting).for_each(|_| out.write(space, source.len() - 1));
     }
 
     /// How much of `source` from `at` on is replaced together, and by what.

@@ -1,14 +1,19 @@
-//! Tokenizers on disk, in the formats of others: Hugging Face's `tokenizer.json` and tiktoken's rank files.
+//! Tokenizers on disk, in the formats of others: Hugging Face's `tokenizer.json`, tiktoken's rank files, GPT-2's pair of
+//! files, SentencePiece's models and Mistral's `tekken.json`.
 
 mod bundled;
 mod huggingface;
+mod pair;
+mod protobuf;
 mod published;
+mod sentencepiece;
+mod tekken;
 mod tiktoken;
 
 pub use bundled::BUNDLED;
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::tokenizer::{Definition, Tokenizer};
@@ -39,28 +44,65 @@ impl LoadOptions {
 }
 
 impl Tokenizer {
-    /// Reads a `tokenizer.json` or, if the name ends so, a `.tiktoken` file. A path that is the name of an encoding in
-    /// [`BUNDLED`] and nothing else is that encoding, whatever files there are.
+    /// Reads a file: a `tokenizer.json`, a `.tiktoken` file, a SentencePiece `.model` or a `tekken.json`, by the ends of their
+    /// names; or a folder with one of these, or with `vocab.json` and `merges.txt`. A path that is the name of an encoding
+    /// in [`BUNDLED`] and nothing else is that encoding, whatever files there are.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
         if let Some(mut definition) = path.to_str().and_then(bundled::definition) {
             options.change(&mut definition);
             return Self::new(definition).map_err(|message| Error::argument("special_tokens", message));
         }
+        if path.is_dir() {
+            return Self::load_folder(path, options);
+        }
         let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
-        if is_rank_file(path) {
-            return Self::from_ranks(&bytes, path, options);
+        if has_extension(path, RANKS) {
+            return tiktoken::read(&bytes, path, options);
         }
         if options.pattern.is_some() || options.special_tokens.is_some() {
-            let message =
-                "a tokenizer.json has its own pattern and special tokens; only .tiktoken files need them";
+            let message = "the file has its own pattern and special tokens; only .tiktoken files and vocab.json with \
+                           merges.txt need them";
             return Err(Error::argument("pattern", message));
         }
+        if is_model(path) {
+            return Self::from_sentencepiece(&bytes, path);
+        }
+        if is_tekken(path) {
+            return tekken::read(&bytes).map_err(|(place, message)| Error::malformed(path, place, message));
+        }
         Self::from_json(&bytes, path)
+    }
+
+    /// Reads what a folder holds: the first of the files that say all, or GPT-2's pair.
+    fn load_folder(folder: &Path, options: &LoadOptions) -> Result<Self> {
+        let whole = ["tokenizer.json", TEKKEN, "tokenizer.model"].map(|name| folder.join(name));
+        if let Some(file) = whole.iter().find(|file| file.is_file()) {
+            return Self::load(file, options);
+        }
+        if folder.join(pair::VOCAB).is_file() {
+            return pair::read(folder, options);
+        }
+        let message = format!(
+            "is a folder without tokenizer.json, {TEKKEN}, tokenizer.model or {} with {}",
+            pair::VOCAB,
+            pair::MERGES
+        );
+        Err(Error::io(folder, io::Error::new(io::ErrorKind::IsADirectory, message)))
     }
 
     /// Reads the lines of a `.tiktoken` file; `path` is what errors call it.
     pub fn from_ranks(lines: &[u8], path: &Path, options: &LoadOptions) -> Result<Self> {
         tiktoken::read(lines, path, options)
+    }
+
+    /// Reads the bytes of a SentencePiece model; `path` is what errors call it.
+    pub fn from_sentencepiece(file: &[u8], path: &Path) -> Result<Self> {
+        sentencepiece::read(file).map_err(|message| Error::malformed(path, Place::Whole, message))
+    }
+
+    /// The SentencePiece model that this was read from, which says what no `tokenizer.json` can.
+    pub fn sentencepiece(&self) -> Option<&[u8]> {
+        self.pipeline.written.file.as_deref()
     }
 
     /// Reads the text of a `tokenizer.json`; `path` is what errors call it.
@@ -78,16 +120,52 @@ impl Tokenizer {
         huggingface::write(self)
     }
 
-    /// Writes a `tokenizer.json` or, if the name ends so, a `.tiktoken` file, which holds no pattern and no special
-    /// tokens. The file appears under its name when it is whole.
+    /// Writes a file by the end of its name: a `.tiktoken` file, which holds no pattern and no special tokens, a `.model` if
+    /// this was read from one, or else a `tokenizer.json`; and into a folder that is there, `vocab.json` and `merges.txt`. A
+    /// file appears under its name when it is whole.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let text = if is_rank_file(path) { tiktoken::write(self)? } else { self.to_json() };
-        write_whole(path, |file| file.write_all(text.as_bytes()))
+        if path.is_dir() {
+            return pair::write(self, path);
+        }
+        if has_extension(path, RANKS) {
+            return write_text(path, &tiktoken::write(self)?);
+        }
+        match self.sentencepiece() {
+            Some(file) if has_extension(path, "model") => write_whole(path, |out| out.write_all(file)),
+            None if !has_extension(path, "model") => write_text(path, &self.to_json()),
+            Some(_) => Err(Error::argument("path", "a SentencePiece model can be saved as .model only")),
+            None => Err(Error::argument(
+                "path",
+                "only what was read from a SentencePiece model can be saved as one",
+            )),
+        }
     }
 }
 
-fn is_rank_file(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tiktoken"))
+/// The end of the names of rank files.
+const RANKS: &str = "tiktoken";
+
+/// The name of Mistral's files.
+const TEKKEN: &str = "tekken.json";
+
+fn has_extension(path: &Path, wanted: &str) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
+}
+
+/// Whether a file is named as a SentencePiece model is; Mistral puts a version behind.
+fn is_model(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    has_extension(path, "model") || name.contains(".model.")
+}
+
+/// Whether a file is named `tekken.json`, or so with a version.
+fn is_tekken(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.starts_with("tekken") && has_extension(path, "json")
+}
+
+fn write_text(path: &Path, text: &str) -> Result<()> {
+    write_whole(path, |file| file.write_all(text.as_bytes()))
 }
 
 /// What is wrong in a file, and where.

@@ -97,13 +97,21 @@ struct AddedToken {
     special: bool,
 }
 
+/// The entries of a `vocab.json`.
+pub(super) fn read_vocab(json: &[u8]) -> std::result::Result<Vec<(Cow<'_, str>, u32)>, Fault> {
+    let vocab: std::result::Result<Vocab<'_>, _> = serde_json::from_slice(json);
+    vocab.map(|vocab| vocab.0).map_err(|error| (place_of(&error), format!("not a vocab.json: {error}")))
+}
+
+fn place_of(error: &serde_json::Error) -> Place {
+    let line = error.line() as u64;
+    if line > 0 { Place::Line(line) } else { Place::Whole }
+}
+
 /// Reads the file, or says where and what is wrong with it.
 pub(super) fn read(json: &[u8], pattern: Option<&Pattern>) -> std::result::Result<Tokenizer, Fault> {
-    let file: File<'_> = serde_json::from_slice(json).map_err(|error| {
-        let line = error.line() as u64;
-        let place = if line > 0 { Place::Line(line) } else { Place::Whole };
-        (place, format!("not a tokenizer.json: {error}"))
-    })?;
+    let file: File<'_> = serde_json::from_slice(json)
+        .map_err(|error| (place_of(&error), format!("not a tokenizer.json: {error}")))?;
     definition(&file, pattern).and_then(Tokenizer::new).map_err(|message| (Place::Whole, message))
 }
 
@@ -142,7 +150,7 @@ fn definition(file: &File<'_>, own: Option<&Pattern>) -> Checked<Definition> {
         merges,
         whole_pretokens: if file.model.ignore_merges { WholePretokens::Take } else { WholePretokens::Merge },
         manners: file.added_tokens.iter().map(|token| (token.id, token.manner())).collect(),
-        pipeline: Pipeline { normalizer, steps, unknown, decoder, written },
+        pipeline: Pipeline { normalizer, steps, unknown, last: Vec::new(), decoder, written },
         special_tokens,
         bos,
         eos,
