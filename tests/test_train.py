@@ -373,3 +373,51 @@ def test_an_empty_corpus_gives_the_bytes_alone(tmp_path):
     (tmp_path / "empty.txt").write_bytes(b"")
     assert bs.train(str(tmp_path / "empty.txt"), 300).vocab_size == 256
     assert bs.train([], 300).merges == []
+
+
+# -- extend --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["json", "tiktoken"])
+def test_extending_keeps_every_id_and_goes_on(documents, tmp_path, suffix):
+    half = len(documents) // 2
+    path = tmp_path / f"first.{suffix}"
+    bs.train(iter(documents[:half]), 1000, pattern="gpt2").save(path)
+    first = bs.Tokenizer.load(path, pattern="gpt2" if suffix == "tiktoken" else None)
+    extended = bs.extend(first, iter(documents[half:]), 500)
+    assert extended.vocab_size == first.vocab_size + 500
+    assert all(extended.bytes_of(id_) == first.bytes_of(id_) for id_ in range(1000))
+    assert extended.merges[:744] == first.merges
+    counts = bs.count_words(iter(documents[half:]), "gpt2")
+    assert bs.extend(first, counts, 500, threads=1) == extended
+    # Encoding is the old one, and then the new merges, in their order.
+    merges = [(extended.id_of(a), extended.id_of(b), extended.id_of(a + b)) for a, b in extended.merges[744:]]
+    for word in (word.decode(errors="replace") for word, _ in counts.most_common(300)):
+        ids = first.encode(word).tolist()
+        for merge in merges:
+            ids = reference.join(ids, *merge)
+        assert extended.encode(word).tolist() == ids
+    assert len(extended.encode(documents[-1])) < len(first.encode(documents[-1]))
+
+
+def test_extending_with_what_was_trained_on_is_training_longer(documents):
+    whole = bs.train(iter(documents), 1500, pattern="gpt2")
+    assert bs.extend(whole.truncated(700), iter(documents), 800) == whole
+
+
+def test_special_tokens_stay_and_are_not_made_of_text():
+    tokenizer = bs.train([b"<|end|>"], 260, special_tokens=["<|end|>"], pattern=None)
+    extended = bs.extend(tokenizer, [b"<|end|>"] * 9, 50)
+    assert extended.special_tokens == tokenizer.special_tokens
+    assert extended.encode("<|end|>", special="encode").tolist() == [tokenizer.id_of("<|end|>")]
+    assert b"<|end|>" not in [left + right for left, right in extended.merges]
+
+
+def test_what_cannot_be_extended_is_an_error():
+    tokenizer = bs.train([], pattern="gpt2")
+    with pytest.raises(ValueError, match="counted with cl100k, but the tokenizer splits with gpt2"):
+        bs.extend(tokenizer, bs.WordCounts({"a": 1}), 5)
+    with pytest.raises(ValueError, match="merges"):
+        bs.extend(tokenizer, [b"a"], -1)
+    with pytest.raises(ValueError, match="weights"):
+        bs.extend(tokenizer, bs.WordCounts({"a": 1}, "gpt2"), 5, weights=[1])

@@ -57,7 +57,7 @@ mod _core {
     #[pymodule_export]
     use crate::tokenizer::{Tokenizer, bundled};
     #[pymodule_export]
-    use crate::train::{_learn, train};
+    use crate::train::{_learn, extend, train};
     #[pymodule_export]
     use crate::windows::{Windows, windows};
     #[pymodule_export]

@@ -205,6 +205,28 @@ impl Tokenizer {
         Self::new(shorter).map_err(|message| Error::argument("vocab_size", message))
     }
 
+    /// With more merges, which come after its own and make tokens with ids of their own.
+    pub(crate) fn extended(&self, merges: &[Merge]) -> Result<Self> {
+        let mut definition = self.definition();
+        let first = self.max_id() + 1;
+        let mut made: Vec<Vec<u8>> = Vec::with_capacity(merges.len());
+        for merge in merges {
+            let token = [merge.left, merge.right].map(|part| match part.checked_sub(first) {
+                Some(number) => &*made[number as usize],
+                None => self.bytes_of(part).unwrap_or_default(),
+            });
+            let token = token.concat();
+            definition.tokens.push(merge.id, &token);
+            made.push(token);
+        }
+        // By tiktoken's rule, new tokens come about by themselves: where the bytes of one are found, all that merges
+        // before has been merged alike, so they are found as its two parts.
+        if let Merges::Listed(listed) = &mut definition.merges {
+            listed.extend_from_slice(merges);
+        }
+        Self::new(definition).map_err(|message| Error::argument("tokenizer", message))
+    }
+
     /// The same vocabulary and merges for pretokens: each text is one, and none is a special token. An error if more
     /// than a pattern and merges are between a text and its ids.
     pub fn for_pretokens(&self) -> Result<Self> {

@@ -3,13 +3,15 @@
 use crate::count::WordCounts;
 use crate::merge::cell::Cell;
 use crate::merge::neighbours::{Neighbour, Neighbours};
-use crate::merge::pairs::{Pair, Pairs};
+use crate::merge::pairs::{Numbers, Pair, Pairs};
 use crate::merge::queue::{Candidate, Queue};
+use crate::merge::start::Start;
 use crate::merge::symbols::Symbols;
 use crate::merge::{Merge, MergeOptions};
 
 /// What is known between two merges.
-pub(super) struct Learner<C: Cell> {
+pub(super) struct Learner<'t, C: Cell> {
+    start: Start<'t>,
     symbols: Symbols<C>,
     pairs: Pairs,
     /// Every pair that may merge, once, with its count or one that it had before.
@@ -23,11 +25,17 @@ pub(super) struct Learner<C: Cell> {
     max_token_bytes: u32,
 }
 
-impl<C: Cell> Learner<C> {
+impl<'t, C: Cell> Learner<'t, C> {
     /// Ready for the first merge; `weights` are those of `counts`.
-    pub(super) fn new(counts: &WordCounts, weights: Vec<u64>, options: &MergeOptions) -> Self {
+    pub(super) fn new(
+        counts: &WordCounts,
+        weights: Vec<u64>,
+        start: Start<'t>,
+        options: &MergeOptions,
+    ) -> Self {
         let mut learner = Self {
-            symbols: Symbols::new(counts, weights),
+            symbols: Symbols::new(counts, weights, &start),
+            start,
             pairs: Pairs::new(),
             queue: Queue::new(),
             places: Vec::new(),
@@ -37,35 +45,37 @@ impl<C: Cell> Learner<C> {
             // One less than the largest number, which lengths beyond it saturate to.
             max_token_bytes: options.max_token_bytes.unwrap_or(usize::MAX).min(u32::MAX as usize - 1) as u32,
         };
-        if learner.max_token_bytes > 1 {
-            learner.list_byte_pairs();
-        }
+        learner.list_first_pairs();
         learner
     }
 
-    /// Lists all pairs of bytes, in two passes: one to count, one to fill lists of just the right size.
-    fn list_byte_pairs(&mut self) {
-        let mut met = vec![(0_u64, 0_usize); 1 << 16];
-        let index = |left: u32, right: u32| (left << 8 | right) as usize;
+    /// Lists the pairs that there are, in two passes: one to count, one to fill lists of just the right size.
+    fn list_first_pairs(&mut self) {
+        let mut numbers = Numbers::new();
+        let mut met: Vec<Pair> = Vec::new();
         self.symbols.for_each_pair(|left, right, _, weight| {
-            let (count, places) = &mut met[index(left, right)];
-            *count += weight;
-            *places += 1;
+            let number = numbers.of(left, right);
+            if number == met.len() {
+                met.push(Pair { left, right, count: 0, start: 0, places: 0 });
+            }
+            met[number].count += weight;
+            met[number].places += 1;
         });
-        let mut ends = vec![usize::MAX; 1 << 16];
+        let mut ends = vec![usize::MAX; met.len()];
         let mut end = 0;
-        for (pair, &(count, places)) in met.iter().enumerate() {
-            if count >= self.min_frequency {
-                let (left, right) = ((pair >> 8) as u32, (pair & 0xFF) as u32);
+        for (pair, list_end) in met.iter_mut().zip(&mut ends) {
+            let length = self.symbols.length(pair.left).saturating_add(self.symbols.length(pair.right));
+            if pair.count >= self.min_frequency && length <= self.max_token_bytes {
+                let &mut Pair { left, right, count, places, .. } = pair;
                 self.queue.push(Candidate { count, left, right });
-                self.pairs.insert(Pair { left, right, count, start: end, places });
-                ends[pair] = end;
+                self.pairs.insert(Pair { start: end, ..*pair });
+                *list_end = end;
                 end += places;
             }
         }
         self.places.resize(end, C::Place::default());
         self.symbols.for_each_pair(|left, right, place, _| {
-            let next = &mut ends[index(left, right)];
+            let next = &mut ends[numbers.of(left, right)];
             if *next != usize::MAX {
                 self.places[*next] = place;
                 *next += 1;
@@ -78,9 +88,10 @@ impl<C: Cell> Learner<C> {
         while let Some(candidate) = self.queue.pop() {
             let pair = *self.pairs.find(candidate.left, candidate.right).expect("candidates may merge");
             if pair.count == candidate.count {
-                return Some(self.merge(&pair));
-            }
-            if pair.count >= self.min_frequency {
+                if self.start.add(pair.left, pair.right) {
+                    return Some(self.merge(&pair));
+                }
+            } else if pair.count >= self.min_frequency {
                 self.queue.push(Candidate { count: pair.count, ..candidate });
             }
         }

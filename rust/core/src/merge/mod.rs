@@ -24,14 +24,17 @@ mod learner;
 mod neighbours;
 mod pairs;
 mod queue;
+mod start;
 mod symbols;
 
 pub use crate::encode::Merge;
 
 use crate::count::WordCounts;
+use crate::encode::Tokenizer;
 use crate::{Error, Monitor, Phase, Result};
 use cell::Cell;
 use learner::Learner;
+use start::Start;
 use symbols::{cells, weights};
 
 /// What to learn.
@@ -52,6 +55,28 @@ pub struct MergeOptions {
 /// Ids 0 to 255 are the bytes in the order of [`BYTE_OF_ID`](crate::encode::BYTE_OF_ID), the merges make 256, 257, and so on. They
 /// are those of Hugging Face's `BpeTrainer`, but for counts of 2^31 and more, which overflow there.
 pub fn learn(counts: &WordCounts, options: &MergeOptions, monitor: &Monitor) -> Result<Vec<Merge>> {
+    learn_from(Start::Bytes, counts, options, monitor)
+}
+
+/// `tokenizer` with the merges that `counts` call for on top of its own. All ids stay; the new ones come behind them.
+///
+/// Pairs that spell a special token, or a token that the tokenizer never makes itself, do not merge.
+pub fn extend(
+    tokenizer: &Tokenizer,
+    counts: &WordCounts,
+    options: &MergeOptions,
+    monitor: &Monitor,
+) -> Result<Tokenizer> {
+    let start = Start::from_tokenizer(tokenizer, counts, options.threads)?;
+    tokenizer.extended(&learn_from(start, counts, options, monitor)?)
+}
+
+fn learn_from(
+    start: Start<'_>,
+    counts: &WordCounts,
+    options: &MergeOptions,
+    monitor: &Monitor,
+) -> Result<Vec<Merge>> {
     monitor.start(Phase::Merge, options.merges.map_or(0, |merges| merges as u64));
     check_sum(counts)?;
     if options.max_token_bytes == Some(0) {
@@ -59,11 +84,11 @@ pub fn learn(counts: &WordCounts, options: &MergeOptions, monitor: &Monitor) -> 
     }
     let weights = weights(counts);
     // Each merge makes the words shorter by one token at least.
-    let most_tokens = 256 + options.merges.unwrap_or(usize::MAX - 256).min(counts.bytes());
+    let most_tokens = start.lengths().len() + options.merges.unwrap_or(usize::MAX).min(counts.bytes());
     if fits::<u32>(counts, &weights, most_tokens) {
-        Ok(learn_in_cells::<u32>(counts, weights, options, monitor)?)
+        learn_in_cells::<u32>(start, counts, weights, options, monitor)
     } else if fits::<u64>(counts, &weights, most_tokens) {
-        Ok(learn_in_cells::<u64>(counts, weights, options, monitor)?)
+        learn_in_cells::<u64>(start, counts, weights, options, monitor)
     } else {
         Err(Error::argument("vocab_size", "more than 2^32 - 2 tokens, or different counts of words"))
     }
@@ -75,12 +100,13 @@ fn fits<C: Cell>(counts: &WordCounts, weights: &[u64], most_tokens: usize) -> bo
 }
 
 fn learn_in_cells<C: Cell>(
+    start: Start<'_>,
     counts: &WordCounts,
     weights: Vec<u64>,
     options: &MergeOptions,
     monitor: &Monitor,
 ) -> Result<Vec<Merge>> {
-    let mut learner = Learner::<C>::new(counts, weights, options);
+    let mut learner = Learner::<C>::new(counts, weights, start, options);
     let mut merges = Vec::new();
     while options.merges.is_none_or(|limit| merges.len() < limit) {
         monitor.check()?;

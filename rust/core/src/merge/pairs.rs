@@ -3,6 +3,8 @@
 //! A pair of tokens is looked up by a hash of both: open addressing, at most half full, and each slot has half of the
 //! hash besides the pair's number, so that pairs which are not here are hardly ever compared.
 
+use std::collections::HashMap;
+
 use crate::encode::table::{Table, prefetch};
 
 /// A pair of neighbouring tokens.
@@ -78,6 +80,35 @@ impl Pairs {
             }
             slot = (slot + 1) & (slots.len() - 1);
         }
+    }
+}
+
+/// Numbers for pairs, in the order in which they are asked for first.
+pub(super) struct Numbers {
+    /// By both ids, for ids below 256: the number, or [`UNNUMBERED`].
+    small: Vec<u32>,
+    others: HashMap<(u32, u32), u32>,
+    next: u32,
+}
+
+const UNNUMBERED: u32 = u32::MAX;
+
+impl Numbers {
+    pub(super) fn new() -> Self {
+        Self { small: vec![UNNUMBERED; 1 << 16], others: HashMap::new(), next: 0 }
+    }
+
+    /// The number of a pair.
+    pub(super) fn of(&mut self, left: u32, right: u32) -> usize {
+        let number = match left.max(right) {
+            ..256 => &mut self.small[(left << 8 | right) as usize],
+            _ => self.others.entry((left, right)).or_insert(UNNUMBERED),
+        };
+        if *number == UNNUMBERED {
+            *number = self.next;
+            self.next += 1;
+        }
+        *number as usize
     }
 }
 

@@ -9,9 +9,9 @@
 //! the token was a single byte, the last cell of a longer one; and the ids of longer tokens are no byte's.
 
 use crate::count::WordCounts;
-use crate::encode::ID_OF_BYTE;
 use crate::encode::table::{Table, prefetch};
 use crate::merge::cell::Cell;
+use crate::merge::start::Start;
 
 /// All words, the tokens in them, and how often each word counts.
 pub(super) struct Symbols<C> {
@@ -46,35 +46,52 @@ pub(super) fn cells(counts: &WordCounts) -> usize {
 }
 
 impl<C: Cell> Symbols<C> {
-    /// The words of two and more bytes as tokens of single bytes. `weights` are those of `counts`, and there are not
-    /// more of them than fit into cells.
+    /// The words of two and more tokens. `weights` are those of `counts`, and there are not more of them than fit into
+    /// cells.
     ///
     /// Words keep the order of `counts`, that of their bytes, so that equal pairs often lie near each other.
-    pub(super) fn new(counts: &WordCounts, weights: Vec<u64>) -> Self {
+    pub(super) fn new(counts: &WordCounts, weights: Vec<u64>, start: &Start<'_>) -> Self {
         let mut table = Table::new(cells(counts));
-        let cells = table.entries_mut();
         let edge = C::new(C::EDGE, 0);
-        cells[0] = edge;
-        let mut used = 1;
-        for (word, count) in counts.iter().filter(|(word, _)| word.len() > 1) {
-            let weight = weights.binary_search(&count).expect("every count is among the weights");
-            let (word_cells, rest) = cells[used..].split_at_mut(word.len());
-            for (cell, &byte) in word_cells.iter_mut().zip(word) {
-                *cell = C::new(u32::from(ID_OF_BYTE[usize::from(byte)]), weight);
+        table.entries_mut()[0] = edge;
+        let mut symbols = Self { cells: table, used: 1, weights, lengths: start.lengths() };
+        let mut tokens = Vec::new();
+        for (number, (word, count)) in counts.iter().enumerate() {
+            start.tokens_of(number, word, &mut tokens);
+            if tokens.len() > 1 {
+                let weight = symbols.weights.binary_search(&count).expect("every count is among the weights");
+                for &token in &tokens {
+                    symbols.push(token, weight);
+                }
+                symbols.cells.entries_mut()[symbols.used] = edge;
+                symbols.used += 1;
             }
-            rest[0] = edge;
-            used += word.len() + 1;
         }
-        Self { cells: table, used, weights, lengths: vec![1; 256] }
+        symbols
+    }
+
+    /// Appends a token.
+    fn push(&mut self, token: u32, weight: usize) {
+        let length = self.length(token) as usize;
+        let cells = &mut self.cells.entries_mut()[self.used..self.used + length];
+        cells.fill(C::new(C::VOID, weight));
+        cells[0] = C::new(token, weight);
+        cells[length - 1] = cells[0];
+        self.used += length;
     }
 
     /// Calls `visit` with each pair of neighbours, its place and its weight, as long as no tokens were joined.
     pub(super) fn for_each_pair(&self, mut visit: impl FnMut(u32, u32, C::Place, u64)) {
-        for (index, pair) in self.cells.entries()[..self.used].windows(2).enumerate() {
-            let (left, right) = (pair[0].token(), pair[1].token());
-            if left != C::EDGE && right != C::EDGE {
-                visit(left, right, C::place(index), self.weights[pair[0].weight()]);
+        let cells = &self.cells.entries()[..self.used];
+        let mut start = 1;
+        while start < cells.len() {
+            let left = cells[start].token();
+            let next = start + if left == C::EDGE { 1 } else { self.length(left) as usize };
+            if left != C::EDGE && cells[next].token() != C::EDGE {
+                let weight = self.weights[cells[start].weight()];
+                visit(left, cells[next].token(), C::place(start), weight);
             }
+            start = next;
         }
     }
 

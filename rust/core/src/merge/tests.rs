@@ -5,16 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
-use crate::encode::ID_OF_BYTE;
+use crate::encode::{EncodeOptions, ID_OF_BYTE};
 use crate::split::Pattern;
 
 /// All merges, from the definition alone.
 fn learn_naively(counts: &WordCounts, options: &MergeOptions) -> Vec<Merge> {
-    let ids = |word: &[u8]| word.iter().map(|&byte| u32::from(ID_OF_BYTE[usize::from(byte)])).collect();
-    let mut words: Vec<(Vec<u32>, u64)> = counts.iter().map(|(word, count)| (ids(word), count)).collect();
-    let mut tokens: Vec<Vec<u32>> = (0..256).map(|id| vec![id]).collect();
+    let words = counts.iter().map(|(word, count)| (byte_ids(word), count)).collect();
+    learn_naively_from(words, (0..256).map(|id| vec![id]).collect(), options)
+}
+
+fn byte_ids(word: &[u8]) -> Vec<u32> {
+    word.iter().map(|&byte| u32::from(ID_OF_BYTE[usize::from(byte)])).collect()
+}
+
+/// The same, where there are words and tokens to begin with, all tokens as ids of bytes.
+fn learn_naively_from(
+    mut words: Vec<(Vec<u32>, u64)>,
+    mut tokens: Vec<Vec<u32>>,
+    options: &MergeOptions,
+) -> Vec<Merge> {
     let mut merges = Vec::new();
-    while options.merges.is_none_or(|limit| tokens.len() < 256 + limit) {
+    while options.merges.is_none_or(|limit| merges.len() < limit) {
         let mut pairs = BTreeMap::<(u32, u32), u64>::new();
         for (word, count) in &words {
             for pair in word.windows(2) {
@@ -181,6 +192,47 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
+    fn extending_goes_on_where_the_tokenizer_ends(
+        old in prop::collection::vec(("[abc]{0,12}|[ab]{0,20}", 1_u64..6), 0..8),
+        new in prop::collection::vec(("[abcd]{0,12}|[ab]{0,20}", 1_u64..6), 0..12),
+        [before, after] in [0_usize..12, 0..20],
+        specials in 0_usize..3,
+        threads in 1_usize..3,
+    ) {
+        let [old, new] = [&old, &new].map(|words| {
+            counts(words.iter().filter(|(word, _)| !word.is_empty()).map(|(word, count)| (&**word, *count)))
+        });
+        let first = learned(&old, &MergeOptions { merges: Some(before), ..ALL });
+        let names: Vec<String> = (0..specials).map(|number| format!("<{number}>")).collect();
+        let tokenizer = Tokenizer::from_merges(Pattern::Whole, &first, &names).expect("a tokenizer");
+        let options = MergeOptions { merges: Some(after), min_frequency: 1, max_token_bytes: Some(9), threads };
+        let extended = extend(&tokenizer, &new, &options, &Monitor::default()).expect("small counts");
+
+        let apply = |word: &mut Vec<u32>, merges: &[Merge]| {
+            for merge in merges {
+                join_naively(word, merge.left, merge.right, merge.id);
+            }
+        };
+        let words = new.iter().map(|(word, count)| {
+            let mut ids = byte_ids(word);
+            apply(&mut ids, &first);
+            (ids, count)
+        });
+        // No text has what stands for the special tokens.
+        let spelled = |id| tokenizer.bytes_of(id).map_or(vec![u32::MAX], byte_ids);
+        let tokens = (0..=tokenizer.max_id()).map(spelled).collect();
+        let more = learn_naively_from(words.collect(), tokens, &options);
+        let all = [&first[..], &more].concat();
+        prop_assert_eq!(extended.merges(), &all[..]);
+        prop_assert_eq!(extended.special_tokens(), tokenizer.special_tokens());
+        for (word, _) in new.iter().chain(old.iter()) {
+            let mut ids = byte_ids(word);
+            apply(&mut ids, &all);
+            prop_assert_eq!(extended.encode(word, &EncodeOptions::default(), 1).expect("short"), ids);
+        }
+    }
+
+    #[test]
     fn random_words_give_the_merges_of_the_naive_learner(
         words in prop::collection::vec(("[abc]{0,12}|[ab]{0,20}|[a-e é]{1,9}", 1_u64..6), 0..12),
         merges in prop::option::of(0_usize..40),
@@ -193,7 +245,7 @@ proptest! {
         let options = MergeOptions { merges, min_frequency, max_token_bytes, threads: 1 };
         let found = learned(&counts, &options);
         prop_assert_eq!(&found, &learn_naively(&counts, &options));
-        let wide = learn_in_cells::<u64>(&counts, weights(&counts), &options, &Monitor::default());
+        let wide = learn_in_cells::<u64>(Start::Bytes, &counts, weights(&counts), &options, &Monitor::default());
         prop_assert_eq!(&found, &wide.expect("small counts"));
         // What the head of the module proves.
         let tokens = spelled(&found);
