@@ -166,20 +166,20 @@ def bytestride_torch(path, length, batch):
 
 
 CONTENDERS = {
-    "bytestride, `for x, y in w.batches(…)`": bytestride_loop,
-    "bytestride, the same with `out=`": bytestride_out,
-    "bytestride, `w.gather(indices)`": bytestride_gather,
-    "numpy, sliding_window_view": numpy_gather,
-    "numpy, the same into reused arrays": numpy_reused,
-    "numpy, widening neighbouring tokens into reused arrays": widening,
+    "bytestride, batches": bytestride_loop,
+    "bytestride, batches, out=": bytestride_out,
+    "bytestride, gather": bytestride_gather,
+    "numpy, sliding views": numpy_gather,
+    "numpy, sliding views, out": numpy_reused,
+    "numpy, widening only": widening,
 }
 WITH_TORCH = {
-    "bytestride.torch in a DataLoader": bytestride_torch,
-    "nanoGPT's get_batch": nanogpt,
+    "bytestride, DataLoader": bytestride_torch,
+    "nanoGPT, get_batch": nanogpt,
     "the book's DataLoader": book,
 }
 EPOCHS = {
-    "bytestride, `w.batches(…)`": bytestride_epoch,
+    "bytestride, batches": bytestride_epoch,
     "the book's DataLoader": book_loader,
 }
 
@@ -249,7 +249,7 @@ def table(title, results):
         spread = (max(seconds) - min(seconds)) / 2 / median
         speed = f"{BATCH_TOKENS / median / 1e6:,.0f}"
         rows.append((name, f"{median * 1e6:,.1f} ± {spread:.0%}", speed, f"{median / ours:.2f}"))
-    return report.grid(title, ("", "µs a batch", "M tokens/s", "×"), rows)
+    return report.grid(title, ("library", "µs a batch", "M tokens/s", "×"), rows)
 
 
 def main():
@@ -265,6 +265,7 @@ def main():
     notes = (
         f"{TOKENS:,} random uint16 tokens in a mapped file; speeds count the tokens of the inputs.",
         "Medians of alternating rounds, each in a process of its own.",
+        "Widening only: neighbouring tokens into the same two arrays again and again, what memory allows.",
         f"The book's loader holds each window as two tensors, so it gets {BOOK_TOKENS:,} tokens.",
     )
     lines = report.header("Windows", f"one thread, on core {cores[0]}", PACKAGES, notes)
