@@ -146,6 +146,20 @@ def test_memory_is_used_again_once_no_array_looks_at_it():
     assert {w.gather(range(16))[0].ctypes.data for _ in range(20)} <= set(addresses)
 
 
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@on_linux
+def test_much_memory_goes_back_to_the_system():
+    w = large()
+    before = resident_bytes()
+    inputs, targets = w.gather(range(2_500))  # 164 MB
+    assert resident_bytes() - before > 150e6
+    del inputs, targets
+    assert resident_bytes() - before < 50e6
+
+
 @pytest.mark.parametrize("keep", ["inputs", "targets", "a row"])
 def test_memory_that_an_array_looks_at_is_left_alone(keep):
     w = bs.windows(TOKENS, 64)

@@ -23,6 +23,9 @@ const ALIGNMENT: usize = 64;
 /// Pieces of memory that a pool keeps: one that a consumer dropped late, and those of batches made ahead.
 const KEPT: usize = 4;
 
+/// The most that a pool keeps, in bytes; what is larger goes back to the system.
+const KEPT_BYTES: usize = 128 << 20;
+
 /// What several blocks in one piece of memory look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Shape {
@@ -94,11 +97,11 @@ impl Pool {
     }
 
     fn give_back(&self, piece: Piece) {
-        if let Ok(mut pieces) = self.0.try_lock() {
-            if pieces.len() == KEPT {
-                pieces.remove(0);
-            }
-            pieces.push(piece);
+        let Ok(mut pieces) = self.0.try_lock() else { return };
+        pieces.push(piece);
+        let bytes = |pieces: &[Piece]| pieces.iter().map(|piece| piece.layout.size()).sum::<usize>();
+        while pieces.len() > KEPT || bytes(&pieces) > KEPT_BYTES {
+            pieces.remove(0);
         }
     }
 }
