@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md")])
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+EXAMPLES = sorted((ROOT / "examples").glob("*.md"))
 
 
 def blocks(path, *languages):
@@ -53,7 +54,7 @@ def test_python_of_the_readme(capsys):
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*PAGES, *EXAMPLES], ids=lambda path: path.stem)
 def test_code_of_a_page(path, capsys):
     names = {}
     for language, block in blocks(path, "python", "sh"):
@@ -64,7 +65,7 @@ def test_code_of_a_page(path, capsys):
 
 
 def test_pages_have_code():
-    with_code = {path.stem for path in PAGES if blocks(path, "python")}
+    with_code = {path.stem for path in [*PAGES, *EXAMPLES] if blocks(path, "python")}
     expected = {"index", "train", "encode", "windows", "tiktoken", "hugging-face", "nanogpt"}
     assert expected | {"windows_and_strides"} <= with_code
 
@@ -78,7 +79,7 @@ def test_make_targets_exist():
         assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE), f"{target} explains itself"
 
 
-@pytest.mark.parametrize("path", [README, *PAGES], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [README, *PAGES, *EXAMPLES], ids=lambda path: path.stem)
 def test_links_lead_to_files(path):
     for target in re.findall(r"\]\((?!https?:|#)([^)#]+)[^)]*\)", path.read_text(encoding="utf-8")):
         assert (path.parent / target).exists(), target
