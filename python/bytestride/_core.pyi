@@ -275,6 +275,7 @@ _Progress: TypeAlias = Callable[[str, int, int | None], object]
 
 _Text: TypeAlias = str | bytes
 _Special: TypeAlias = Literal["text", "encode", "raise"] | Iterable[str]
+_Spans: TypeAlias = list[tuple[_Text, _Special]] | tuple[tuple[_Text, _Special], ...]
 _Ids: TypeAlias = NDArray[np.integer[Any]] | Iterable[int]
 
 def bundled() -> list[str]: ...
@@ -319,23 +320,25 @@ class Tokenizer:
     @overload
     def encode(
         self,
-        text: _Text,
+        text: _Text | _Spans,
         *,
         special: _Special = "text",
         bos: bool | str = False,
         eos: bool | str = False,
         max_tokens: int | None = None,
+        truncation_side: Literal["right", "left"] = "right",
         dtype: Literal["uint32"] = "uint32",
     ) -> NDArray[np.uint32]: ...
     @overload
     def encode(
         self,
-        text: _Text,
+        text: _Text | _Spans,
         *,
         special: _Special = "text",
         bos: bool | str = False,
         eos: bool | str = False,
         max_tokens: int | None = None,
+        truncation_side: Literal["right", "left"] = "right",
         dtype: DTypeLike,
     ) -> NDArray[np.uint16 | np.uint32]: ...
     def encode_batch(
@@ -347,6 +350,7 @@ class Tokenizer:
         bos: bool | str = False,
         eos: bool | str = False,
         max_tokens: int | None = None,
+        truncation_side: Literal["right", "left"] = "right",
         dtype: DTypeLike = "uint32",
     ) -> Ragged: ...
     def encode_file(
@@ -359,7 +363,7 @@ class Tokenizer:
         threads: int | None = None,
         progress: _Progress | None = None,
     ) -> Ragged: ...
-    def count(self, text: _Text, *, special: _Special = "text") -> int: ...
+    def count(self, text: _Text | _Spans, *, special: _Special = "text") -> int: ...
     def count_batch(
         self, texts: Iterable[_Text], *, threads: int | None = None, special: _Special = "text"
     ) -> NDArray[np.int64]: ...

@@ -19,7 +19,7 @@ use crate::ragged::Ragged;
 use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
 use crate::text::{character_positions, text_bytes, text_objects};
-use crate::tokenizer_arguments::{decoded_text, detached, special_ids, threads_for};
+use crate::tokenizer_arguments::{decoded_text, detached, kept, special_ids, text_and_spans, threads_for};
 use crate::watch::run_watched;
 
 /// `uint32[n]` and `int64[n, 2]`.
@@ -291,13 +291,17 @@ impl Tokenizer {
     /// U+FFFD. A text of more than some 100 KB is cut where the pattern allows and encoded on all threads; the GIL is
     /// released.
     ///
+    /// A text may be given in spans that say what the special tokens in them are, as chats need it: what a user wrote
+    /// never becomes a token. The ids are those of the whole text; only names within one span count.
+    ///
     /// Args:
-    ///     text: The text.
+    ///     text: The text, or a list of spans as `[("Hello", "text"), ("<|end|>", "encode")]`.
     ///     special: What the names of special tokens in the text are: `"text"` like any other (the default, safe for
     ///         text from outside), `"encode"` the tokens, `"raise"` an error, or a set of the names to encode.
     ///     bos: Whether to begin with the tokenizer's own BOS id, or the name of a special token to begin with.
     ///     eos: The same for the end.
     ///     max_tokens: Return at most so many ids, BOS and EOS among them; the rest of the text is not encoded.
+    ///     truncation_side: Where the rest is: `"right"` keeps the first ids, `"left"` the last ones.
     ///     dtype: `"uint32"` or `"uint16"`.
     ///
     /// Raises:
@@ -310,10 +314,12 @@ impl Tokenizer {
     ///     >>> tok = bs.train([b"low lower lowest"] * 2, 260, pattern="gpt2", special_tokens=["<|end|>"])
     ///     >>> tok.encode("lower", eos="<|end|>")
     ///     array([257,  68,  81, 259], dtype=uint32)
-    #[pyo3(signature = (text, *, special=None, bos=None, eos=None, max_tokens=None, dtype=None))]
-    #[pyo3(
-        text_signature = "(self, text, *, special='text', bos=False, eos=False, max_tokens=None, dtype='uint32')"
-    )]
+    ///     >>> tok.encode([("low<|end|>", "text"), ("<|end|>", "encode")])[-2:]
+    ///     array([ 29, 259], dtype=uint32)
+    #[pyo3(signature = (text, *, special=None, bos=None, eos=None, max_tokens=None, truncation_side="right",
+        dtype=None))]
+    #[pyo3(text_signature = "(self, text, *, special='text', bos=False, eos=False, max_tokens=None, \
+        truncation_side='right', dtype='uint32')")]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
     fn encode<'py>(
         &self,
@@ -323,10 +329,13 @@ impl Tokenizer {
         bos: Option<&Bound<'py, PyAny>>,
         eos: Option<&Bound<'py, PyAny>>,
         max_tokens: Option<&Bound<'py, PyAny>>,
+        truncation_side: &str,
         dtype: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let options = self.options(special, bos, eos, max_tokens)?;
-        let bytes = text_bytes(text)?;
+        let mut options = self.options(special, bos, eos, max_tokens)?;
+        options.kept = kept(truncation_side)?;
+        let (bytes, spans) = text_and_spans(text, special)?;
+        options.spans = spans;
         let narrow = self.is_narrow(py, dtype)?;
         let threads = threads_for(bytes.len());
         let ids = detached(py, bytes.len(), || self.inner.encode(&bytes, &options, threads)).into_python()?;
@@ -346,6 +355,7 @@ impl Tokenizer {
     ///     bos: As for `encode`.
     ///     eos: As for `encode`.
     ///     max_tokens: The most ids of each text.
+    ///     truncation_side: As for `encode`.
     ///     dtype: As for `encode`.
     ///
     /// Raises:
@@ -360,9 +370,10 @@ impl Tokenizer {
     ///     >>> batch.ids, batch.offsets
     ///     (array([257, 257,  68,  82,  83], dtype=uint32), array([0, 1, 5]))
     #[pyo3(
-        signature = (texts, *, threads=None, special=None, bos=None, eos=None, max_tokens=None, dtype=None),
+        signature = (texts, *, threads=None, special=None, bos=None, eos=None, max_tokens=None,
+            truncation_side="right", dtype=None),
         text_signature = "(self, texts, *, threads=None, special='text', bos=False, eos=False, max_tokens=None, \
-            dtype='uint32')"
+            truncation_side='right', dtype='uint32')"
     )]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
     fn encode_batch<'py>(
@@ -374,9 +385,11 @@ impl Tokenizer {
         bos: Option<&Bound<'py, PyAny>>,
         eos: Option<&Bound<'py, PyAny>>,
         max_tokens: Option<&Bound<'py, PyAny>>,
+        truncation_side: &str,
         dtype: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Ragged> {
-        let options = self.options(special, bos, eos, max_tokens)?;
+        let mut options = self.options(special, bos, eos, max_tokens)?;
+        options.kept = kept(truncation_side)?;
         let narrow = self.is_narrow(py, dtype)?;
         let threads = thread_count(threads)?;
         let objects = text_objects(texts)?;
@@ -448,7 +461,7 @@ impl Tokenizer {
     /// How many token ids a text has, without making them.
     ///
     /// Args:
-    ///     text: The text.
+    ///     text: As for `encode`.
     ///     special: As for `encode`.
     ///
     /// Raises:
@@ -467,8 +480,9 @@ impl Tokenizer {
         text: &Bound<'_, PyAny>,
         special: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<usize> {
-        let options = self.options(special, None, None, None)?;
-        let bytes = text_bytes(text)?;
+        let mut options = self.options(special, None, None, None)?;
+        let (bytes, spans) = text_and_spans(text, special)?;
+        options.spans = spans;
         let threads = threads_for(bytes.len());
         detached(py, bytes.len(), || self.inner.count(&bytes, &options, threads)).into_python()
     }
@@ -658,7 +672,7 @@ impl Tokenizer {
             .detach(|| {
                 let mut all = self.inner.encode_with_spans(&bytes, &options, threads)?;
                 if in_characters {
-                    all.spans = char_spans(&bytes, &all.spans);
+                    all.spans = char_spans(&bytes, all.spans);
                 }
                 Ok(all)
             })

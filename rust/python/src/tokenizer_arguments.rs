@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use bytestride_core::Error;
-use bytestride_core::encode::{self, EncodeOptions, SpecialPolicy};
-use numpy::{PyArrayDescr, PyArrayDescrMethods};
+use bytestride_core::encode::{self, EncodeOptions, Kept, Span, SpecialPolicy};
+use numpy::{PyArray1, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString};
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::arguments::{clamped, integers, optional_size};
 use crate::errors::IntoPython;
+use crate::text::text_bytes;
 use crate::tokenizer::Tokenizer;
 
 /// Work on less text than this is done before other threads could have made use of the GIL.
@@ -33,6 +34,7 @@ impl Tokenizer {
             bos: self.end_id("bos", bos, self.inner.bos())?,
             eos: self.end_id("eos", eos, self.inner.eos())?,
             max_tokens: optional_size("max_tokens", max_tokens)?,
+            ..EncodeOptions::default()
         })
     }
 
@@ -83,6 +85,12 @@ impl Tokenizer {
     }
 
     pub(crate) fn bytes_of_ids(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+        if let Ok(ids) = ids.cast::<PyArray1<u32>>()
+            && ids.is_contiguous()
+        {
+            let ids = ids.to_vec()?;
+            return py.detach(|| self.inner.decode(&ids)).into_python();
+        }
         let numbers = integers("ids", ids)?;
         py.detach(|| {
             let id = |(position, &id): (usize, &i64)| {
@@ -121,6 +129,41 @@ pub(crate) fn special_ids(tokens: HashMap<String, Bound<'_, PyAny>>) -> PyResult
     let mut tokens = tokens.into_iter().map(id).collect::<PyResult<Vec<_>>>()?;
     tokens.sort_by_key(|&(_, id)| id);
     Ok(tokens)
+}
+
+/// A text, and the policies of its spans if it is given as pairs of a text and what its special tokens are.
+pub(crate) fn text_and_spans<'a>(
+    text: &'a Bound<'_, PyAny>,
+    special: Option<&Bound<'_, PyAny>>,
+) -> PyResult<(Cow<'a, [u8]>, Vec<Span>)> {
+    if !text.is_instance_of::<PyList>() && !text.is_instance_of::<PyTuple>() {
+        return Ok((text_bytes(text)?, Vec::new()));
+    }
+    if special.is_some() {
+        return Err(PyValueError::new_err("special: each span of the text has its own"));
+    }
+    let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+    for pair in text.try_iter()? {
+        let pair = pair?;
+        let (text, special): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract().map_err(|_| {
+            let expected = "pairs of a text and what its special tokens are, as (\"Hello\", \"text\")";
+            PyTypeError::new_err(format!("text: expected {expected}, not {}", repr(&pair)))
+        })?;
+        bytes.extend_from_slice(&text_bytes(&text)?);
+        spans.push(Span { end: bytes.len(), special: special_policy(&special)? });
+    }
+    Ok((Cow::Owned(bytes), spans))
+}
+
+/// Which ids `truncation_side=` leaves.
+pub(crate) fn kept(truncation_side: &str) -> PyResult<Kept> {
+    match truncation_side {
+        "right" => Ok(Kept::First),
+        "left" => Ok(Kept::Last),
+        _ => Err(PyValueError::new_err(format!(
+            "truncation_side: expected \"right\" or \"left\", not {truncation_side:?}"
+        ))),
+    }
 }
 
 /// What `special=` says.

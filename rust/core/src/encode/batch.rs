@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::ids::Ids;
 use super::ragged::Ragged;
 use super::shelf::with_shelf;
-use super::tokenizer::{EncodeOptions, Part, Tokenizer};
+use super::tokenizer::{EncodeOptions, Kept, Part, Tokenizer};
 use crate::{Result, map_in_order};
 
 /// Less text than this is not worth a thread, whose start costs as much as encoding some 20 KB.
@@ -23,15 +23,43 @@ pub const LEAST_PARALLEL_BYTES: usize = 2 * BYTES_PER_THREAD;
 /// they have their place.
 const JOB_BYTES: usize = 256 << 10;
 
+/// More than most tokens have, and the least that is worth a cut: so the end of a text is often one part.
+const BYTES_PER_TOKEN: usize = 8;
+const LEAST_PART_BYTES: usize = 4 << 10;
+
 impl Tokenizer {
     /// The ids of `text`.
     pub fn encode(&self, text: &[u8], options: &EncodeOptions, threads: usize) -> Result<Vec<u32>> {
         if threads > 1 && text.len() >= LEAST_PARALLEL_BYTES && options.max_tokens.is_none() {
             return Ok(self.encode_batch(&[text], options, threads)?.ids);
         }
+        if let (Some(most), Kept::Last) = (options.max_tokens, options.kept) {
+            return self.encode_last(text, options, most);
+        }
         let mut ids = Ids::keep(text.len(), limit(options));
         self.encode_to(text, options, &mut ids)?;
         Ok(ids.into_vec())
+    }
+
+    /// The last `most` ids of `text`, part by part from its end.
+    fn encode_last(&self, text: &[u8], options: &EncodeOptions, most: usize) -> Result<Vec<u32>> {
+        let part_bytes = most.saturating_mul(BYTES_PER_TOKEN).max(LEAST_PART_BYTES);
+        let parts = self.parts(&[text], options, part_bytes)?;
+        let mut ids_of_parts = Vec::new();
+        let mut count = 0;
+        for part in parts.iter().rev() {
+            if count >= most {
+                break;
+            }
+            let mut ids = Ids::keep(part.bytes(), usize::MAX);
+            self.encode_part(part.part, &mut ids)?;
+            count += ids.total();
+            ids_of_parts.push(ids.into_vec());
+        }
+        ids_of_parts.reverse();
+        let mut ids = ids_of_parts.concat();
+        ids.drain(..count.saturating_sub(most));
+        Ok(ids)
     }
 
     /// How many ids `text` has; none of them is kept.
@@ -46,13 +74,13 @@ impl Tokenizer {
 
     /// The ids of each of `texts`.
     pub fn encode_batch(&self, texts: &[&[u8]], options: &EncodeOptions, threads: usize) -> Result<Ragged> {
+        if options.max_tokens.is_some() && (threads > 1 || options.kept == Kept::Last) {
+            return self.encode_each(texts, options, threads);
+        }
         if threads == 1 {
             return self.encode_serially(texts, options);
         }
-        if options.max_tokens.is_some() {
-            return self.encode_each(texts, options, threads);
-        }
-        let parts = self.parts(texts, options)?;
+        let parts = self.parts(texts, options, JOB_BYTES / 4)?;
         let jobs = jobs(&parts, threads);
         let (ids, ends) = with_shelf(parts.iter().map(SizedPart::bytes).sum(), |shelf| {
             map_in_order(threads, jobs.len(), |job| {
@@ -90,7 +118,7 @@ impl Tokenizer {
             let counts = map_in_order(threads, texts.len(), |index| self.count(texts[index], options, 1));
             return counts.into_iter().collect();
         }
-        let parts = self.parts(texts, options)?;
+        let parts = self.parts(texts, options, JOB_BYTES / 4)?;
         let jobs = jobs(&parts, threads);
         let results = map_in_order(threads, jobs.len(), |job| {
             let mut counts = Vec::new();
@@ -143,15 +171,20 @@ impl Tokenizer {
         self.for_each_part(text, options, |part| self.encode_part(part, ids))
     }
 
-    /// The parts of all texts, none of them much longer than a job where the split allows to cut.
-    fn parts<'t>(&self, texts: &[&'t [u8]], options: &'t EncodeOptions) -> Result<Vec<SizedPart<'t>>> {
+    /// The parts of all texts, none of them much longer than `target` where the split allows to cut.
+    fn parts<'t>(
+        &self,
+        texts: &[&'t [u8]],
+        options: &'t EncodeOptions,
+        target: usize,
+    ) -> Result<Vec<SizedPart<'t>>> {
         let mut parts = Vec::with_capacity(texts.len());
         for (text, &bytes) in texts.iter().enumerate() {
             self.for_each_part(bytes, options, |part| {
                 match part {
                     Part::Id(..) => parts.push(SizedPart { text, part }),
                     Part::Text(stretch) => {
-                        let pieces = self.cut_up(stretch, JOB_BYTES / 4);
+                        let pieces = self.cut_up(stretch, target);
                         parts.extend(pieces.map(|piece| SizedPart { text, part: Part::Text(piece) }));
                     }
                 }

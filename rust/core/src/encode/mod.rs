@@ -49,5 +49,5 @@ pub use pipeline::{Pipeline, Written};
 pub use ragged::Ragged;
 pub use ranks::Merges;
 pub use special::{Manner, SpecialPolicy};
-pub use tokenizer::{Definition, EncodeOptions, Tokenizer};
+pub use tokenizer::{Definition, EncodeOptions, Kept, Span, Tokenizer};
 pub use tokens::Tokens;

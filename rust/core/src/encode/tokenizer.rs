@@ -52,6 +52,31 @@ pub struct EncodeOptions {
     pub eos: Option<u32>,
     /// The most ids to return, `bos` and `eos` among them; encoding stops there.
     pub max_tokens: Option<usize>,
+    /// Which ids those are.
+    pub kept: Kept,
+    /// The spans of a single text in which special tokens are looked for in different ways, in place of `special`; none
+    /// if it holds for all of the text. Only names count that lie within a span. All else of the text is one, so that
+    /// it is encoded as it would be without the borders of spans.
+    pub spans: Vec<Span>,
+}
+
+/// Which ids are left where there may not be more than a number of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// The first ones; the rest of the text is not encoded.
+    #[default]
+    First,
+    /// The last ones; of the text before them only so much is encoded as needed.
+    Last,
+}
+
+/// A part of a text with a policy of its own. It begins where the one before ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// Where it ends, in bytes of the text.
+    pub end: usize,
+    /// What the names of special tokens in it are.
+    pub special: SpecialPolicy,
 }
 
 /// A byte-level BPE tokenizer: immutable, shared between threads by reference.
@@ -408,19 +433,66 @@ impl Tokenizer {
         {
             return Ok(());
         }
-        let whole = Stretch { bytes: text, start: 0, policy };
-        let is_plain = self.pipeline.is_plain() && self.specials.has_normalized();
-        let wants_more = self.for_each_found(whole, Stage::Raw, &mut |part| match part {
-            // Behind no normalizer, the rest of the names stand in the text as it is.
-            Part::Text(stretch) if is_plain => self.for_each_found(stretch, Stage::Normalized, &mut visit),
-            _ => visit(part),
-        })?;
+        let wants_more = match &*options.spans {
+            [] => self.for_each_named(Stretch { bytes: text, start: 0, policy }, &mut visit)?,
+            spans => self.for_each_in_spans(text, spans, &mut visit)?,
+        };
         if let Some(eos) = options.eos
             && wants_more
         {
             visit(Part::Id(eos, [end, end]))?;
         }
         Ok(())
+    }
+
+    /// The parts of a text, divided by the tokens found within spans; tells whether more are wanted.
+    fn for_each_in_spans<'t>(
+        &self,
+        text: &'t [u8],
+        spans: &'t [Span],
+        visit: &mut impl FnMut(Part<'t>) -> Result<bool>,
+    ) -> Result<bool> {
+        if !self.pipeline.is_plain() && self.specials.has_normalized() {
+            let message =
+                "may not change within a text, since this tokenizer looks for some behind its normalizer";
+            return Err(Error::argument("special", message));
+        }
+        // What is between two tokens is visited as one, in however many spans it lies.
+        let between = |from: usize, to: usize| {
+            let bytes = text.get(from..to).filter(|bytes| !bytes.is_empty())?;
+            Some(Part::Text(Stretch { bytes, start: from, policy: &SpecialPolicy::Text }))
+        };
+        let (mut start, mut done) = (0, 0);
+        for span in spans {
+            self.specials.check_policy(&span.special)?;
+            let stretch = Stretch { bytes: &text[start..span.end], start, policy: &span.special };
+            let wants_more = self.for_each_named(stretch, &mut |part| {
+                let Part::Id(_, place) = part else { return Ok(true) };
+                let wants_more = between(done, place[0]).map_or(Ok(true), &mut *visit)?;
+                done = place[1];
+                Ok(wants_more && visit(part)?)
+            })?;
+            if !wants_more {
+                return Ok(false);
+            }
+            start = span.end;
+        }
+        between(done, text.len()).map_or(Ok(true), visit)
+    }
+
+    /// The parts of a stretch, divided by the tokens found before anything happens to the text; tells whether more are
+    /// wanted.
+    fn for_each_named<'t>(
+        &self,
+        stretch: Stretch<'t>,
+        visit: &mut impl FnMut(Part<'t>) -> Result<bool>,
+    ) -> Result<bool> {
+        let is_plain = self.pipeline.is_plain() && self.specials.has_normalized();
+        self.for_each_found(stretch, Stage::Raw, &mut |part| match part {
+            // Behind no normalizer, the rest of the names stand in the text as it is.
+            Part::Text(stretch) if is_plain => self.for_each_found(stretch, Stage::Normalized, visit),
+            _ => visit(part),
+        })
     }
 
     /// The parts of a stretch, divided by the tokens found at one stage; tells whether more are wanted.
