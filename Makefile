@@ -30,7 +30,7 @@ export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-rust test-python test-slow test-torch fuzz-encode lint format bench bench-encode
-.PHONY: test-integrations bench-train bench-windows bench-micro docs clean
+.PHONY: test-integrations bench-corpus bench-train bench-windows bench-micro docs clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [NAME=value]"; echo
@@ -84,6 +84,9 @@ bench: build $(VENV)/.peers ## Compare with other libraries: CORPUS="files", BEN
 bench-encode: build $(VENV)/.peers ## Measure encoding from every side, as bench does: CORPUS, BENCH
 	cargo bench --locked --quiet --package bytestride-core --bench limit --no-run
 	python benches/encode.py $(CORPUS) $(BENCH)
+
+bench-corpus: build $(VENV)/.peers ## Measure text files to token files, and as they grow: CORPUS, BENCH, as bench does
+	python benches/corpus_files.py $(CORPUS) $(BENCH)
 
 bench-train: build $(VENV)/.peers ## Measure training: peers, patterns, growth: CORPUS, BENCH, as bench does
 	python benches/train.py $(CORPUS) $(BENCH)

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use crate::encode::Ragged;
 use crate::text::{Batch, Input, Position};
 use crate::{Error, Place, Result};
 
-use super::encode_files::{EncodeOptions, Encoder, Resume};
+use super::encode_files::{EncodeOptions, Resume};
 use super::journal::{Entry, Job, Journal, read_entries};
 use super::manifest::Source;
 use super::writer::{StoreFacts, StoreWriter};
@@ -16,7 +15,10 @@ const TOKENS_PER_NOTE: u64 = if cfg!(test) { 1 } else { 1 << 20 };
 
 /// A batch and its ids, which stand for its text.
 pub(super) struct Encoded {
-    pub(super) ids: Ragged,
+    /// The ids as they are written.
+    pub(super) ids: Vec<u8>,
+    /// Where those of each piece begin, in ids, with the end of the last.
+    pub(super) offsets: Vec<usize>,
     /// For each piece whether its document ends with it.
     pub(super) closes: Vec<bool>,
     pub(super) batch: Batch,
@@ -96,15 +98,17 @@ impl<'a> DocumentWriter<'a> {
     }
 
     /// Writes a batch; the next must be the one behind it.
-    pub(super) fn write(&mut self, Encoded { ids, closes, batch }: Encoded) -> Result<()> {
+    pub(super) fn write(&mut self, encoded: Encoded) -> Result<()> {
+        let Encoded { ids, offsets, closes, batch } = encoded;
+        let width = self.writer.dtype().width();
         self.skipped.extend(batch.skipped);
         self.skipped.truncate(Batch::LISTED_ERRORS);
         let mut ends = batch.input_ends.iter().peekable();
-        for (piece, (ids, closes)) in ids.iter().zip(closes).enumerate() {
+        for (piece, (range, closes)) in offsets.windows(2).zip(closes).enumerate() {
             while let Some(end) = ends.next_if(|end| end.pieces == piece) {
                 self.end_source(end.skipped);
             }
-            self.write_piece(ids, closes)?;
+            self.write_piece(&ids[range[0] * width..range[1] * width], closes)?;
         }
         ends.for_each(|end| self.end_source(end.skipped));
         self.note(batch.end)
@@ -130,11 +134,11 @@ impl<'a> DocumentWriter<'a> {
         Ok(())
     }
 
-    fn write_piece(&mut self, ids: &[u32], closes: bool) -> Result<()> {
+    fn write_piece(&mut self, ids: &[u8], closes: bool) -> Result<()> {
         if !self.is_open {
             self.writer.push(self.bos.as_slice())?;
         }
-        self.writer.push(ids)?;
+        self.writer.push_bytes(ids)?;
         self.is_open = !closes;
         if closes {
             self.writer.push(self.eos.as_slice())?;
@@ -158,15 +162,15 @@ impl<'a> DocumentWriter<'a> {
     }
 
     /// Makes the store appear.
-    pub(super) fn finish(self, tokenizer: &impl Encoder) -> Result<()> {
+    pub(super) fn finish(self, fingerprint: &str, tokenizer_json: Option<String>) -> Result<()> {
         if self.writer.tokens() == 0 && !self.is_share {
             let error = self.no_text();
             self.writer.discard();
             return Err(error);
         }
         self.writer.finish(StoreFacts {
-            tokenizer: tokenizer.fingerprint().to_owned(),
-            tokenizer_json: tokenizer.to_json(),
+            tokenizer: fingerprint.to_owned(),
+            tokenizer_json,
             bos: self.bos,
             eos: self.eos,
             sources: self.sources,

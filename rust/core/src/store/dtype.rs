@@ -55,6 +55,13 @@ impl Dtype {
         }
     }
 
+    /// `ids` as they are written, in new memory; every one is checked to fit.
+    pub(super) fn bytes_of(self, ids: &[u32]) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(ids.len() * self.width());
+        self.write(ids, &mut bytes)?;
+        Ok(bytes)
+    }
+
     /// Appends `ids` to `bytes`; every one is checked to fit.
     pub(super) fn write(self, ids: &[u32], bytes: &mut Vec<u8>) -> Result<()> {
         let max_id = ids.iter().fold(0, |max, &id| max.max(id));

@@ -4,13 +4,17 @@
 //! the caller's writes. How much is on its way follows from the memory allowed, and the result does not depend on it:
 //! documents are cut only where encoding the parts gives the ids of the whole.
 
+use std::mem;
+use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
-use crate::encode::{Ragged, Tokenizer};
+use crate::encode::{IdBuffer, Tokenizer};
 use crate::split::Splitter;
 use crate::text::{
-    Batch, Format, OnError, ReadOptions, TEXT_SUFFIXES, TableReader, expand_inputs, read_batches, total_bytes,
+    Batch, Format, OnError, ReadOptions, Spare, TEXT_SUFFIXES, TableReader, expand_inputs, read_batches,
+    total_bytes,
 };
 use crate::{Error, Monitor, Phase, Result, available_threads};
 
@@ -32,7 +36,7 @@ const MEMORY_PER_BYTE: usize = 24;
 const SMALLEST_LIMIT: usize = 64 << 10;
 
 /// How much text a thread gets at once, if memory allows: some milliseconds of work.
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 256 << 10;
 
 /// How to make a store of text.
 #[derive(Debug, Clone)]
@@ -115,7 +119,8 @@ pub(super) trait Encoder: Sync {
     fn splitter(&self) -> &Splitter;
     fn max_id(&self) -> u32;
     fn fingerprint(&self) -> &str;
-    fn encode_texts(&self, texts: &[&[u8]]) -> Result<Ragged>;
+    /// The ids of `texts`, one after another in `buffer`, and where each text's begin, with the end of the last.
+    fn encode_into<'b>(&self, texts: &[&[u8]], buffer: &'b mut IdBuffer) -> Result<(&'b [u32], Vec<usize>)>;
 
     /// What stands beside the store, if anything.
     fn to_json(&self) -> Option<String> {
@@ -136,8 +141,8 @@ impl Encoder for Tokenizer {
         self.fingerprint()
     }
 
-    fn encode_texts(&self, texts: &[&[u8]]) -> Result<Ragged> {
-        self.encode_texts(texts, 1)
+    fn encode_into<'b>(&self, texts: &[&[u8]], buffer: &'b mut IdBuffer) -> Result<(&'b [u32], Vec<usize>)> {
+        self.encode_texts_into(texts, buffer)
     }
 
     fn to_json(&self) -> Option<String> {
@@ -159,23 +164,36 @@ fn encode_with(
         [Some(tokenizer.max_id()), options.bos, options.eos].into_iter().flatten().max().unwrap_or(0);
     let dtype = options.dtype.unwrap_or(Dtype::for_max_id(max_id));
     let read_options = read_options(options)?;
+    let (spare, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
     let job = Job::new(tokenizer.fingerprint(), dtype, options, &inputs);
     let (mut documents, start) = DocumentWriter::begin(&prefix, &job, options, &inputs)?;
     let batches = read_batches(inputs.clone(), start, read_options, tokenizer.splitter(), monitor)?;
-    let encode = |batch: Batch| {
-        let (texts, closes): (Vec<&[u8]>, Vec<bool>) = batch.iter().unzip();
-        let ids = tokenizer.encode_texts(&texts)?;
-        Ok(Encoded { ids, closes, batch: Batch { bytes: Vec::new(), ..batch } })
+    // Each thread has one array of ids and uses it again: what is passed on is as wide as on disk.
+    let encoder = || {
+        let mut buffer = IdBuffer::default();
+        move |mut batch: Batch| {
+            let (texts, closes): (Vec<&[u8]>, Vec<bool>) = batch.iter().unzip();
+            let (ids, offsets) = tokenizer.encode_into(&texts, &mut buffer)?;
+            let ids = dtype.bytes_of(ids)?;
+            spare.give(mem::take(&mut batch.bytes), batch_bytes);
+            Ok(Encoded { ids, offsets, closes, batch })
+        }
     };
     let on_their_way = options.max_memory / MEMORY_PER_ENCODED_BYTE;
-    in_order(batches, options.threads, on_their_way, Batch::size, encode, |encoded| {
+    let write = |encoded: Encoded| {
         monitor.check()?;
         let bytes = encoded.batch.input_bytes;
         documents.write(encoded)?;
         monitor.advance(bytes);
         Ok(())
+    };
+    let json = thread::scope(|scope| {
+        // Writing a large vocabulary takes as long as encoding tens of megabytes.
+        let json = scope.spawn(|| tokenizer.to_json());
+        in_order(batches, options.threads, on_their_way, Batch::size, encoder, write)?;
+        Ok(json.join().unwrap_or_else(|panic| resume_unwind(panic)))
     })?;
-    documents.finish(tokenizer)?;
+    documents.finish(tokenizer.fingerprint(), json)?;
     TokenStore::open(&prefix)
 }
 
@@ -198,6 +216,7 @@ fn read_options(options: &EncodeOptions) -> Result<ReadOptions> {
         max_document_bytes: limit,
         on_error: options.on_error,
         tables: options.tables.clone(),
+        spare: Spare::default(),
     })
 }
 

@@ -13,15 +13,15 @@ use std::thread;
 use crate::Result;
 
 /// `sink(work(item))` for each of `items`, in order, while no more than `limit` of `size` is on its way, unless one item
-/// alone has more. `work` runs on `threads` threads of its own.
+/// alone has more. `threads` threads of its own each make a `work` with `worker`.
 ///
 /// The error is that of the first item that has one; `sink` gets nothing behind it.
-pub(super) fn in_order<I: Send, R: Send>(
+pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
     items: impl Iterator<Item = Result<I>> + Send,
     threads: usize,
     limit: usize,
     size: impl Fn(&I) -> usize + Sync,
-    work: impl Fn(I) -> Result<R> + Sync,
+    worker: impl Fn() -> W + Sync,
     mut sink: impl FnMut(R) -> Result<()>,
 ) -> Result<()> {
     let source = Mutex::new((0, items));
@@ -39,10 +39,11 @@ pub(super) fn in_order<I: Send, R: Send>(
         // When this ends, also by a panic, nobody waits for room any more.
         let closing = Closing(&room);
         for _ in 0..threads {
-            let (sender, take, work) = (sender.clone(), &take, &work);
+            let (sender, take, worker) = (sender.clone(), &take, &worker);
             scope.spawn(move || {
+                let mut work = worker();
                 while let Some((number, size, item)) = take() {
-                    let result = item.and_then(work);
+                    let result = item.and_then(&mut work);
                     let failed = result.is_err();
                     // Without a receiver the caller has its error already.
                     if sender.send((number, size, result)).is_err() || failed {
@@ -140,7 +141,7 @@ mod tests {
                 results.push(result);
                 Ok(())
             };
-            in_order(numbers(200), threads, limit, |_| 1, work, sink).expect("nothing fails");
+            in_order(numbers(200), threads, limit, |_| 1, || work, sink).expect("nothing fails");
             assert_eq!(results, (0..200).map(|item| item * item).collect::<Vec<_>>());
             assert!(most.into_inner() <= limit);
         }
@@ -153,7 +154,7 @@ mod tests {
             results.push(result);
             Ok(())
         };
-        in_order(numbers(20), 3, 2, |item| item % 7, Ok, sink).expect("nothing fails");
+        in_order(numbers(20), 3, 2, |item| item % 7, || Ok, sink).expect("nothing fails");
         assert_eq!(results, (0..20).collect::<Vec<_>>());
     }
 
@@ -167,13 +168,13 @@ mod tests {
             seen += 1;
             Ok(())
         };
-        let error = in_order(numbers(1_000), 4, 9, |_| 1, |item| fail(item, "work"), &mut count);
+        let error = in_order(numbers(1_000), 4, 9, |_| 1, || |item| fail(item, "work"), &mut count);
         assert_eq!(error.expect_err("it fails").to_string(), "work: 50");
         let items = numbers(1_000).map(|item| fail(item?, "items"));
-        let error = in_order(items, 4, 9, |_| 1, Ok, &mut count).expect_err("it fails");
+        let error = in_order(items, 4, 9, |_| 1, || Ok, &mut count).expect_err("it fails");
         assert_eq!(error.to_string(), "items: 50");
         assert_eq!(seen, 100);
-        let error = in_order(numbers(1_000), 4, 9, |_| 1, Ok, |item| fail(item, "sink").map(drop));
+        let error = in_order(numbers(1_000), 4, 9, |_| 1, || Ok, |item| fail(item, "sink").map(drop));
         assert_eq!(error.expect_err("it fails").to_string(), "sink: 50");
     }
 }

@@ -8,6 +8,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
@@ -131,13 +132,20 @@ impl StoreWriter {
         Ok(())
     }
 
-    /// Adds ids as another store of the same dtype has them on disk.
+    /// Adds ids to the open document that are as they lie on disk, for a store of this dtype.
     pub(super) fn push_bytes(&mut self, ids: &[u8]) -> Result<()> {
-        self.flush()?;
-        self.checksums.update(ids);
-        self.bin.write_all(ids).map_err(|error| Error::io(self.partial.path(".bin"), error))?;
         self.open_tokens += (ids.len() / self.dtype.width()) as u64;
-        Ok(())
+        if self.buffer.len() + ids.len() <= BUFFER_BYTES {
+            self.buffer.extend_from_slice(ids);
+            return Ok(());
+        }
+        self.flush()?;
+        self.write(ids)
+    }
+
+    /// How ids are stored.
+    pub(super) fn dtype(&self) -> Dtype {
+        self.dtype
     }
 
     /// Ends the open document, which may be empty.
@@ -191,10 +199,16 @@ impl StoreWriter {
     }
 
     fn flush(&mut self) -> Result<()> {
-        self.checksums.update(&self.buffer);
-        self.bin.write_all(&self.buffer).map_err(|error| Error::io(self.partial.path(".bin"), error))?;
-        self.buffer.clear();
+        let mut buffer = mem::take(&mut self.buffer);
+        self.write(&buffer)?;
+        buffer.clear();
+        self.buffer = buffer;
         Ok(())
+    }
+
+    fn write(&mut self, ids: &[u8]) -> Result<()> {
+        self.checksums.update(ids);
+        self.bin.write_all(ids).map_err(|error| Error::io(self.partial.path(".bin"), error))
     }
 }
 

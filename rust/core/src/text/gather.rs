@@ -12,6 +12,7 @@ use crate::split::Splitter;
 use crate::{Error, Result};
 
 use super::batch::{Batch, InputEnd, Piece, Position};
+use super::spare::Spare;
 
 /// Gathers documents into batches and passes each on to `send`.
 pub(super) struct Gather<'a> {
@@ -24,6 +25,7 @@ pub(super) struct Gather<'a> {
     path: PathBuf,
     /// Where the open document, or the next one, starts, and how much of it is in pieces that have ended.
     position: Position,
+    spare: Spare,
     /// How many of what was skipped are listed in all batches.
     listed: usize,
     batch: Batch,
@@ -37,13 +39,15 @@ pub(super) struct Gather<'a> {
 
 impl<'a> Gather<'a> {
     /// Reading goes on at `start`. Batches have about `batch_bytes`, and more only for a document that cannot be cut;
-    /// `raw` counts the bytes read from disk, and each batch takes what has come together there.
+    /// `raw` counts the bytes read from disk, and each batch takes what has come together there; memory comes from
+    /// `spare`.
     pub(super) fn new(
         splitter: &'a Splitter,
         batch_bytes: usize,
         max_document_bytes: usize,
         raw: Rc<Cell<u64>>,
         start: Position,
+        spare: Spare,
         send: &'a mut dyn FnMut(Batch) -> Result<()>,
     ) -> Self {
         let batch_bytes = batch_bytes.max(1);
@@ -55,6 +59,7 @@ impl<'a> Gather<'a> {
             send,
             path: PathBuf::new(),
             position: start,
+            spare,
             listed: 0,
             batch: Batch::default(),
             open_start: 0,
@@ -173,7 +178,9 @@ impl<'a> Gather<'a> {
 
     /// Passes the batch on up to the open document, which the next batch starts with.
     fn hand_on(&mut self) -> Result<()> {
-        let bytes = self.batch.bytes.split_off(self.open_start);
+        let mut bytes = self.spare.take(self.batch_bytes);
+        bytes.extend_from_slice(&self.batch.bytes[self.open_start..]);
+        self.batch.bytes.truncate(self.open_start);
         let mut batch = mem::replace(&mut self.batch, Batch { bytes, ..Batch::default() });
         batch.input_bytes = self.raw.take();
         batch.end = self.position;

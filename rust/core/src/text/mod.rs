@@ -11,6 +11,7 @@ mod inputs;
 mod json;
 mod portions;
 mod read;
+mod spare;
 mod stream;
 
 mod tables;
@@ -21,5 +22,6 @@ pub use format::Format;
 pub use inputs::{Input, TEXT_SUFFIXES, expand_inputs, total_bytes};
 pub use portions::{Part, Portion, Portions};
 pub use read::{Batches, OnError, ReadOptions, read_batches};
+pub use spare::Spare;
 pub use tables::{TableEvent, TableReader};
 pub use text_file::TextFile;

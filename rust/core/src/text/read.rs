@@ -23,6 +23,7 @@ use super::documents::{read_json_lines, read_text};
 use super::format::Format;
 use super::gather::Gather;
 use super::inputs::Input;
+use super::spare::Spare;
 use super::stream::Stream;
 use super::tables::{TableReader, read_table};
 
@@ -79,6 +80,8 @@ pub struct ReadOptions {
     pub on_error: OnError,
     /// Who reads tables; without one, a table is an error.
     pub tables: Option<Arc<dyn TableReader>>,
+    /// Where batches find memory that others are done with.
+    pub spare: Spare,
 }
 
 impl Default for ReadOptions {
@@ -91,6 +94,7 @@ impl Default for ReadOptions {
             max_document_bytes: 128 << 20,
             on_error: OnError::Raise,
             tables: None,
+            spare: Spare::default(),
         }
     }
 }
@@ -139,7 +143,15 @@ fn read_all(
 ) -> Result<()> {
     let raw = Rc::new(Cell::new(0));
     let (batch_bytes, max_document_bytes) = (options.batch_bytes, options.max_document_bytes);
-    let mut gather = Gather::new(splitter, batch_bytes, max_document_bytes, Rc::clone(&raw), start, send);
+    let mut gather = Gather::new(
+        splitter,
+        batch_bytes,
+        max_document_bytes,
+        Rc::clone(&raw),
+        start,
+        options.spare.clone(),
+        send,
+    );
     let separator = options.separator.as_deref().map(Finder::new);
     raw.set(inputs.iter().take(start.input).filter_map(Input::bytes).sum());
     for (number, (input, format)) in inputs.iter().zip(formats).enumerate().skip(start.input) {

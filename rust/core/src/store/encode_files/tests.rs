@@ -48,13 +48,9 @@ impl Encoder for LengthThenBytes {
         "a fingerprint"
     }
 
-    fn encode_texts(&self, texts: &[&[u8]]) -> Result<Ragged> {
-        let mut ragged = Ragged { ids: Vec::new(), offsets: vec![0] };
-        for text in texts {
-            ragged.ids.extend(self.encode(text)?);
-            ragged.offsets.push(ragged.ids.len() as i64);
-        }
-        Ok(ragged)
+    fn encode_into<'b>(&self, texts: &[&[u8]], buffer: &'b mut IdBuffer) -> Result<(&'b [u32], Vec<usize>)> {
+        let texts = texts.iter().map(|text| self.encode(text)).collect::<Result<Vec<_>>>()?;
+        Ok(buffer.fill(&texts))
     }
 }
 
@@ -219,12 +215,12 @@ impl Encoder for Interrupted {
         "a fingerprint"
     }
 
-    fn encode_texts(&self, texts: &[&[u8]]) -> Result<Ragged> {
+    fn encode_into<'b>(&self, texts: &[&[u8]], buffer: &'b mut IdBuffer) -> Result<(&'b [u32], Vec<usize>)> {
         let bytes = texts.iter().map(|text| text.len()).sum();
         if self.encoded.fetch_add(bytes, Ordering::SeqCst) + bytes > self.fails_after {
             return Err(Error::Interrupted);
         }
-        self.tokenizer.encode_texts(texts)
+        self.tokenizer.encode_into(texts, buffer)
     }
 }
 

@@ -1,0 +1,141 @@
+"""Measures text files → token files beside memory and peers, and as text grows; writes benches/CORPUS.md.
+
+    make bench-corpus CORPUS="books.txt code.txt" BENCH="--rounds 5"
+
+Each file is cut into documents at <|endoftext|>. Every run has a process and cores of its own, which tells
+its peak of memory, too; the tokenizer is loaded before its time begins, and everything is its first pass.
+Ours waits until the disk has all; the others leave that to the system. No time is taken before all ways had
+written the same ids.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import apart
+import corpus
+import growth
+import report
+import storing
+from timing import Times, alternate, available_cores
+
+JOBS = ("peers", "growth")
+PACKAGES = ("bytestride", "gigatoken", "tokenizers")
+CHECKED_MEGABYTES = 10
+NOTE = (
+    "Medians of alternating rounds. MB are of text. The first row encodes documents that are in memory "
+    "already, into memory, and is what `encode_files` can reach at best. "
+    "gigatoken: its `encode_files`, then `tofile` of ids and ends. Hugging Face: `encode_batch` of 1,000 "
+    "documents at a time, each appended as an array, and Megatron's index at the end."
+)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("corpus", nargs="*", help="files of text; by default the sources of this Python's library")
+    add("--tokenizer", type=Path, help="a .tiktoken file (default: o200k_base as it comes with the package)")
+    add("--pattern", default="o200k", help="the pattern of its text (o200k)")
+    add("--jobs", nargs="+", choices=JOBS, default=JOBS, help="what to measure (all)")
+    add("--rounds", type=int, default=5, help="how often each way has its turn (5)")
+    add("--sizes", type=float, nargs="+", default=[100, 500, 2000, 5000], help="megabytes to grow to")
+    add("--max-memory", default="256MB", help="what growth is bounded to (256MB)")
+    add("--folder", type=Path, help="where to write token files (a temporary folder)")
+    add("--out", type=Path, default=Path(__file__).with_name("CORPUS.md"), help="the file to write")
+    return parser.parse_args()
+
+
+class Way:
+    """One way from text to token files, on some of the cores."""
+
+    def __init__(self, name, cores, vocabulary):
+        self.name, self.cores, self.vocabulary = name, cores, vocabulary
+        self.peaks = []
+
+    def run(self, path, folder):
+        arguments = (self.name, str(path), self.vocabulary, str(folder), len(self.cores))
+        seconds, peak = apart.call(storing.measure, *arguments, cores=self.cores)
+        self.peaks.append(peak)
+        return seconds
+
+
+def check(path, folder, vocabulary):
+    """Stops the bench if two ways write other ids."""
+    text = corpus.read(path, CHECKED_MEGABYTES).write(folder / "checked.txt")
+    for name in storing.WAYS:
+        Way(name, available_cores()[-1:], vocabulary).run(text, folder)
+    written = storing.written_in(folder)
+    first = next(iter(written))
+    for name, ids in written.items():
+        if ids != written[first]:
+            raise SystemExit(f"{first} and {name} write other ids for {path}")
+
+
+def peers(path, folder, vocabulary, rounds):
+    """A table for each number of threads."""
+    check(path, folder, vocabulary)
+    text = corpus.read(path, None)
+    lines = []
+    for threads in sorted({1, min(2, len(available_cores()))}):
+        ways = [Way(name, available_cores()[-threads:], vocabulary) for name in storing.WAYS]
+        times: list[Times] = alternate(ways, rounds, lambda way: {"": way.run(path, folder)})[""]
+        best, ours = times[0].median, times[1].median
+        rows = [
+            [
+                way.name,
+                f"{report.duration(taken.median)} ± {taken.spread:.0%}",
+                f"{text.megabytes / taken.median:,.0f}",
+                f"{best / taken.median:.0%}",
+                f"{taken.median / ours:.2f}",
+                f"{max(way.peaks):,.0f}",
+            ]
+            for way, taken in zip(ways, times, strict=True)
+        ]
+        plural = "1 thread" if threads == 1 else f"{threads} threads"
+        title = f"{text.name}, {text.megabytes:,.0f} MB, {plural}"
+        head = ["way", "time", "MB/s", "of in memory", "× ours", "peak MB"]
+        lines += report.grid(title, head, rows)
+    return lines
+
+
+def growing(paths, folder, vocabulary, chosen):
+    """Time and peak of memory as text grows, with a bound and without."""
+    cores = available_cores()[-2:]
+    rows = []
+    for megabytes in chosen.sizes:
+        path = growth.grow(paths, folder / "grown.txt", megabytes)
+        row = [f"{megabytes:,.0f} MB"]
+        for bound in (None, chosen.max_memory):
+            arguments = ("encode_files", str(path), vocabulary, str(folder), len(cores), bound)
+            seconds, peak = apart.call(storing.measure, *arguments, cores=cores)
+            row += [report.duration(seconds), f"{megabytes / seconds:,.0f}", f"{peak:,.0f}"]
+        rows.append(row)
+    bound = f"max_memory={chosen.max_memory}"
+    head = ["text", "time", "MB/s", "peak MB", f"{bound}: time", "MB/s", "peak MB"]
+    note = "The peak is of the whole process, with the tokenizer and Python."
+    return report.grid(f"Growth, {len(cores)} threads", head, rows, [note])
+
+
+def main():
+    chosen = arguments()
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as temporary:
+        folder = Path(temporary)
+        paths = chosen.corpus or [corpus.standard_library(30).write(folder / "library.txt")]
+        tokenizer = chosen.tokenizer or storing.bundled(folder / "o200k_base.tiktoken")
+        vocabulary = (str(tokenizer), chosen.pattern)
+        where = f"every run on cores {', '.join(map(str, available_cores()[-2:]))} or the last of them"
+        lines = report.header("Token files", where, PACKAGES, [NOTE])
+        lines.append(f"- tokenizer: {Path(tokenizer).name}")
+        if "peers" in chosen.jobs:
+            for path in paths:
+                lines += peers(path, folder, vocabulary, chosen.rounds)
+        if "growth" in chosen.jobs:
+            lines += growing(paths, folder, vocabulary, chosen)
+    chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(chosen.out.read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()
