@@ -145,7 +145,9 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
         batches = self._batches()
         self._done = 0
         for count in range(number, len(self), workers):
-            batches.load_state_dict({**start, "position": start["position"] + count * self._step})
+            # A single worker goes on where it is, and so its batches may be made ahead.
+            if count == number or workers > 1:
+                batches.load_state_dict({**start, "position": start["position"] + count * self._step})
             # So far that this worker, resumed there, makes its next batch.
             self._done = count + workers - number
             yield tuple(map(torch.from_numpy, next(batches)))
