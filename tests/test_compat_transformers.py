@@ -9,7 +9,7 @@ import pytest
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import processors
+from tokenizers import Tokenizer, decoders, models, normalizers, processors, trainers
 
 import bytestride as bs
 from bytestride.compat.transformers import AutoTokenizer, PreTrainedTokenizerFast
@@ -190,6 +190,45 @@ def test_model_max_length_is_the_default(file):
     )
     same(pair, TEXTS, truncation=True, padding="max_length")
     same(pair, TEXTS)
+
+
+def test_added_tokens_without_the_mark_stay_in_a_text(file, tmp_path):
+    peer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(file))._tokenizer
+    peer.add_tokens(["<added>"])
+    peer.save(str(tmp_path / "tokenizer.json"))
+    path = str(tmp_path / "tokenizer.json")
+    ours, peer = PreTrainedTokenizerFast(path), transformers.PreTrainedTokenizerFast(tokenizer_file=path)
+    ids = peer.encode(f"a<added>b{END}")
+    assert ours.encode(f"a<added>b{END}") == ids
+    for skip in (False, True):
+        assert ours.decode(ids, skip_special_tokens=skip) == peer.decode(ids, skip_special_tokens=skip)
+    assert "<added>" in ours.decode(ids, skip_special_tokens=True)
+    assert "<added>" not in ours.all_special_tokens
+
+
+def test_a_vocabulary_of_characters_is_written_as_there(documents, tmp_path):
+    peer = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    peer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    peer.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    )
+    alphabet = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    trainer = trainers.BpeTrainer(vocab_size=800, special_tokens=alphabet[:3], show_progress=False)
+    peer.train_from_iterator([text[:4000] for text in documents[:10]], trainer)
+    file = json.loads(peer.to_str())
+    for token in alphabet[3:]:
+        file["model"]["vocab"].setdefault(token, len(file["model"]["vocab"]))
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(file))
+    ours = PreTrainedTokenizerFast(path, pad_token="</s>")
+    peer = transformers.PreTrainedTokenizerFast(tokenizer_file=str(path), pad_token="</s>")
+    same((ours, peer), TEXTS, padding=True)
+    assert ours.get_vocab() == peer.get_vocab()
+    for text in TEXTS:
+        ids = peer.encode(text)
+        assert ours.tokenize(text) == peer.tokenize(text)
+        assert ours.convert_ids_to_tokens(ids) == peer.convert_ids_to_tokens(ids)
+        assert ours.decode(ids) == peer.decode(ids)
 
 
 # -- where tokenizers come from ---------------------------------------------------------------------------------

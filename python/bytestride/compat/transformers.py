@@ -11,6 +11,7 @@ hand: no parameter or method of that name. A batch of unequal lengths is no arra
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -30,14 +31,6 @@ _Ids = Sequence[int] | NDArray[np.integer]
 _NO_PADDING = (False, "do_not_pad")
 # What transformers says of a tokenizer without a longest text.
 UNLIMITED = int(1e30)
-
-_PRINTABLE = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-_OTHERS = [byte for byte in range(0x100) if byte not in _PRINTABLE]
-# The characters by which files and `tokenize` write bytes: their own, or those from 256 on.
-_CHARACTER_OF = {byte: chr(byte) for byte in _PRINTABLE} | {
-    byte: chr(0x100 + number) for number, byte in enumerate(_OTHERS)
-}
-_BYTE_OF = {character: byte for byte, character in _CHARACTER_OF.items()}
 
 
 class BatchEncoding(dict[str, Any]):
@@ -364,18 +357,18 @@ class PreTrainedTokenizerFast:
         return [self._id_of(token) for token in tokens]
 
     def _written(self, token_id: int) -> str:
-        token = self.backend.bytes_of(token_id)
-        if token_id in self.all_special_ids:
-            return token.decode()
-        return "".join(map(_CHARACTER_OF.__getitem__, token))
+        written = self.backend._written(token_id)  # noqa: SLF001
+        if written is None:
+            message = f"id {token_id} is no token of this tokenizer"
+            raise KeyError(message)
+        return written
 
     def _id_of(self, token: str) -> int | None:
-        if token in self.backend.special_tokens:
-            return self.backend.special_tokens[token]
-        try:
-            return self.backend.id_of(bytes(map(_BYTE_OF.__getitem__, token)))
-        except KeyError:
-            return None
+        return self._ids_by_token.get(token)
+
+    @cached_property
+    def _ids_by_token(self) -> dict[str, int]:
+        return {self._written(token): token for token in self.backend.vocabulary.values()}
 
     # -- the vocabulary --------------------------------------------------------------------------------------
 
@@ -387,20 +380,21 @@ class PreTrainedTokenizerFast:
             >>> AutoTokenizer.from_pretrained("gpt2").get_vocab()["Ġworld"]
             995
         """
-        return {self._written(token): token for token in self.backend.vocabulary.values()}
+        return dict(self._ids_by_token)
 
     def __len__(self) -> int:
         return self.backend.vocab_size
 
     @property
     def all_special_ids(self) -> list[int]:
-        """The ids of the special tokens, ascending."""
-        return sorted(set(self.backend.special_tokens.values()))
+        """The ids of the special tokens, ascending; without added tokens that are not marked as special."""
+        ids = set(self.backend.special_tokens.values())
+        return sorted(filter(self.backend._is_marked, ids))  # noqa: SLF001
 
     @property
     def all_special_tokens(self) -> list[str]:
         """The names of the special tokens."""
-        return list(self.backend.special_tokens)
+        return [self._written(token) for token in self.all_special_ids]
 
     @property
     def bos_token_id(self) -> int | None:

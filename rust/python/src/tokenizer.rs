@@ -263,6 +263,16 @@ impl Tokenizer {
         Ok(PyBytes::new(py, bytes.ok_or_else(unknown).into_python()?))
     }
 
+    /// A token as files write it, or `None`; what `bytestride.compat.transformers` calls a token.
+    fn _written(&self, id: u32) -> Option<String> {
+        self.inner.written(id)
+    }
+
+    /// Whether an id is that of a special token with the mark of being special, and not just of an added one.
+    fn _is_marked(&self, id: u32) -> bool {
+        self.inner.is_marked(id)
+    }
+
     /// The tokenizer that training would have given for a smaller `vocab_size`.
     ///
     /// The first merges stay as they are; special tokens move down to follow them.

@@ -43,7 +43,7 @@ impl Tokenizer {
     }
 
     /// A token as files write it.
-    fn written(&self, id: u32) -> Option<String> {
+    pub fn written(&self, id: u32) -> Option<String> {
         if let Some(name) = self.specials.written(id) {
             return Some(name.to_owned());
         }

@@ -376,6 +376,11 @@ impl Tokenizer {
         self.tokens().id_of(token).or_else(special)
     }
 
+    /// Whether `id` is a special token with the mark of being special, and not just an added one.
+    pub fn is_marked(&self, id: u32) -> bool {
+        self.is_special(id) && !self.specials.manner(id).unmarked
+    }
+
     /// How a special token stands in a text.
     pub(super) fn manner(&self, id: u32) -> Manner {
         self.specials.manner(id)
