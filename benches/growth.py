@@ -7,14 +7,13 @@ as Heaps' law has it, and the frequent words stay what they are.
 
 import hashlib
 import re
-import resource
 from collections import Counter
 from pathlib import Path
 
 import apart
 import report
 import trainers
-from timing import available_cores, timed
+from timing import available_cores, peak_megabytes, timed
 
 WORD = re.compile(rb"[A-Za-z\x80-\xff]{4,}")
 LETTERS = b"abcdefghijklmnopqrstuvwxyz"
@@ -22,16 +21,6 @@ LETTERS = b"abcdefghijklmnopqrstuvwxyz"
 FREQUENT = 50
 # One in so many of the rarer words changes in a copy.
 CHANGED = 3
-
-
-def peak_megabytes():
-    """The most memory that this process ever had."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Of this program alone, and not of the one that started it, as the system call has it.
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024 / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def grow(paths, target, megabytes):

@@ -3,10 +3,12 @@
 import gc
 import os
 import random
+import resource
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 
 def available_cores():
@@ -57,6 +59,16 @@ def timed(work: Callable[[], object]):
         return time.perf_counter() - began, result
     finally:
         gc.enable()
+
+
+def peak_megabytes():
+    """The most memory that this process ever had."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Of this program alone, and not of the one that started it, as the system call has it.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
 
 
 def alternate(contenders, rounds, measure):

@@ -15,7 +15,7 @@ import corpus
 import growth
 import report
 import trainers
-from timing import Times, alternate, available_cores, timed
+from timing import Times, alternate, available_cores
 
 JOBS = ("peers", "patterns", "growth")
 PACKAGES = ("bytestride", "gigabpe", "gigatoken", "rustbpe", "tokenizers")
@@ -42,14 +42,6 @@ def arguments():
     return parser.parse_args()
 
 
-def measure(name, options, path, merges):
-    """The seconds of one training run in this process, and its peak of memory in megabytes."""
-    library = getattr(trainers, name)(**options)
-    text = corpus.read(path, None) if name == "Rustbpe" else None
-    seconds, _ = timed(lambda: library.train(text, Path(path), merges))
-    return seconds, growth.peak_megabytes()
-
-
 class Contender:
     """A library with its options, on some of the cores."""
 
@@ -61,7 +53,7 @@ class Contender:
 
     def train(self, path, merges):
         library, options = self._run
-        seconds, peak = apart.call(measure, library, options, str(path), merges, cores=self._cores)
+        seconds, peak = apart.call(trainers.measure, library, options, str(path), merges, cores=self._cores)
         self.peaks.append(peak)
         return seconds
 
@@ -95,7 +87,6 @@ def peers(text, path, folder, chosen):
         [
             trainers.Bytestride(),
             trainers.Gigabpe(),
-            trainers.Gigatoken(),
             trainers.Rustbpe(),
             trainers.HuggingFace(),
         ],
@@ -107,11 +98,12 @@ def peers(text, path, folder, chosen):
         contenders = [
             Contender("bytestride", "Bytestride", cores, **options),
             Contender("gigabpe", "Gigabpe", cores, **options),
-            Contender("gigatoken", "Gigatoken", cores, **options),
-            Contender("rustbpe", "Rustbpe", cores, **options),
             Contender("bytestride, cl100k", "Bytestride", cores, pattern="cl100k", **options),
             Contender("rustbpe, its own pattern", "Rustbpe", cores, pattern=None, **options),
         ]
+        if threads == len(available_cores()):
+            # On fewer cores its threads, as many as the machine has, wait for each other.
+            contenders.append(Contender("gigatoken", "Gigatoken", cores, **options))
         times = rounds_of(contenders, path, chosen)
         title = f"{text.name}, {text.megabytes:.0f} MB, {threads} thread{'s' * (threads > 1)}"
         rows = rows_of(contenders, times)

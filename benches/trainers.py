@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
-from corpus import END
-from timing import alternate, timed
+from corpus import END, read
+from timing import alternate, peak_megabytes, timed
 from vocabularies import PATTERNS, token_bytes
 
 
@@ -164,3 +165,11 @@ def run(corpus, folder, merges, rounds):
         return {"whole run": seconds}
 
     return notes, alternate(libraries, rounds, measure)
+
+
+def measure(name, options, path, merges):
+    """The seconds of one training run in this process, and its peak of memory in megabytes."""
+    library = globals()[name](**options)
+    text = read(path, None) if name == "Rustbpe" else None
+    seconds, _ = timed(lambda: library.train(text, Path(path), merges))
+    return seconds, peak_megabytes()

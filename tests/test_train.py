@@ -13,6 +13,11 @@ import reference
 from bytestride._core import _learn
 
 PATTERN = r"\s?\w+|\s|[^\w\s]+"
+# As Oniguruma reads it: `{1,3}+` is a repetition of a repetition there, and `$` the end of a line.
+PORTABLE_CL100K = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
+    r"|\s+\z|\s*[\r\n]|\s+(?!\S)|\s"
+)
 TEXTS = st.lists(st.text(alphabet="abc é\n,", max_size=30), max_size=8)
 
 
@@ -300,12 +305,18 @@ def test_a_word_of_a_megabyte_is_not_quadratic():
     assert [len(token) for token in tokens(merges)] == [2**power for power in range(1, 21)]
 
 
-def test_merges_are_those_of_hugging_face(documents):
+@pytest.mark.parametrize("pattern", ["gpt2", "cl100k"])
+def test_merges_are_those_of_hugging_face(documents, pattern):
     tokenizers = pytest.importorskip("tokenizers")
     byte_level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    splits = byte_level
+    if pattern != "gpt2":
+        split = tokenizers.pre_tokenizers.Split(tokenizers.Regex(PORTABLE_CL100K), "isolated")
+        bytes_only = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        splits = tokenizers.pre_tokenizers.Sequence([split, bytes_only])
     for min_frequency, size in ((2, 3000), (5, 100_000)):
         theirs = tokenizers.Tokenizer(tokenizers.models.BPE())
-        theirs.pre_tokenizer = byte_level
+        theirs.pre_tokenizer = splits
         trainer = tokenizers.trainers.BpeTrainer(
             vocab_size=size,
             min_frequency=min_frequency,
@@ -318,7 +329,7 @@ def test_merges_are_those_of_hugging_face(documents):
         expected = [
             (vocabulary[left], vocabulary[right], vocabulary[left + right]) for left, right in model["merges"]
         ]
-        counts = bs.count_words(iter(documents), "gpt2")
+        counts = bs.count_words(iter(documents), pattern)
         assert _learn(counts, size - 256, min_frequency) == expected
 
 
