@@ -235,7 +235,8 @@ impl Encoder {
 }
 
 /// Adds the ids of pretokens from number `from` on, up to the first that `cache` has no lanes of ids for; tells how many
-/// pretokens these are.
+/// pretokens these are. To copy ids that stand elsewhere in this loop, too, makes Chinese with GPT-2's vocabulary, a sixth
+/// of whose pretokens have more than four, 8 % faster and English 17 % slower.
 #[inline(always)]
 fn emit_known(cache: View<'_>, (keys, places): (&[Key], &[u32]), from: usize, ids: &mut Ids) -> usize {
     let (keys, places) = (&keys[from..], &places[from..]);
