@@ -38,6 +38,9 @@ const SMALLEST_LIMIT: usize = 64 << 10;
 /// How much text a thread gets at once, if memory allows: some milliseconds of work.
 const BATCH_BYTES: usize = 256 << 10;
 
+/// How many batches a thread may be ahead of what is written: a disk that is slower than that stays slower.
+const BATCHES_AHEAD: usize = 32;
+
 /// How to make a store of text.
 #[derive(Debug, Clone)]
 pub struct EncodeOptions {
@@ -179,7 +182,7 @@ fn encode_with(
             Ok(Encoded { ids, offsets, closes, batch })
         }
     };
-    let on_their_way = options.max_memory / MEMORY_PER_ENCODED_BYTE;
+    let on_their_way = on_their_way(options);
     let write = |encoded: Encoded| {
         monitor.check()?;
         let bytes = encoded.batch.input_bytes;
@@ -197,6 +200,12 @@ fn encode_with(
     TokenStore::open(&prefix)
 }
 
+/// How much text may be on its way: what the memory allows, but no more than evens out how fast the threads are.
+fn on_their_way(options: &EncodeOptions) -> usize {
+    let even = BATCHES_AHEAD.saturating_mul(options.threads + 1).saturating_mul(BATCH_BYTES);
+    even.min(options.max_memory / MEMORY_PER_ENCODED_BYTE)
+}
+
 fn read_options(options: &EncodeOptions) -> Result<ReadOptions> {
     let limit = options.max_memory / MEMORY_PER_BYTE;
     if limit < SMALLEST_LIMIT {
@@ -207,7 +216,7 @@ fn read_options(options: &EncodeOptions) -> Result<ReadOptions> {
         return Err(Error::argument("threads", "0; expected at least 1"));
     }
     // So small that every thread has one, and one more waits to be written.
-    let share = options.max_memory / MEMORY_PER_ENCODED_BYTE / (options.threads + 1);
+    let share = on_their_way(options) / (options.threads + 1);
     Ok(ReadOptions {
         format: options.format,
         text_field: options.text_field.clone(),
