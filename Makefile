@@ -7,6 +7,7 @@ OUT    ?= demo
 BENCH  ?=
 STRINGS ?= 1000000
 FUZZ   ?=
+FUZZ_SECONDS ?= 60
 
 VENV := $(abspath .venv)
 UV_VERSION := 0.13.9
@@ -29,7 +30,7 @@ endef
 export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-slow test-torch fuzz-encode lint format bench bench-encode
+.PHONY: help build demo test test-rust test-python test-slow test-torch fuzz fuzz-encode lint format bench bench-encode
 .PHONY: test-integrations bench-corpus bench-train bench-windows bench-micro docs clean
 
 help: ## Show this list
@@ -56,6 +57,10 @@ test-slow: build $(VENV)/.peers ## Run the tests that take minutes
 
 fuzz-encode: build $(VENV)/.peers ## Compare ids on made-up texts: STRINGS=number per pattern, FUZZ="more options"
 	python tests/fuzz_encode.py --strings $(STRINGS) $(FUZZ)
+
+fuzz: build $(VENV)/.peers ## Load damaged tokenizer files, and compare ids: FUZZ_SECONDS=for each kind (60)
+	python tests/fuzz_files.py --seconds $(FUZZ_SECONDS)
+	python tests/fuzz_encode.py --strings 20000
 
 test-torch: build ## Run the tests with PyTorch, which is large and so no part of the others
 	uv sync --quiet --locked --inexact --no-install-project --group torch

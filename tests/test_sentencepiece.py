@@ -59,6 +59,10 @@ def assert_equal(ours, peer, texts):
         expected = peer.encode(text)
         assert ours.encode(text).tolist() == expected, text
         assert ours.decode(expected) == peer.decode(expected), text
+        stream = ours.stream_decoder()
+        assert "".join(map(stream.push, expected[:500])) + stream.finish() == peer.decode(expected[:500]), (
+            text
+        )
         ids, spans = ours.encode_with_offsets(text, unit="byte")
         assert ids.tolist() == expected
         assert (spans[:, 0] <= spans[:, 1]).all()

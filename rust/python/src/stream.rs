@@ -47,9 +47,9 @@ impl StreamDecoder {
     ///     'l'
     fn push(&self, id: &Bound<'_, PyAny>) -> PyResult<String> {
         let id = clamped("id", id)?;
-        let token = u32::try_from(id).ok().and_then(|id| self.tokenizer.bytes_of(id));
-        let token = token.ok_or_else(|| self.tokenizer.unknown_id(id, 0)).into_python()?;
-        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner).push(token))
+        let known = u32::try_from(id).map_err(|_| self.tokenizer.unknown_id(id, 0)).into_python()?;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tokenizer.push_to(&mut state, known).into_python()
     }
 
     /// What is left at the end: nothing, or U+FFFD for a character that never became complete.
@@ -62,8 +62,9 @@ impl StreamDecoder {
     ///     >>> stream = tok.stream_decoder()
     ///     >>> stream.push(tok.id_of(b"\xc3")), stream.finish()
     ///     ('', '�')
-    fn finish(&self) -> String {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).finish()
+    fn finish(&self) -> PyResult<String> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.tokenizer.finish_stream(&mut state).into_python()
     }
 
     fn __repr__(&self) -> &'static str {

@@ -3,9 +3,13 @@
 use std::ops::Range;
 
 use super::bytes::text_of_bytes;
+use super::decoders::byte_of_token;
 use super::pipeline::Output;
 use super::tokenizer::{EncodeOptions, Part, Tokenizer};
 use crate::{Error, Result};
+
+/// How many tokens a stream looks back at before it forgets some.
+const LONGEST_WINDOW: usize = 32;
 
 /// Tokens, and where each stands in its text, in bytes.
 #[derive(Debug, Default)]
@@ -52,6 +56,56 @@ impl Tokenizer {
             Some(_) => String::from_utf8_lossy(bytes).into_owned(),
             None => text_of_bytes(bytes),
         })
+    }
+
+    /// The text that a token adds to those that `stream` has seen.
+    ///
+    /// A decoder of the tokenizer's own sees the tokens since one that stands for some text by itself: what came before
+    /// that changes nothing. The U+FFFD of a character that is not complete waits.
+    pub fn push_to(&self, stream: &mut StreamDecoder, id: u32) -> Result<String> {
+        let token = self.bytes_of(id).ok_or_else(|| self.unknown_id(i64::from(id), 0))?;
+        if self.pipeline.decoder.is_none() {
+            return Ok(stream.push(token));
+        }
+        stream.ids.push(id);
+        let text = self.decode_lossily(&stream.ids)?;
+        let complete = text.trim_end_matches(char::REPLACEMENT_CHARACTER).len();
+        let more = text.get(stream.said..complete).unwrap_or_default().to_owned();
+        stream.said += more.len();
+        if stream.ids.len() > LONGEST_WINDOW && complete == text.len() {
+            self.shorten(stream)?;
+        }
+        Ok(more)
+    }
+
+    /// Forgets the tokens before the last one that stands for some text by itself.
+    fn shorten(&self, stream: &mut StreamDecoder) -> Result<()> {
+        for at in (0..stream.ids.len()).rev() {
+            let id = stream.ids[at];
+            let is_byte = self.written(id).is_some_and(|token| byte_of_token(&token).is_some());
+            if !is_byte && !self.decode_lossily(&[id])?.is_empty() {
+                stream.ids.drain(..at);
+                stream.said = self.decode_lossily(&stream.ids)?.len();
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is left at the end of a stream, which is then as new.
+    pub fn finish_stream(&self, stream: &mut StreamDecoder) -> Result<String> {
+        let left = stream.finish();
+        let text = self.decode_lossily(&std::mem::take(&mut stream.ids))?;
+        let said = std::mem::take(&mut stream.said);
+        Ok(if self.pipeline.decoder.is_none() {
+            left
+        } else {
+            text.get(said..).unwrap_or_default().to_owned()
+        })
+    }
+
+    fn decode_lossily(&self, ids: &[u32]) -> Result<String> {
+        Ok(String::from_utf8_lossy(&self.decode(ids)?).into_owned())
     }
 
     /// The error for an id that no token has.
@@ -179,6 +233,10 @@ fn starts_character(text: &[u8], at: usize) -> bool {
 pub struct StreamDecoder {
     /// The beginning of a character that is not complete yet: at most three bytes.
     pending: Vec<u8>,
+    /// Tokens so far, for a decoder that needs them.
+    ids: Vec<u32>,
+    /// How many bytes of their text were handed out.
+    said: usize,
 }
 
 impl StreamDecoder {
