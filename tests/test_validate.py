@@ -96,6 +96,7 @@ def test_sentencepiece_is_the_reference_of_a_model(tmp_path):
     code = """
 import sentencepiece
 from bytestride import Tokenizer
+from bytestride.cli import main
 from bytestride.cli.references import reference
 sentencepiece.SentencePieceTrainer.train(
     input="text.txt", model_prefix="small", vocab_size=290, model_type="bpe", byte_fallback=True, minloglevel=2
@@ -104,10 +105,14 @@ made = reference("small.model", Tokenizer.load("gpt2"))
 print(made.package, made.policies)
 expected = sentencepiece.SentencePieceProcessor(model_file="small.model").encode("a few words")
 print(len(expected) > 0 and made.encode("a few words", "text") == expected)
+print(main(["validate", "small.model", "text.txt"]))
 """
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.stdout == "sentencepiece ('text',)\nTrue\n", done.stderr
+    package, is_equal, beside, equal, code = done.stdout.splitlines()
+    assert (package, is_equal, code) == ("sentencepiece ('text',)", "True", "0"), done.stderr
+    assert beside.startswith("small.model beside sentencepiece 0.")
+    assert equal.startswith("text.txt: equal, ")
 
 
 @given(text=st.text(alphabet="ab\r\n\u2028", max_size=40), size=st.integers(1, 9))
