@@ -51,6 +51,17 @@ def load(peer, folder):
     return bs.Tokenizer.load(path)
 
 
+def up_to_whole_characters(peer, ids, count):
+    """About `count` ids, not cut among tokens of single bytes.
+
+    Where such a run is not UTF-8 as a whole, decoding makes each of its bytes a replacement character; a stream has
+    handed out the characters before by then.
+    """
+    while count < len(ids) and peer.id_to_token(ids[count]).startswith("<0x"):
+        count += 1
+    return ids[:count]
+
+
 def assert_equal(peer, ours, texts):
     """The same ids, offsets and decoded texts, also through a file of ours."""
     peer.encode_special_tokens = True
@@ -67,7 +78,8 @@ def assert_equal(peer, ours, texts):
         decoded = peer.decode(expected.ids, skip_special_tokens=False)
         assert ours.decode(ids) == decoded, text
         stream = ours.stream_decoder()
-        assert "".join(map(stream.push, expected.ids[:500])) + stream.finish() == ours.decode(ids[:500]), text
+        some = up_to_whole_characters(peer, expected.ids, 500)
+        assert "".join(map(stream.push, some)) + stream.finish() == ours.decode(some), text
     batch = ours.encode_batch(texts, threads=2)
     assert [ids.tolist() for ids in batch] == [ours.encode(text).tolist() for text in texts]
 
