@@ -9,6 +9,9 @@ use memchr::memmem::Finder;
 
 use crate::split::Splitter;
 
+/// How far ahead a place to cut is looked for at first: others wait for it. Tests have little text.
+const NEAR: usize = if cfg!(test) { 3 } else { 1 << 10 };
+
 /// A text that is being handed out.
 #[derive(Debug)]
 pub struct Portions<'t> {
@@ -82,9 +85,9 @@ impl<'t> Portions<'t> {
     /// Where the portion from `start` on ends, and whether that is inside a document.
     fn end_of(&self, start: usize) -> (usize, bool) {
         let length = self.separator.as_ref().map_or(0, |separator| separator.needle().len());
-        let mut window = self.target.max(length).max(1);
-        // Of a separator that begins before it, all but the first byte may be behind it.
-        let mut from = start + window;
+        let mut from = start + self.target.max(length).max(1);
+        let mut window = NEAR.max(length);
+        // Of a separator that begins before `from`, all but the first byte may be behind it.
         while from < self.text.len() {
             let end = self.text.len().min(from + window);
             let searched = (from - length.saturating_sub(1)).max(start);
