@@ -3,6 +3,7 @@
 //! A portion ends behind a separator, or where the split cuts for certain and no separator is near; so all that is ever
 //! searched ahead of the threads is the few bytes around its end. The documents inside are found by who works on it.
 
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use memchr::memmem::Finder;
@@ -87,24 +88,46 @@ impl<'t> Portions<'t> {
         let length = self.separator.as_ref().map_or(0, |separator| separator.needle().len());
         let mut from = start + self.target.max(length).max(1);
         let mut window = NEAR.max(length);
-        // Of a separator that begins before `from`, all but the first byte may be behind it.
+        let mut parsed = self.place_between(start, from - length);
         while from < self.text.len() {
             let end = self.text.len().min(from + window);
-            let searched = (from - length.saturating_sub(1)).max(start);
-            if let Some(separator) = &self.separator
-                && let Some(at) = separator.find(&self.text[searched..end])
-            {
-                return (searched + at + length, false);
+            while let Some(separator) = self.separator_in(parsed..end) {
+                parsed = separator.end;
+                if parsed >= from {
+                    return (parsed, false);
+                }
             }
-            // No separator begins in what was searched, up to where one might reach beyond it.
+            // No separator ends from here on, up to where one might reach beyond what was searched.
             let cut = self.splitter.last_cut(&self.text[start..end - length.min(end - from)]);
             if let Some(cut) = cut.map(|cut| start + cut).filter(|&cut| cut >= from) {
                 return (cut, true);
             }
             from = end;
+            parsed = parsed.max(self.place_between(start, end - length));
             window *= 2;
         }
         (self.text.len(), false)
+    }
+
+    /// The last place up to `at`, in steps of a separator's length, that is certainly inside none: separators are found
+    /// from left to right, so where one could begin inside another, it matters where the search for them begins.
+    fn place_between(&self, start: usize, mut at: usize) -> usize {
+        let Some(separator) = &self.separator else { return at };
+        let length = separator.needle().len();
+        while at > start {
+            let across = start.max(at.saturating_sub(length - 1))..self.text.len().min(at + length - 1);
+            if self.text.get(across).is_none_or(|across| separator.find(across).is_none()) {
+                break;
+            }
+            at = at.saturating_sub(length).max(start);
+        }
+        at
+    }
+
+    fn separator_in(&self, range: Range<usize>) -> Option<Range<usize>> {
+        let separator = self.separator.as_ref()?;
+        let start = range.start + separator.find(&self.text[range])?;
+        Some(start..start + separator.needle().len())
     }
 
     /// What documents a portion has, or parts of them. As everywhere, nothing behind the last separator is no document.
@@ -176,7 +199,7 @@ mod tests {
         #[test]
         fn portions_hold_the_documents_of_the_text(
             text in "[ab .\n<>|]{0,60}",
-            separator in prop::sample::select(vec![None, Some("<|>"), Some("\n"), Some("a."), Some("aa"), Some(" ")]),
+            separator in prop::sample::select(vec![None, Some("<|>"), Some("\n"), Some("a."), Some("aa"), Some("aba"), Some(" ")]),
             pattern in prop::sample::select(vec!["gpt2", r"\w+| "]),
             target in 1_usize..20,
         ) {
