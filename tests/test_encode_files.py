@@ -256,17 +256,18 @@ def test_rows_behind_a_given_one_are_found(tmp_path):
 def test_a_parquet_job_that_was_interrupted_goes_on(tokenizer, tmp_path):
     pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     rows = ["".join(random.Random(n).choices("0123456789 ", k=500)) for n in range(40_000)]
-    pq.write_table(pa.table({"text": rows}), tmp_path / "t.parquet", row_group_size=1_000)
+    # Progress is told every 50 ms, so the job must take several times as long.
+    pq.write_table(pa.table({"text": rows * 6}), tmp_path / "t.parquet", row_group_size=1_000)
     whole = tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "whole")
 
     def interrupt(_phase, done, total):
-        if total / 4 < done < total:
+        if 0 < done < total:
             raise KeyboardInterrupt
 
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
             tokenizer.encode_files(
-                tmp_path / "t.parquet", tmp_path / "x", max_memory="4MB", progress=interrupt
+                tmp_path / "t.parquet", tmp_path / "x", max_memory="4MB", threads=1, progress=interrupt
             )
     assert (tmp_path / "x.journal.partial").exists()
     tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "x")
