@@ -25,11 +25,19 @@ const BYTES_PER_ID: usize = 2;
 /// From this length on there is room for an id for each byte: what is not touched costs nothing, while growing does.
 const LONG_TEXT: usize = 16 << 20;
 
+/// From this length on there is not: a system may refuse to promise so much memory.
+const HUGE_TEXT: usize = 1 << 30;
+
+/// How many ids the array for a long text has room for at first.
+pub(super) fn room_for_long(text_bytes: usize) -> usize {
+    if text_bytes < HUGE_TEXT { text_bytes } else { text_bytes / BYTES_PER_ID }
+}
+
 impl Ids {
     /// For the ids of about so many bytes of text, at most `limit`.
     pub(super) fn keep(text_bytes: usize, limit: usize) -> Self {
-        let bytes_per_id = if text_bytes < LONG_TEXT { BYTES_PER_ID } else { 1 };
-        let expected = (text_bytes / bytes_per_id).min(limit) + 8;
+        let room = if text_bytes < LONG_TEXT { text_bytes / BYTES_PER_ID } else { room_for_long(text_bytes) };
+        let expected = room.min(limit) + 8;
         let buffer = vec![0; expected];
         let pages = Pages::of(bytemuck::cast_slice(&buffer));
         let ready = ready(&pages, &buffer);

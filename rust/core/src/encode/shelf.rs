@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::ids::Ids;
+use super::ids::{Ids, room_for_long};
 use super::pages::Pages;
 
 /// Ids that come in by jobs, numbered from 0 on.
@@ -38,7 +38,7 @@ type Buffer = (Vec<u32>, usize);
 /// Calls `run` with a shelf for the ids of about so many bytes of text; returns all ids in order, and what `run` did.
 /// Every number below that of a job that was put must have been put in the end.
 pub(super) fn with_shelf<R>(text_bytes: usize, run: impl FnOnce(&Shelf<'_>) -> R) -> (Vec<u32>, R) {
-    let mut array = vec![0; text_bytes + 1];
+    let mut array = vec![0; room_for_long(text_bytes) + 1];
     let capacity = array.len();
     let pages = Pages::of(bytemuck::cast_slice(&array));
     let shelf = Shelf {
