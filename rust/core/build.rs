@@ -9,9 +9,8 @@ use std::path::Path;
 
 use regex_syntax::hir::{Class, HirKind};
 
-/// Code points in one block of the two-level table. With 128 it takes 40 KiB instead of 43, but then 253 of the 256
-/// numbers that a block can have are taken, and each version of Unicode takes more.
-const BLOCK: usize = 256;
+/// Code points in one page of the two-level table: those whose UTF-8 differs in the last byte only.
+const PAGE: usize = 64;
 
 /// Name, character class as a regular expression, and bit.
 const CLASSES: [(&str, &str, u8); 8] = [
@@ -48,25 +47,24 @@ fn ranges(expression: &str) -> Vec<(char, char)> {
     class.iter().map(|range| (range.start(), range.end())).collect()
 }
 
-/// Rust source of the bits, the block number of every 128 code points, and the distinct blocks.
+/// Rust source of the bits, the page number of every 64 code points, and the distinct pages in order of appearance.
 fn table(classes: &[u8]) -> String {
     let mut source = String::new();
     for (name, expression, bit) in CLASSES {
         writeln!(source, "/// `{expression}`\npub(super) const {name}: u8 = {bit};").expect("a string");
     }
-    let mut blocks: Vec<&[u8]> = Vec::new();
-    let mut known: HashMap<&[u8], u8> = HashMap::new();
-    let numbers: Vec<u8> = classes
-        .chunks(BLOCK)
-        .map(|block| {
-            *known.entry(block).or_insert_with(|| {
-                blocks.push(block);
-                u8::try_from(blocks.len() - 1).expect("at most 256 distinct blocks")
+    let mut pages: Vec<&[u8]> = Vec::new();
+    let mut known: HashMap<&[u8], u16> = HashMap::new();
+    let numbers: Vec<u16> = classes
+        .chunks(PAGE)
+        .map(|page| {
+            *known.entry(page).or_insert_with(|| {
+                pages.push(page);
+                u16::try_from(pages.len() - 1).expect("fewer than code points / 64")
             })
         })
         .collect();
-    writeln!(source, "const BLOCK: usize = {BLOCK};").expect("a string");
-    writeln!(source, "static BLOCK_OF: [u8; {}] = {numbers:?};", numbers.len()).expect("a string");
-    writeln!(source, "static BLOCKS: [[u8; BLOCK]; {}] = {blocks:?};", blocks.len()).expect("a string");
+    writeln!(source, "static PAGE_OF: [u16; {}] = {numbers:?};", numbers.len()).expect("a string");
+    writeln!(source, "static PAGES: [Page; {}] = {pages:?};", pages.len()).expect("a string");
     source
 }

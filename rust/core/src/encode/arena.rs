@@ -98,6 +98,23 @@ impl Arena {
         self.words.get(excerpt.start as usize..)?.get(..excerpt.count as usize)
     }
 
+    /// Copies the ids of an excerpt, if they are still here and there is room; tells how many they are.
+    #[inline]
+    pub(super) fn copy(&self, excerpt: Excerpt, room: &mut [u32]) -> Option<usize> {
+        /// So many words at once, also where there are fewer ids, are faster than just the right number.
+        const AT_ONCE: usize = 16;
+        let ids = self.ids(excerpt)?;
+        let (words, count) = (&self.words[excerpt.start as usize..], ids.len());
+        if count <= AT_ONCE
+            && let (Some(from), Some(to)) = (words.first_chunk::<AT_ONCE>(), room.first_chunk_mut())
+        {
+            *to = *from;
+        } else {
+            room.get_mut(..count)?.copy_from_slice(ids);
+        }
+        Some(count)
+    }
+
     /// Keeps some ids.
     pub(super) fn keep(&mut self, ids: &[u32]) -> Excerpt {
         self.make_room(ids.len());
@@ -124,16 +141,23 @@ impl Arena {
 
     /// The ids of a long piece.
     #[inline]
-    pub(super) fn find(&self, hash: Hash, piece: &[u8], extent: Extent) -> Option<&[u32]> {
+    pub(super) fn find_ids(&self, hash: Hash, piece: &[u8], extent: Extent) -> Option<&[u32]> {
+        self.ids(self.find(hash, piece, extent)?)
+    }
+
+    /// Where the ids of a long piece stand.
+    #[inline]
+    pub(super) fn find(&self, hash: Hash, piece: &[u8], extent: Extent) -> Option<Excerpt> {
         let place = hash.bucket(self.bits);
         let length = length_of(piece, extent);
         let buckets = self.buckets.entries();
         let slots = buckets[place].iter().chain(&buckets[place ^ 1]).take_while(|slot| slot.count != 0);
         slots.filter(|slot| slot.hash == hash.0 && slot.length == length).find_map(|slot| {
-            let words = &self.words[slot.start as usize..];
-            let (bytes, ids) = words.split_at(words_of(piece.len()));
+            let words = words_of(piece.len());
+            let bytes = &self.words[slot.start as usize..][..words];
             let is_it = bytemuck::cast_slice::<_, u8>(bytes)[..piece.len()] == *piece;
-            is_it.then(|| &ids[..slot.count as usize])
+            let start = slot.start + words as u32;
+            is_it.then_some(Excerpt { start, count: slot.count, filling: self.filling })
         })
     }
 
@@ -214,9 +238,9 @@ mod tests {
         }
         let found = (0..last).filter(|&number| {
             let piece = piece(number);
-            let ids = arena.find(hash(&piece), &piece, Extent::Pretoken);
+            let ids = arena.find_ids(hash(&piece), &piece, Extent::Pretoken);
             assert!(ids.is_none_or(|ids| ids == [number, number + 1]));
-            assert_eq!(arena.find(hash(&piece), &piece, Extent::Piece), None);
+            assert_eq!(arena.find_ids(hash(&piece), &piece, Extent::Piece), None);
             ids.is_some()
         });
         assert_eq!(
@@ -236,7 +260,7 @@ mod tests {
         }
         let is_found = |&number: &u32| {
             let piece = piece(number);
-            arena.find(hash(&piece), &piece, Extent::Piece) == Some(&[number][..])
+            arena.find_ids(hash(&piece), &piece, Extent::Piece) == Some(&[number][..])
         };
         let found = (0..100_000).filter(is_found).count();
         assert!(arena.filling == 0 && found > 80_000, "{found}");

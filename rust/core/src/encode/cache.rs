@@ -32,15 +32,18 @@ const NEAR: usize = 3;
 pub(super) struct Lanes([u32; LANES]);
 
 impl Lanes {
+    /// Where the number of lanes used begins in the last lane.
+    pub(super) const COUNT_SHIFT: u32 = 24;
+
     /// One id.
     #[inline(always)]
     pub(super) fn one(id: u32) -> Self {
-        Self([id, 0, 0, 1 << 24])
+        Self([id, 0, 0, 1 << Self::COUNT_SHIFT])
     }
 
     /// More ids than there are lanes, which stand elsewhere.
     pub(super) fn elsewhere(excerpt: Excerpt) -> Self {
-        Self([excerpt.start, excerpt.count, excerpt.filling, ELSEWHERE << 24])
+        Self([excerpt.start, excerpt.count, excerpt.filling, ELSEWHERE << Self::COUNT_SHIFT])
     }
 
     /// Where the ids stand that are too many for the lanes.
@@ -53,7 +56,7 @@ impl Lanes {
     #[inline(always)]
     pub(super) fn of(ids: [u32; LANES], count: usize) -> Self {
         let mut lanes: [u32; LANES] = std::array::from_fn(|at| if at < count { ids[at] } else { 0 });
-        lanes[LANES - 1] |= (count as u32) << 24;
+        lanes[LANES - 1] |= (count as u32) << Self::COUNT_SHIFT;
         Self(lanes)
     }
 
@@ -68,7 +71,7 @@ impl Lanes {
     /// How many ids the lanes have; more than [`LANES`] where they stand elsewhere.
     #[inline(always)]
     pub(super) fn len(self) -> usize {
-        (self.0[LANES - 1] >> 24) as usize
+        (self.0[LANES - 1] >> Self::COUNT_SHIFT) as usize
     }
 }
 
@@ -77,13 +80,13 @@ const ELSEWHERE: u32 = 0xFF;
 
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
-struct Slot {
-    key: Key,
-    lanes: Lanes,
+pub(super) struct Slot {
+    pub(super) key: Key,
+    pub(super) lanes: Lanes,
 }
 
 /// Two slots in one cache line.
-type Bucket = [Slot; 2];
+pub(super) type Bucket = [Slot; 2];
 
 /// The slots of short pieces.
 #[derive(Debug)]
@@ -160,7 +163,7 @@ pub(super) struct View<'c> {
     bits: u32,
 }
 
-impl View<'_> {
+impl<'c> View<'c> {
     /// The place where a short piece would be.
     #[inline(always)]
     pub(super) fn place_of(self, key: Key) -> u32 {
@@ -188,8 +191,18 @@ impl View<'_> {
     }
 
     #[inline(always)]
-    fn prefetch(self, place: u32) {
+    pub(super) fn prefetch(self, place: u32) {
         prefetch(self.buckets.as_ptr().wrapping_add(place as usize));
+    }
+
+    /// The slots at these places.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "one comparison instead of four")]
+    pub(super) fn buckets(self, places: &[u32; 4]) -> [&'c Bucket; 4] {
+        let all = places[0] | places[1] | places[2] | places[3];
+        assert!((all as usize) < self.buckets.len(), "places of another cache");
+        // SAFETY: no place is larger than all bits of the four together.
+        places.map(|place| unsafe { self.buckets.get_unchecked(place as usize) })
     }
 
     /// The ids of a short piece, at its place.

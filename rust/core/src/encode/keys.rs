@@ -7,12 +7,21 @@
 //!
 //! With AVX-512 sixteen pieces become keys at once, at five instructions each instead of twenty.
 
+use std::ops::Range;
+
 use super::cache::View;
 use crate::processor::Level;
 use crate::split::Ends;
 
 /// The longest piece that is its own key: 15 bytes, and the length in the sixteenth.
 pub(crate) const KEY_BYTES: usize = 15;
+
+/// How far ahead of its use the memory of a place is asked for: long enough before for it to come from afar, and not so
+/// long that it is gone from the nearest memory, 512 lines on some processors.
+pub(super) const AHEAD: usize = 128;
+
+/// How many more keys than there are can be read at once.
+const ROOM: usize = 16;
 
 /// A piece's bytes and length as one number; 0 is no piece's.
 pub(crate) type Key = u128;
@@ -86,7 +95,9 @@ pub(crate) fn bucket_of(key: Key, bits: u32) -> usize {
 /// The keys of a run of pretokens or pieces, and their places in the cache.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
+    /// Some more than there are.
     list: Vec<Key>,
+    /// As many more, and [`AHEAD`] besides.
     places: Vec<u32>,
     /// The numbers of those that are too long to have a key.
     long: Vec<u32>,
@@ -95,11 +106,26 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Replaces them by those of `pieces` of `text`, whose places are on their way into near memory then.
+    /// Replaces them by those of `pieces` of `text`. The memory of the first [`AHEAD`] places is on its way then.
     #[inline]
     pub(super) fn find(&mut self, level: Level, text: &[u8], pieces: &Ends, extent: Extent, cache: View<'_>) {
         self.make(level, text, pieces, extent, cache.bits());
-        cache.fetch(&self.places[..pieces.ends().len()]);
+        cache.fetch(&self.places[..AHEAD.min(pieces.ends().len())]);
+    }
+
+    /// Keys and places of these numbers, each with the memory of a later place on its way. That of the
+    /// first [`AHEAD`] should be on its way before.
+    #[inline(always)]
+    pub(super) fn fetching<'k>(
+        &'k self,
+        numbers: Range<usize>,
+        cache: View<'k>,
+    ) -> impl Iterator<Item = (Key, u32)> + 'k {
+        let asked = self.list[numbers.clone()].iter().zip(&self.places[numbers.clone()]);
+        asked.zip(&self.places[numbers.start + AHEAD..]).map(move |((&key, &place), &later)| {
+            cache.prefetch(later);
+            (key, place)
+        })
     }
 
     /// Replaces them by those of `pieces` of `text`, and their places among 2 to the power of `bits`.
@@ -107,9 +133,9 @@ impl Keys {
     pub(crate) fn make(&mut self, level: Level, text: &[u8], pieces: &Ends, extent: Extent, bits: u32) {
         let count = pieces.ends().len();
         self.bits = bits;
-        if self.list.len() < count {
-            self.list.resize(count, NO_KEY);
-            self.places.resize(count, 0);
+        if self.list.len() < count + ROOM {
+            self.list.resize(count + ROOM, NO_KEY);
+            self.places.resize(count + ROOM + AHEAD, 0);
         }
         let (keys, places) = (&mut self.list[..count], &mut self.places[..count]);
         self.long.clear();
@@ -143,17 +169,27 @@ impl Keys {
 
     /// Replaces `missed` by those keys, of the first `count` from number `from` on, that the cache should have and has not.
     pub(super) fn find_missed(&self, from: usize, count: usize, cache: View<'_>, missed: &mut Vec<Key>) {
-        let is_missed =
-            |&(&key, &place): &(&Key, &u32)| has_bytes(key) && cache.find_near(key, place).is_none();
-        let asked = self.list[from..count].iter().zip(&self.places[from..count]);
+        let is_missed = |&(key, place): &(Key, u32)| has_bytes(key) && cache.find_near(key, place).is_none();
         missed.clear();
-        missed.extend(asked.filter(is_missed).map(|(&key, _)| key));
+        missed.extend(self.fetching(from..count, cache).filter(is_missed).map(|(key, _)| key));
     }
 
     /// The numbers of those that are too long to have a key, in ascending order.
     #[inline(always)]
     pub(super) fn long(&self) -> &[u32] {
         &self.long
+    }
+
+    /// All keys and places, and behind those some that say nothing: a few keys, and as many places and [`AHEAD`] besides.
+    #[inline(always)]
+    pub(super) fn with_room(&self) -> (&[Key], &[u32]) {
+        (&self.list, &self.places)
+    }
+
+    /// One of them.
+    #[inline(always)]
+    pub(super) fn at(&self, number: usize) -> (Key, u32) {
+        (self.list[number], self.places[number])
     }
 
     /// Keys and places of the first `count`.

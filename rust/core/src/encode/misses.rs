@@ -86,7 +86,8 @@ impl Encoder {
         hash: Option<Hash>,
         emit: &mut impl FnMut(&[u32]) -> bool,
     ) -> crate::Result<bool> {
-        if let Some(ids) = hash.and_then(|hash| space.cache.arena.find(hash, pretoken, Extent::Pretoken)) {
+        if let Some(ids) = hash.and_then(|hash| space.cache.arena.find_ids(hash, pretoken, Extent::Pretoken))
+        {
             return Ok(emit(ids));
         }
         let whole = self.whole_token(pretoken);
@@ -210,12 +211,12 @@ impl Encoder {
         let Some(hash) = Hash::of(piece).filter(|_| !Hash::is_for(pretoken)) else {
             return self.merge(merger, piece);
         };
-        if arena.find(hash, piece, Extent::Piece).is_none() {
-            let ids = self.merge(merger, piece)?;
-            arena.insert(hash, piece, Extent::Piece, ids);
-            return Ok(ids);
+        if let Some(excerpt) = arena.find(hash, piece, Extent::Piece) {
+            return Ok(arena.ids(excerpt).unwrap_or_default());
         }
-        Ok(arena.find(hash, piece, Extent::Piece).unwrap_or_default())
+        let ids = self.merge(merger, piece)?;
+        arena.insert(hash, piece, Extent::Piece, ids);
+        Ok(ids)
     }
 
     /// The ids that the bytes of a piece merge to.

@@ -13,6 +13,7 @@ mod cuts;
 mod decode;
 mod decoders;
 mod documents;
+mod emit;
 mod encoder;
 pub mod files;
 mod filter;

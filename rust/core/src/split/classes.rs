@@ -1,9 +1,18 @@
 //! What the patterns ask of a character, as bits of one byte per code point.
 //!
-//! The table has two levels, a block number for every 256 code points and the distinct blocks, 43 KiB in all; it is
-//! made at build time from the tables of the general regex engine (see `build.rs`), so both know the same Unicode.
+//! The table has two levels, the number of a page for every 64 code points and the distinct pages, 60 KiB in all; it is made
+//! at build time from the tables of the general regex engine (see `build.rs`), so both know the same Unicode.
 
 include!(concat!(env!("OUT_DIR"), "/classes.rs"));
+
+/// The class bits of the 64 characters whose UTF-8 differs in the last byte only, by the six lowest bits of that byte.
+pub(super) type Page = [u8; 64];
+
+/// The page of the characters from `64 * number` on.
+#[inline(always)]
+pub(super) const fn page(number: usize) -> &'static Page {
+    &PAGES[PAGE_OF[number] as usize]
+}
 
 /// The class bits of the character that starts at `text[at]`, and its length in bytes.
 ///
@@ -11,20 +20,20 @@ include!(concat!(env!("OUT_DIR"), "/classes.rs"));
 #[inline(always)]
 pub(super) fn class_at(text: &[u8], at: usize) -> (u8, usize) {
     let first = text[at];
-    if first < 0x80 { (BLOCKS[0][first as usize], 1) } else { multibyte_class_at(text, at, first) }
+    // ASCII has two pages of its own, the first ones.
+    if first < 0x80 { (PAGES.as_flattened()[first as usize], 1) } else { multibyte_class_at(text, at, first) }
 }
 
 #[inline]
 fn multibyte_class_at(text: &[u8], at: usize, first: u8) -> (u8, usize) {
-    let tail = |index: usize| u32::from(text[at + index] & 0x3F);
-    let first = u32::from(first);
-    let (code_point, length) = match first {
-        ..0xE0 => ((first & 0x1F) << 6 | tail(1), 2),
-        0xE0..0xF0 => ((first & 0x0F) << 12 | tail(1) << 6 | tail(2), 3),
-        _ => ((first & 0x07) << 18 | tail(1) << 12 | tail(2) << 6 | tail(3), 4),
+    let tail = |index: usize| usize::from(text[at + index] & 0x3F);
+    let first = usize::from(first);
+    let (number, length) = match first {
+        ..0xE0 => (first & 0x1F, 2),
+        0xE0..0xF0 => ((first & 0x0F) << 6 | tail(1), 3),
+        _ => ((first & 0x07) << 12 | tail(1) << 6 | tail(2), 4),
     };
-    let block = BLOCK_OF[code_point as usize / BLOCK];
-    (BLOCKS[block as usize][code_point as usize % BLOCK], length)
+    (page(number)[tail(length - 1)], length)
 }
 
 #[cfg(test)]

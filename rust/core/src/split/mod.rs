@@ -248,8 +248,22 @@ mod tests {
             .prop_map(|pieces| pieces.concat())
     }
 
+    /// Text of runs of a character, some of which are longer than what scanners look at at once.
+    fn text_of_runs() -> impl Strategy<Value = String> {
+        let characters: Vec<char> =
+            "aaZZé\u{c9}中中中я\u{2b0}\u{301}1\u{661} \n.'/s\u{3000}😀".chars().collect();
+        let length = prop_oneof![1_usize..4, 1_usize..90];
+        prop::collection::vec((prop::sample::select(characters), length), 0..12)
+            .prop_map(|runs| runs.iter().flat_map(|&(one, count)| std::iter::repeat_n(one, count)).collect())
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
+
+        #[test]
+        fn scanner_and_regex_engine_agree_on_long_runs(text in text_of_runs()) {
+            assert_twins_agree(&text);
+        }
 
         #[test]
         fn scanner_and_regex_engine_agree_at_boundaries(text in boundary_text()) {

@@ -10,10 +10,9 @@
 
 use super::ends::Ends;
 use super::family::Family;
-use super::masks::{Masks, WIDTH, bits_where};
+use super::masks::{Masks, WIDTH};
 use super::scan::pretoken_end;
 use super::starts::pretoken_starts;
-use super::wide::with_wide;
 use crate::processor::Level;
 
 /// Appends the ends of the next pretokens of `text`, which start at `from`: some hundreds, fewer at the text's end.
@@ -24,7 +23,10 @@ pub(super) type Scanner = fn(text: &[u8], from: usize, ends: &mut Ends);
 pub(super) fn scanner_for<F: Family>(level: Level) -> Scanner {
     assert!(Level::available().any(|other| other == level), "{level:?} is not for this processor");
     match level {
-        Level::Portable => |text, from, ends| scan::<F>(text, from, ends, &PORTABLE),
+        Level::Portable => |text, from, ends| {
+            let by = Instructions { masks: Masks::portable, with_wide: Masks::with_wide::<F>, push_bits };
+            scan::<F>(text, from, ends, &by);
+        },
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => x86::scanner_avx2::<F>(),
         #[cfg(target_arch = "x86_64")]
@@ -33,11 +35,11 @@ pub(super) fn scanner_for<F: Family>(level: Level) -> Scanner {
 }
 
 /// What a level has instructions for.
-struct Instructions<M, B, P> {
+struct Instructions<M, W, P> {
     /// [`Masks::portable`]
     masks: M,
-    /// The bytes with any of the bits given.
-    bits_with: B,
+    /// [`Masks::with_wide`]
+    with_wide: W,
     /// [`push_bits`]
     push_bits: P,
 }
@@ -50,7 +52,7 @@ fn scan<F: Family>(
     ends: &mut Ends,
     by: &Instructions<
         impl Fn(&[u8; WIDTH]) -> Masks,
-        impl Fn(&[u8; WIDTH], u8) -> u64,
+        impl Fn(Masks, &[u8], usize) -> Masks,
         impl Fn(&mut Ends, u64, usize),
     >,
 ) {
@@ -62,18 +64,20 @@ fn scan<F: Family>(
         let found = if ascii.high == 0 {
             pretoken_starts::<F>(text, at, &Masks { high: 0, tail_byte: 0, ..ascii })
         } else {
-            pretoken_starts::<F>(text, at, &with_wide::<F>(ascii, text, at, &by.bits_with))
+            pretoken_starts::<F>(text, at, &(by.with_wide)(ascii, text, at))
         };
-        if found.starts == 0 {
+        if found.places == 0 && found.inside != 0 {
+            at += found.inside.ilog2() as usize;
+        } else if found.places == 0 {
             at = pretoken_end::<F>(text, at);
             ends.push(at);
-        } else if found.starts & found.last_sure != 0 {
+        } else if found.places & found.last_sure != 0 {
             // The usual case.
-            (by.push_bits)(ends, found.starts & (found.last_sure << 1).wrapping_sub(1), at);
+            (by.push_bits)(ends, found.places & (found.last_sure << 1).wrapping_sub(1), at);
             at += found.last_sure.trailing_zeros() as usize;
         } else {
-            (by.push_bits)(ends, found.starts, at);
-            at += found.starts.ilog2() as usize;
+            (by.push_bits)(ends, found.places, at);
+            at += found.places.ilog2() as usize;
         }
     }
     while at < text.len() && !ends.is_full() {
@@ -99,22 +103,13 @@ fn push_bits(ends: &mut Ends, bits: u64, base: usize) {
     ends.grow(bits.count_ones() as usize);
 }
 
-type PortableInstructions =
-    Instructions<fn(&[u8; WIDTH]) -> Masks, fn(&[u8; WIDTH], u8) -> u64, fn(&mut Ends, u64, usize)>;
-
-const PORTABLE: PortableInstructions = Instructions {
-    masks: Masks::portable,
-    bits_with: |block, wanted| bits_where(block, |bits| bits & wanted != 0),
-    push_bits,
-};
-
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "functions for particular processors")]
 mod x86 {
     #[allow(clippy::wildcard_imports, reason = "the names say where they are from")]
     use std::arch::x86_64::*;
 
-    use super::{Ends, Family, Instructions, Masks, Scanner, WIDTH, bits_where, push_bits, scan};
+    use super::{Ends, Family, Instructions, Masks, Scanner, WIDTH, push_bits, scan};
 
     /// Only for processors of level [`Avx2`](super::Level::Avx2).
     pub(super) fn scanner_avx2<F: Family>() -> Scanner {
@@ -122,7 +117,7 @@ mod x86 {
         fn avx2<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
             let by = Instructions {
                 masks: |block: &_| Masks::avx2(block),
-                bits_with: |block: &_, wanted| bits_where(block, |bits| bits & wanted != 0),
+                with_wide: Masks::with_wide::<F>,
                 push_bits,
             };
             scan::<F>(text, from, ends, &by);
@@ -134,11 +129,11 @@ mod x86 {
 
     /// Only for processors of level [`Avx512`](super::Level::Avx512).
     pub(super) fn scanner_avx512<F: Family>() -> Scanner {
-        #[target_feature(enable = "avx512bw,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
+        #[target_feature(enable = "avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
         fn avx512<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
             let by = Instructions {
                 masks: |block: &_| Masks::avx512(block),
-                bits_with: |block: &_, wanted| bits_with_avx512(block, wanted),
+                with_wide: |ascii: Masks, text: &_, at| ascii.with_wide_avx512::<F>(text, at),
                 push_bits: |ends: &mut Ends, bits, base| push_bits_avx512(ends, bits, base),
             };
             scan::<F>(text, from, ends, &by);
@@ -146,14 +141,6 @@ mod x86 {
         // SAFETY: the caller of `scanner_avx512` guarantees a processor of level `Avx512`; each one that has its
         // extensions has the older ones named here, too.
         |text, from, ends| unsafe { avx512::<F>(text, from, ends) }
-    }
-
-    #[inline]
-    #[target_feature(enable = "avx512bw")]
-    fn bits_with_avx512(block: &[u8; WIDTH], wanted: u8) -> u64 {
-        // SAFETY: the reference guarantees 64 readable bytes, and the load needs no alignment.
-        let bytes = unsafe { _mm512_loadu_si512(block.as_ptr().cast()) };
-        _mm512_test_epi8_mask(bytes, _mm512_set1_epi8(wanted.cast_signed()))
     }
 
     /// 0, 1, 2, …

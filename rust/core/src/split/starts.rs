@@ -33,9 +33,12 @@ use super::scan::contraction_end;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Starts {
     /// Those that are certain: all up to some place. The first byte's is not among them.
-    pub(super) starts: u64,
+    pub(super) places: u64,
     /// The last one that would be a start whatever is before it, or none. It may not be among the certain.
     pub(super) last_sure: u64,
+    /// Places inside the block's first pretoken. If no other starts in the block, then from each of these places on the
+    /// text is split as if a pretoken started there.
+    pub(super) inside: u64,
 }
 
 /// The starts in the block at `text[at..]`.
@@ -61,7 +64,22 @@ pub(super) fn pretoken_starts<F: Family>(text: &[u8], at: usize, masks: &Masks) 
         certain &= decided;
         starts
     };
-    Starts { starts: starts & certain & !1, last_sure: highest(sure_starts(masks, word)) }
+    let inside = inside_words::<F>(masks, word) & certain;
+    Starts { places: starts & certain & !1, last_sure: highest(sure_starts(masks, word)), inside }
+}
+
+/// Places inside words that end where they would end if they began there: behind a letter, because a run of letters does
+/// not depend on where it begins. A cased word does not only in its lower case, or while no letter in the block has case.
+#[inline(always)]
+fn inside_words<F: Family>(masks: &Masks, word: u64) -> u64 {
+    let inside = word & word << 1 & !masks.tail_byte;
+    if F::CASED {
+        let cased = word & !masks.uncased;
+        let lower = cased & !masks.upper;
+        let before_cased = !cased & cased.wrapping_sub(1);
+        return inside & (lower | before_cased);
+    }
+    inside
 }
 
 /// Places where a pretoken starts whatever is before the block: a space behind anything but whitespace, and what is

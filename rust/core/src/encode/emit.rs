@@ -1,0 +1,287 @@
+//! Ids of the pretokens that the cache knows, copied to where they stay.
+//!
+//! This is all that happens to nearly every pretoken of a text, so its time is that of a text seen before. A slot's four
+//! lanes are written whatever there is in them, and the next ids begin where the used ones end.
+//!
+//! With AVX-512 four pretokens are handled at once, with half the instructions: a vector of four keys is compared with
+//! the keys in both slots of their buckets, the lanes are chosen by what was equal, and those used, moved together,
+//! are written at once. Whatever is behind the first pretoken of the four that has no lanes is left out of that, and the
+//! next four begin behind it, after its own ids, which stand elsewhere.
+
+use std::ops::Range;
+
+use super::cache::{LANES, View};
+use super::ids::Ids;
+use super::keys::Keys;
+use crate::processor::Level;
+
+/// How many pretokens are handled at once, at most.
+const GROUP: usize = 4;
+
+/// Adds the ids of pretokens of these numbers, up to the first that is not known, or that does not fit into the room there
+/// is; tells how many pretokens these are. `cache` has those with few ids; `elsewhere` writes the ids of another one by
+/// its number and tells how many, if it can.
+#[inline(always)]
+pub(super) fn emit_known(
+    level: Level,
+    cache: View<'_>,
+    keys: &Keys,
+    numbers: Range<usize>,
+    ids: &mut Ids,
+    elsewhere: impl FnMut(usize, &mut [u32]) -> Option<usize>,
+) -> usize {
+    let room = ids.room((numbers.len() + GROUP) * LANES);
+    let known = match level {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512 => x86::write(cache, keys, numbers, room, elsewhere),
+        _ => write(cache, keys, numbers, room, elsewhere),
+    };
+    ids.add(known.ids);
+    known.pretokens
+}
+
+/// How many pretokens were known, and how many ids they have.
+struct Known {
+    pretokens: usize,
+    ids: usize,
+}
+
+/// Writes the ids to `room`.
+#[inline(always)]
+fn write(
+    cache: View<'_>,
+    keys: &Keys,
+    numbers: Range<usize>,
+    room: &mut [u32],
+    mut elsewhere: impl FnMut(usize, &mut [u32]) -> Option<usize>,
+) -> Known {
+    let mut known = Known { pretokens: 0, ids: 0 };
+    let start = numbers.start;
+    for (key, place) in keys.fetching(numbers, cache) {
+        let room = &mut room[known.ids..];
+        known.ids += match (cache.find(key, place), room.first_chunk_mut()) {
+            (Some(lanes), Some(room)) if lanes.len() <= LANES => {
+                *room = lanes.ids();
+                lanes.len()
+            }
+            _ => match elsewhere(start + known.pretokens, room) {
+                Some(count) => count,
+                None => break,
+            },
+        };
+        known.pretokens += 1;
+    }
+    known
+}
+
+#[cfg(target_arch = "x86_64")]
+#[expect(
+    unsafe_code,
+    reason = "vector loads and stores go through pointers; functions for particular processors"
+)]
+mod x86 {
+    #[allow(clippy::wildcard_imports, reason = "the names say where they are from")]
+    use std::arch::x86_64::*;
+
+    use super::super::cache::{Bucket, Lanes};
+    use super::super::keys::{AHEAD, Key};
+    use super::{GROUP, Keys, Known, LANES, Level, Range, View};
+
+    /// A bit for each 64 bits of a vector, and those for the 128 bits of the first of four keys.
+    type Halves = __mmask8;
+
+    /// A bit for each lane of four slots.
+    type LaneBits = __mmask16;
+
+    /// A bit for each last lane of four slots.
+    const LAST_LANES: LaneBits = 0x8888;
+
+    #[inline]
+    pub(super) fn write(
+        cache: View<'_>,
+        keys: &Keys,
+        numbers: Range<usize>,
+        room: &mut [u32],
+        elsewhere: impl FnMut(usize, &mut [u32]) -> Option<usize>,
+    ) -> Known {
+        debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
+        // SAFETY: the callers of this module have found the level `Avx512`, all of whose extensions are named there.
+        unsafe { write_groups(cache, keys, numbers, room, elsewhere) }
+    }
+
+    /// The same as [`write`](super::write), four at a time.
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,popcnt")]
+    fn write_groups(
+        cache: View<'_>,
+        keys: &Keys,
+        numbers: Range<usize>,
+        room: &mut [u32],
+        mut elsewhere: impl FnMut(usize, &mut [u32]) -> Option<usize>,
+    ) -> Known {
+        let (list, places) = keys.with_room();
+        let mut known = Known { pretokens: 0, ids: 0 };
+        while known.pretokens < numbers.len() {
+            let number = numbers.start + known.pretokens;
+            let Some(keys) = list[number..].first_chunk() else { break };
+            let Some((places, rest)) = places[number..].split_first_chunk() else { break };
+            let Some(later) = rest[AHEAD - GROUP..].first_chunk::<GROUP>() else { break };
+            let Some(group_room) = room[known.ids..].first_chunk_mut() else { break };
+            cache.fetch(later);
+            let (lanes, found) = find(keys, cache.buckets(places));
+            if found == GROUP && number + GROUP <= numbers.end {
+                // The usual case, in which nothing waits for what was found, but for where to write the next ids.
+                known.ids += write_used(lanes, used_lanes(lanes), group_room);
+                known.pretokens += GROUP;
+                continue;
+            }
+            let wanted = found.min(numbers.end - number);
+            let used = used_lanes(lanes) & _bzhi_u32(0xFFFF, (wanted * LANES) as u32) as LaneBits;
+            known.ids += write_used(lanes, used, group_room);
+            known.pretokens += wanted;
+            if known.pretokens < numbers.len() {
+                let Some(count) = elsewhere(number + wanted, &mut room[known.ids..]) else { break };
+                known.ids += count;
+                known.pretokens += 1;
+            }
+        }
+        known
+    }
+
+    /// The lanes of four keys, and how many of them come before the first that has none or whose ids are elsewhere.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,popcnt")]
+    fn find(keys: &[Key; GROUP], buckets: [&Bucket; GROUP]) -> (__m512i, usize) {
+        // SAFETY: the reference guarantees 64 readable bytes, and the load needs no alignment.
+        let keys = unsafe { _mm512_loadu_si512(keys.as_ptr().cast()) };
+        let [first, second] = [0, 1].map(|slot| {
+            (
+                are_equal(keys, four(buckets.map(|bucket| bytemuck::must_cast_ref(&bucket[slot].key)))),
+                four(buckets.map(|bucket| bytemuck::must_cast_ref(&bucket[slot].lanes))),
+            )
+        });
+        let lanes = _mm512_mask_blend_epi64(second.0, first.1, second.1);
+        let most = _mm512_set1_epi32(((LANES as i32 + 1) << Lanes::COUNT_SHIFT) - 1);
+        let are_few = _mm512_cmple_epu32_mask(lanes, most);
+        let are_here =
+            _pext_u32(u32::from(first.0 | second.0), 0x55) & _pext_u32(are_few.into(), LAST_LANES.into());
+        (lanes, are_here.trailing_ones() as usize)
+    }
+
+    /// Both halves of each of four keys that are equal.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq")]
+    fn are_equal(some: __m512i, others: __m512i) -> Halves {
+        let differ = _mm512_xor_si512(some, others);
+        let halves_differ = _mm512_or_si512(differ, _mm512_shuffle_epi32::<0b01_00_11_10>(differ));
+        _mm512_testn_epi64_mask(halves_differ, halves_differ)
+    }
+
+    /// The lanes that are ids.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn used_lanes(lanes: __m512i) -> LaneBits {
+        let counts =
+            _mm512_shuffle_epi32::<0b11_11_11_11>(_mm512_srli_epi32::<{ Lanes::COUNT_SHIFT }>(lanes));
+        let numbers = _mm512_broadcast_i32x4(_mm_set_epi32(3, 2, 1, 0));
+        _mm512_cmpgt_epi32_mask(counts, numbers)
+    }
+
+    /// Writes the lanes used one after another, and whatever behind them; tells how many are used.
+    #[inline]
+    #[target_feature(enable = "avx512f,popcnt")]
+    fn write_used(lanes: __m512i, used: LaneBits, room: &mut [u32; GROUP * LANES]) -> usize {
+        let ids = _mm512_and_si512(lanes, _mm512_set1_epi32((1 << Lanes::COUNT_SHIFT) - 1));
+        let ids = _mm512_maskz_compress_epi32(used, ids);
+        // SAFETY: the reference guarantees 64 writable bytes, and the store needs no alignment.
+        unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), ids) };
+        used.count_ones() as usize
+    }
+
+    /// Four times 128 bits from different places.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+    fn four(parts: [&[u32; 4]; GROUP]) -> __m512i {
+        // SAFETY: each reference guarantees sixteen readable bytes, and the loads need no alignment.
+        let [a, b, c, d] = parts.map(|part| unsafe { _mm_loadu_si128(part.as_ptr().cast()) });
+        let low = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(a), b);
+        let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(c), d);
+        _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cache::{Cache, Lanes};
+    use super::super::keys::Extent;
+    use super::*;
+    use crate::split::Ends;
+
+    /// The ids from `number` on that are made up for a piece, and how many they are.
+    const fn made_up(piece: usize) -> ([u32; LANES], usize) {
+        let first = piece as u32 * 10;
+        ([first, first + 1, first + 2, 0x00FF_FFFF - first], piece % (LANES + 1))
+    }
+
+    /// Pieces of a text of which the cache knows most, some with no ids; some are too long for a key.
+    fn text_and_cache() -> (Vec<u8>, Ends, Cache) {
+        let (mut text, mut pieces, mut cache) = (Vec::new(), Ends::new(), Cache::new());
+        for piece in 0..600 {
+            let bytes = format!("{}{piece}", "x".repeat(if piece % 41 == 40 { 20 } else { 0 }));
+            text.extend_from_slice(bytes.as_bytes());
+            pieces.push(text.len());
+        }
+        text.extend_from_slice(&[0; 16]);
+        let mut keys = Keys::default();
+        keys.find(Level::Portable, &text, &pieces, Extent::Pretoken, cache.view());
+        for (piece, &key) in keys.first(600).0.iter().enumerate().filter(|&(piece, _)| !is_elsewhere(piece)) {
+            let (ids, count) = made_up(piece);
+            cache.insert(key, Lanes::of(ids, count));
+        }
+        (text, pieces, cache)
+    }
+
+    #[test]
+    fn every_level_writes_the_same() {
+        let (text, pieces, cache) = text_and_cache();
+        let mut keys = Keys::default();
+        keys.find(Level::Portable, &text, &pieces, Extent::Pretoken, cache.view());
+        for numbers in
+            (0..20).flat_map(|start| [start..start, start..start + 5, start..300 + start, start..600])
+        {
+            for knows_elsewhere in [false, true] {
+                let mut results = Level::available().map(|level| {
+                    let mut ids = Ids::keep(0, usize::MAX);
+                    let mut asked = Vec::new();
+                    let pretokens =
+                        emit_known(level, cache.view(), &keys, numbers.clone(), &mut ids, |number, room| {
+                            asked.push(number);
+                            room[..6].fill(7);
+                            knows_elsewhere.then_some(6)
+                        });
+                    (pretokens, asked, ids.into_vec())
+                });
+                let portable = results.next().expect("there is always one");
+                assert!(!knows_elsewhere || portable.0 == numbers.len());
+                assert_eq!(portable.1.is_empty(), numbers.len() <= 5 && !numbers.clone().any(is_elsewhere));
+                results.for_each(|other| assert_eq!(other, portable, "{numbers:?}"));
+            }
+        }
+    }
+
+    fn is_elsewhere(piece: usize) -> bool {
+        piece % 13 == 7 || piece % 41 == 40
+    }
+
+    #[test]
+    fn ids_are_those_of_the_slots_in_order() {
+        let (text, pieces, cache) = text_and_cache();
+        let mut keys = Keys::default();
+        keys.find(Level::best(), &text, &pieces, Extent::Pretoken, cache.view());
+        let mut ids = Ids::keep(0, usize::MAX);
+        let none = |_: usize, _: &mut [u32]| Some(0);
+        assert_eq!(emit_known(Level::best(), cache.view(), &keys, 0..600, &mut ids, none), 600);
+        let known = (0..600).filter(|&piece| !is_elsewhere(piece)).map(made_up);
+        let expected: Vec<u32> = known.flat_map(|(ids, count)| ids.into_iter().take(count)).collect();
+        assert_eq!(ids.into_vec(), expected);
+    }
+}
