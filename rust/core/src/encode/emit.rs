@@ -13,10 +13,8 @@ use std::ops::Range;
 use super::cache::{LANES, View};
 use super::ids::Ids;
 use super::keys::Keys;
+use super::probe::GROUP;
 use crate::processor::Level;
-
-/// How many pretokens are handled at once, at most.
-const GROUP: usize = 4;
 
 /// Adds the ids of pretokens of these numbers, up to the first that is not known, or that does not fit into the room there
 /// is; tells how many pretokens these are. `cache` has those with few ids; `elsewhere` writes the ids of another one by
@@ -83,12 +81,10 @@ mod x86 {
     #[allow(clippy::wildcard_imports, reason = "the names say where they are from")]
     use std::arch::x86_64::*;
 
-    use super::super::cache::{Bucket, Lanes};
-    use super::super::keys::{AHEAD, Key};
+    use super::super::cache::Lanes;
+    use super::super::keys::AHEAD;
+    use super::super::probe::{Found, find};
     use super::{GROUP, Keys, Known, LANES, Level, Range, View};
-
-    /// A bit for each 64 bits of a vector, and those for the 128 bits of the first of four keys.
-    type Halves = __mmask8;
 
     /// A bit for each lane of four slots.
     type LaneBits = __mmask16;
@@ -127,14 +123,16 @@ mod x86 {
             let Some(later) = rest[AHEAD - GROUP..].first_chunk::<GROUP>() else { break };
             let Some(group_room) = room[known.ids..].first_chunk_mut() else { break };
             cache.fetch(later);
-            let (lanes, found) = find(keys, cache.buckets(places));
-            if found == GROUP && number + GROUP <= numbers.end {
+            let found = find(keys, cache.buckets(places));
+            let lanes = found.lanes;
+            let here = are_here(found).trailing_ones() as usize;
+            if here == GROUP && number + GROUP <= numbers.end {
                 // The usual case, in which nothing waits for what was found, but for where to write the next ids.
                 known.ids += write_used(lanes, used_lanes(lanes), group_room);
                 known.pretokens += GROUP;
                 continue;
             }
-            let wanted = found.min(numbers.end - number);
+            let wanted = here.min(numbers.end - number);
             let used = used_lanes(lanes) & _bzhi_u32(0xFFFF, (wanted * LANES) as u32) as LaneBits;
             known.ids += write_used(lanes, used, group_room);
             known.pretokens += wanted;
@@ -147,33 +145,13 @@ mod x86 {
         known
     }
 
-    /// The lanes of four keys, and how many of them come before the first that has none or whose ids are elsewhere.
+    /// A bit for each key whose ids are in its lanes.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,popcnt")]
-    fn find(keys: &[Key; GROUP], buckets: [&Bucket; GROUP]) -> (__m512i, usize) {
-        // SAFETY: the reference guarantees 64 readable bytes, and the load needs no alignment.
-        let keys = unsafe { _mm512_loadu_si512(keys.as_ptr().cast()) };
-        let [first, second] = [0, 1].map(|slot| {
-            (
-                are_equal(keys, four(buckets.map(|bucket| bytemuck::must_cast_ref(&bucket[slot].key)))),
-                four(buckets.map(|bucket| bytemuck::must_cast_ref(&bucket[slot].lanes))),
-            )
-        });
-        let lanes = _mm512_mask_blend_epi64(second.0, first.1, second.1);
+    #[target_feature(enable = "avx512f,bmi2")]
+    fn are_here(found: Found) -> u32 {
         let most = _mm512_set1_epi32(((LANES as i32 + 1) << Lanes::COUNT_SHIFT) - 1);
-        let are_few = _mm512_cmple_epu32_mask(lanes, most);
-        let are_here =
-            _pext_u32(u32::from(first.0 | second.0), 0x55) & _pext_u32(are_few.into(), LAST_LANES.into());
-        (lanes, are_here.trailing_ones() as usize)
-    }
-
-    /// Both halves of each of four keys that are equal.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512dq")]
-    fn are_equal(some: __m512i, others: __m512i) -> Halves {
-        let differ = _mm512_xor_si512(some, others);
-        let halves_differ = _mm512_or_si512(differ, _mm512_shuffle_epi32::<0b01_00_11_10>(differ));
-        _mm512_testn_epi64_mask(halves_differ, halves_differ)
+        let are_few = _mm512_cmple_epu32_mask(found.lanes, most);
+        found.keys & _pext_u32(are_few.into(), LAST_LANES.into())
     }
 
     /// The lanes that are ids.
@@ -195,17 +173,6 @@ mod x86 {
         // SAFETY: the reference guarantees 64 writable bytes, and the store needs no alignment.
         unsafe { _mm512_storeu_si512(room.as_mut_ptr().cast(), ids) };
         used.count_ones() as usize
-    }
-
-    /// Four times 128 bits from different places.
-    #[inline]
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
-    fn four(parts: [&[u32; 4]; GROUP]) -> __m512i {
-        // SAFETY: each reference guarantees sixteen readable bytes, and the loads need no alignment.
-        let [a, b, c, d] = parts.map(|part| unsafe { _mm_loadu_si128(part.as_ptr().cast()) });
-        let low = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(a), b);
-        let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(c), d);
-        _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
     }
 }
 

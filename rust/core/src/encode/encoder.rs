@@ -213,7 +213,7 @@ impl Encoder {
         let lanes = match view.find_near(key, places[number]) {
             Some(lanes) => lanes,
             None => {
-                keys.find_missed(number, count, view, missed);
+                keys.find_missed(self.level, number..count, view, missed);
                 let lanes = self.resolve(misses, missed)[0];
                 keys.follow(misses.cache.view());
                 lanes

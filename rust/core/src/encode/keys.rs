@@ -167,11 +167,25 @@ impl Keys {
         }
     }
 
-    /// Replaces `missed` by those keys, of the first `count` from number `from` on, that the cache should have and has not.
-    pub(super) fn find_missed(&self, from: usize, count: usize, cache: View<'_>, missed: &mut Vec<Key>) {
-        let is_missed = |&(key, place): &(Key, u32)| has_bytes(key) && cache.find_near(key, place).is_none();
+    /// Replaces `missed` by those keys of these numbers that the cache should have and has not.
+    pub(super) fn find_missed(
+        &self,
+        level: Level,
+        numbers: Range<usize>,
+        cache: View<'_>,
+        missed: &mut Vec<Key>,
+    ) {
         missed.clear();
-        missed.extend(self.fetching(from..count, cache).filter(is_missed).map(|(key, _)| key));
+        let mut look_near = |key, place| {
+            if has_bytes(key) && cache.find_near(key, place).is_none() {
+                missed.push(key);
+            }
+        };
+        match level {
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => x86::for_each_not_at_place(self, numbers, cache, look_near),
+            _ => self.fetching(numbers, cache).for_each(|(key, place)| look_near(key, place)),
+        }
     }
 
     /// The numbers of those that are too long to have a key, in ascending order.
@@ -208,7 +222,8 @@ mod x86 {
     #[allow(clippy::wildcard_imports, reason = "the names say where they are from")]
     use std::arch::x86_64::*;
 
-    use super::{Ends, Extent, FACTORS, KEY_BYTES, Key, Level, NO_LENGTH};
+    use super::super::probe;
+    use super::{AHEAD, Ends, Extent, FACTORS, KEY_BYTES, Key, Keys, Level, NO_LENGTH, Range, View};
 
     /// How many keys are made at once: in four vectors of four.
     const GROUP: usize = 16;
@@ -227,6 +242,38 @@ mod x86 {
         debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
         // SAFETY: the callers of this module have found the level `Avx512`, all of whose extensions are named there.
         unsafe { find_groups(text, pieces, extent, bits, keys, places, long) }
+    }
+
+    /// Calls `visit` with the keys of these numbers that are not in the cache at their places, and the places.
+    #[inline]
+    pub(super) fn for_each_not_at_place(
+        keys: &Keys,
+        numbers: Range<usize>,
+        cache: View<'_>,
+        visit: impl FnMut(Key, u32),
+    ) {
+        debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
+        // SAFETY: as in `find`.
+        unsafe { look_up_groups(keys, numbers, cache, visit) }
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi1,bmi2")]
+    fn look_up_groups(keys: &Keys, numbers: Range<usize>, cache: View<'_>, mut visit: impl FnMut(Key, u32)) {
+        let (list, places) = keys.with_room();
+        for first in numbers.clone().step_by(probe::GROUP) {
+            let keys = list[first..].first_chunk().expect("room behind");
+            let (places, later) = places[first..].split_first_chunk().expect("room behind");
+            let later: &[u32; probe::GROUP] =
+                later[AHEAD - probe::GROUP..].first_chunk().expect("room behind");
+            cache.fetch(later);
+            let mut missing = !probe::find(keys, cache.buckets(places)).keys & 0xF;
+            missing = _bzhi_u32(missing, (numbers.end - first).min(probe::GROUP) as u32);
+            while missing != 0 {
+                let number = missing.trailing_zeros() as usize;
+                missing &= missing - 1;
+                visit(keys[number], places[number]);
+            }
+        }
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]

@@ -145,7 +145,7 @@ impl Encoder {
         let MissSpace { cache, merger, pieces, keys, missed, resolved, .. } = space;
         keys.find(self.level, pretoken, pieces, Extent::Piece, cache.view());
         let count = pieces.ends().len();
-        keys.find_missed(0, count, cache.view(), missed);
+        keys.find_missed(self.level, 0..count, cache.view(), missed);
         if !missed.is_empty() {
             self.resolve_in(resolved, cache, missed);
             keys.follow(cache.view());

@@ -26,6 +26,7 @@ mod merges;
 mod misses;
 mod pages;
 mod pipeline;
+mod probe;
 mod ragged;
 mod ranks;
 mod shelf;
