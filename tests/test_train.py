@@ -5,6 +5,7 @@ import pickle
 import random
 
 import pytest
+import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -384,6 +385,105 @@ def test_an_empty_corpus_gives_the_bytes_alone(tmp_path):
     (tmp_path / "empty.txt").write_bytes(b"")
     assert bs.train(str(tmp_path / "empty.txt"), 300).vocab_size == 256
     assert bs.train([], 300).merges == []
+
+
+# -- several sizes, digits, superwords -----------------------------------------------------------------------
+
+
+def test_several_sizes_are_one_training(documents):
+    counts = bs.count_words(iter(documents), "gpt2")
+    sizes = [1000, 300, 100_000]
+    special = ["<|end|>"]
+    several = bs.train(counts, sizes, special_tokens=special)
+    assert several == [bs.train(counts, size, special_tokens=special) for size in sizes]
+    assert several[0].truncated(300) == several[1]
+    with pytest.raises(ValueError, match="vocab_size: is 256, expected at least 257"):
+        bs.train(counts, [300, 256], special_tokens=special)
+    with pytest.raises(ValueError, match="vocab_size: is empty"):
+        bs.train(counts, [])
+
+
+@pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "o200k", "llama3", "qwen2", "deepseek"])
+@pytest.mark.parametrize(("digits", "side"), [(1, "left"), (2, "left"), (4, "left"), (3, "right")])
+def test_numbers_are_grouped_as_the_expression_says(pattern, digits, side, documents, tmp_path):
+    tokenizer = bs.train(iter(documents), 800, pattern=pattern, digits=digits, digits_from=side)
+    written = [text.encode() for text in ("in 1234567 of 12", "١٢٣٤٥x½9", "1" * 5000)]
+    counts = bs.count_words(written, pattern, digits=digits, digits_from=side)
+    group = r"\p{N}" if digits == 1 else rf"\p{{N}}{{1,{digits}}}"
+    ahead = rf"(?=(?:\p{{N}}{{{digits}}})*(?!\p{{N}}))" if side == "right" else ""
+    assert any(group + ahead in expression for expression in tokenizer.expressions)
+    if pattern != "deepseek":
+        words = (
+            word for text in written for word in reference.split(text.decode(), tokenizer.expressions[0])
+        )
+        assert dict(counts.items()) == reference.Counter(words)
+    assert max(sum(map(str.isdigit, word.decode())) for word in counts) == digits
+    tokenizer.save(tmp_path / "tokenizer.json")
+    loaded = bs.Tokenizer.load(tmp_path / "tokenizer.json")
+    assert loaded == tokenizer
+    assert loaded.pattern == tokenizer.pattern
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    for text in (*documents, "in 1234567 of 12", "١٢٣٤٥x½9"):
+        assert tokenizer.encode(text).tolist() == theirs.encode(text).ids
+
+
+def test_digits_that_go_with_nothing_are_errors():
+    for options, message in (
+        ({"digits": 0}, "digits: is 0, expected 1 to 9"),
+        ({"digits": 2, "pattern": "a|b"}, "digits: are for published patterns"),
+        ({"digits": 2, "digits_from": "middle"}, 'digits_from: is "middle", expected'),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bs.count_words([b"1"], **options)
+    with pytest.raises(ValueError, match="digits: are part of the pattern"):
+        bs.train(bs.WordCounts({"1": 1}), digits=1)
+    assert bs.train([], pattern="llama3", digits=1).pattern == "qwen2"
+
+
+@pytest.mark.parametrize("pattern", ["gpt2", "cl100k", "o200k", "llama3", r"\s?\p{L}+|\s|[^\p{L}\s]+"])
+def test_superwords_reach_across_words_and_encode_as_elsewhere(pattern, documents, tmp_path):
+    tokenizer = bs.train(
+        iter(documents), 2000, pattern=pattern, superwords_from=1000, special_tokens=["<|end|>"]
+    )
+    plain = bs.train(iter(documents), 2000, pattern=pattern, special_tokens=["<|end|>"])
+    tokens = [tokenizer.bytes_of(id_) for id_ in range(1999)]
+    superwords = [token for token in tokens[999:] if b" " in token.strip()]
+    assert len(superwords) > 50
+    assert max(token.count(b" ", 1) for token in superwords) <= 3
+    if "|" not in pattern:
+        # What is cut anew is cut as before, so the first merges are those of any training.
+        assert tokenizer.merges[:743] == plain.merges[:743]
+    assert sum(tokenizer.count_batch(documents)) < sum(plain.count_batch(documents))
+    tokenizer.save(tmp_path / "tokenizer.json")
+    loaded = bs.Tokenizer.load(tmp_path / "tokenizer.json")
+    assert loaded == tokenizer
+    theirs = tokenizers.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    for text in documents:
+        assert tokenizer.encode(text).tolist() == theirs.encode(text).ids == loaded.encode(text).tolist()
+
+
+def test_superwords_reach_into_four_words_at_most():
+    tokenizer = bs.train([b"one two three four. a b c d e. " * 9], pattern="gpt2", superwords_from=300)
+    assert max(len(tokenizer.bytes_of(id_).split()) for id_ in range(tokenizer.vocab_size)) == 4
+
+
+def test_superwords_come_from_added_counts_and_go_on_by_extending(documents):
+    half = len(documents) // 2
+    parts = [
+        bs.count_words(iter(part), "gpt2", superwords=True) for part in (documents[:half], documents[half:])
+    ]
+    whole = bs.train(iter(documents), 1500, pattern="gpt2", superwords_from=1000, threads=1)
+    assert bs.train(parts[0] + parts[1], 1500, superwords_from=1000) == whole
+    assert bs.train(parts[0] + parts[1], 1500, pattern="gpt2", superwords_from=1000, threads=5) == whole
+    assert bs.extend(whole.truncated(1200), parts[0] + parts[1], 300) == whole
+    assert whole.truncated(700) == bs.train(iter(documents), 700, pattern="gpt2", superwords_from=1000)
+    with pytest.raises(ValueError, match="superwords: need counts of words in a row"):
+        bs.train(bs.count_words(iter(documents), "gpt2"), superwords_from=1000)
+    with pytest.raises(ValueError, match="superwords_from: is 255"):
+        bs.train(iter(documents), superwords_from=255)
+    for pattern in (None, "deepseek"):
+        with pytest.raises(ValueError, match="superwords: reach across pretokens of one expression"):
+            bs.train(iter(documents), pattern=pattern, superwords_from=1000)
 
 
 # -- extend --------------------------------------------------------------------------------------------------

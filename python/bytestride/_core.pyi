@@ -441,6 +441,9 @@ def count_words(
     source: _Source,
     pattern: str | None = "cl100k",
     *,
+    digits: int | None = None,
+    digits_from: Literal["left", "right"] = "left",
+    superwords: bool = False,
     format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
     separator: str | None = None,
     text_field: str = "text",
@@ -453,11 +456,15 @@ def count_words(
 def merge(
     stores: _Path | Iterable[_Path], prefix: _Path, *, progress: _Progress | None = None
 ) -> TokenStore: ...
+@overload
 def train(
     source: _Source | WordCounts,
     vocab_size: int | None = None,
     *,
     pattern: str | None = "cl100k",
+    digits: int | None = None,
+    digits_from: Literal["left", "right"] = "left",
+    superwords_from: int | None = None,
     special_tokens: Sequence[str] = (),
     min_frequency: int = 2,
     max_token_bytes: int | None = None,
@@ -470,6 +477,27 @@ def train(
     max_memory: int | str | None = None,
     progress: _Progress | None = None,
 ) -> Tokenizer: ...
+@overload
+def train(
+    source: _Source | WordCounts,
+    vocab_size: Sequence[int],
+    *,
+    pattern: str | None = "cl100k",
+    digits: int | None = None,
+    digits_from: Literal["left", "right"] = "left",
+    superwords_from: int | None = None,
+    special_tokens: Sequence[str] = (),
+    min_frequency: int = 2,
+    max_token_bytes: int | None = None,
+    format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
+    separator: str | None = None,
+    text_field: str = "text",
+    suffixes: Sequence[str] | None = None,
+    weights: Sequence[float] | None = None,
+    threads: int | None = None,
+    max_memory: int | str | None = None,
+    progress: _Progress | None = None,
+) -> list[Tokenizer]: ...
 def extend(
     tokenizer: Tokenizer,
     source: _Source | WordCounts,
@@ -492,4 +520,5 @@ def _learn(
     min_frequency: int = 2,
     max_token_bytes: int | None = None,
     threads: int | None = None,
+    words: int | None = None,
 ) -> list[tuple[int, int, int]]: ...

@@ -143,7 +143,9 @@ def draw(path: Path, names: list[str], evaluations: list[bs.Evaluation], curves:
         shares = evaluation.lengths / max(evaluation.tokens, 1)
         over_length.plot(range(1, len(shares)), shares[1:], marker=".", label=label)
     over_size.set(xscale="log", xlabel="tokens in the vocabulary", ylabel="bytes of text per token")
-    over_length.set(xlim=(0, 20), xlabel="bytes of a token", ylabel="share of the text's tokens")
+    over_length.set(
+        xlim=(0, 20), xticks=range(0, 21, 2), xlabel="bytes of a token", ylabel="share of the text's tokens"
+    )
     for axes in (over_size, over_length):
         axes.grid(alpha=0.3)
         axes.legend()

@@ -31,6 +31,9 @@ class Learning(TypedDict):
 
     vocab_size: int | None
     pattern: str | None
+    digits: int | None
+    digits_from: Literal["left", "right"]
+    superwords_from: int | None
     special_tokens: list[str]
     min_frequency: int
 
@@ -97,6 +100,20 @@ Pattern = Annotated[
         help="How text is split before merging: gpt2, cl100k, o200k, llama3, qwen2, deepseek, none, or any "
         "expression."
     ),
+]
+Digits = Annotated[
+    int | None,
+    typer.Option(
+        help="Numbers in groups of at most so many digits. (default: as the pattern has it)", min=1, max=9
+    ),
+]
+DigitsFrom = Annotated[
+    Literal["left", "right"],
+    typer.Option(help="From which side digits are grouped; right is as numbers are written: 12 345 678."),
+]
+SuperwordsFrom = Annotated[
+    int | None,
+    typer.Option(help="From this vocabulary size on, merge across words, up to four. (default: never)"),
 ]
 Special = Annotated[list[str] | None, typer.Option(help="A special token to add; repeat for more.")]
 MinFrequency = Annotated[int, typer.Option(help="Merge only pairs that occur this often.", min=1)]

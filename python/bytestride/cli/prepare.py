@@ -29,6 +29,9 @@ def prepare(
     tokenizer: options.Tokenizer = None,
     vocab_size: options.VocabSize = 16_384,
     pattern: options.Pattern = "cl100k",
+    digits: options.Digits = None,
+    digits_from: options.DigitsFrom = "left",
+    superwords_from: options.SuperwordsFrom = None,
     special: options.Special = None,
     min_frequency: options.MinFrequency = 2,
     separator: options.Separator = None,
@@ -63,6 +66,9 @@ def prepare(
     learning = options.Learning(
         vocab_size=vocab_size or None,
         pattern=options.pattern_of(pattern),
+        digits=digits,
+        digits_from=digits_from,
+        superwords_from=superwords_from,
         special_tokens=options.special_tokens(special, bos, eos),
         min_frequency=min_frequency,
     )

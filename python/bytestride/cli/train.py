@@ -16,6 +16,9 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("tokenizer.json"),
     vocab_size: options.VocabSize = 16_384,
     pattern: options.Pattern = "cl100k",
+    digits: options.Digits = None,
+    digits_from: options.DigitsFrom = "left",
+    superwords_from: options.SuperwordsFrom = None,
     special: options.Special = None,
     min_frequency: options.MinFrequency = 2,
     separator: options.Separator = None,
@@ -37,6 +40,9 @@ def train(
     learning = options.Learning(
         vocab_size=vocab_size or None,
         pattern=options.pattern_of(pattern),
+        digits=digits,
+        digits_from=digits_from,
+        superwords_from=superwords_from,
         special_tokens=options.special_tokens(special),
         min_frequency=min_frequency,
     )

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use bytestride_core::count::{CountOptions, Counter, WordCounts as Counts, count_batches};
-use bytestride_core::split::{Pattern, Splitter};
+use bytestride_core::split::{Digits, Pattern, Splitter};
 use bytestride_core::text::{Format, Position, ReadOptions, expand_inputs, read_batches, total_bytes};
 use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
 
-use crate::arguments::{thread_count, unsigned};
+use crate::arguments::{optional_size, thread_count, unsigned};
 use crate::errors::IntoPython;
 use crate::store::{file_suffixes, memory_size};
 use crate::tables::Parquet;
@@ -234,9 +234,35 @@ pub(crate) struct FileOptions<'a> {
     pub(crate) suffixes: Option<Vec<String>>,
 }
 
+/// The changes to a pattern that `train` and `count_words` offer.
+pub(crate) struct Changes<'a, 'py> {
+    pub(crate) digits: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) digits_from: &'a str,
+    pub(crate) superwords: bool,
+}
+
+impl Changes<'_, '_> {
+    /// The pattern of this text with the changes.
+    pub(crate) fn apply(&self, pattern: Option<&str>) -> PyResult<Pattern> {
+        let mut pattern = Pattern::new(pattern);
+        if let Some(digits) = optional_size("digits", self.digits)? {
+            let digits = match self.digits_from {
+                "left" => Digits::FromLeft(digits),
+                "right" => Digits::FromRight(digits),
+                other => {
+                    let message = format!("digits_from: is {other:?}, expected 'left' or 'right'");
+                    return Err(PyValueError::new_err(message));
+                }
+            };
+            pattern = pattern.with_digits(digits).into_python()?;
+        }
+        if self.superwords { pattern.with_superwords().into_python() } else { Ok(pattern) }
+    }
+}
+
 /// How to count a source.
 pub(crate) struct SourceOptions<'a, 'py> {
-    pub(crate) pattern: Option<&'a str>,
+    pub(crate) pattern: Pattern,
     pub(crate) files: FileOptions<'a>,
     /// What each path of the source counts, where that is not 1.
     pub(crate) weights: Option<Vec<f64>>,
@@ -269,11 +295,15 @@ pub(crate) fn count_options(
 ///     text_field: the field that holds the document, in files of JSON lines.
 ///     suffixes: which files of a folder are read, such as `[".py"]`; `None`: those of text (`.txt`, `.md`, `.rst`,
 ///         `.jsonl`, …).
+///     digits: numbers in groups of at most so many digits, 1 to 9, for a published pattern; `None`: as the pattern has it.
+///     digits_from: `"left"`, or `"right"` as numbers are written: `12345678` is `12 345 678`, three digits in a group.
+///     superwords: take words in a row, with one space between each two, as one word: what `train` needs for superwords.
 ///     weights: how much each path in the list `source` counts: every count times its weight, rounded as `scaled` does.
 ///     threads: how many threads count; `None`: as many as there are. The counts are the same for any number.
-///     max_memory: about how much memory counting may take besides the result, in bytes or as `"512MB"`, at least some
-///         32 MB; what does not fit is written to files in the folder for temporary ones (`TMPDIR`), which are gone
-///         when it ends. `None`: as much as it takes. The counts are the same.
+///     max_memory: how much memory the process should take while it counts, in bytes or as `"512MB"`, some 100 MB at
+///         least, for the program and the text on its way; what does not fit is written to files in the folder for
+///         temporary ones (`TMPDIR`), which are gone when it ends. The result, some 30 bytes a distinct word, has to fit
+///         into memory in any case. `None`: as much as it takes. The counts are the same.
 ///     progress: called as `progress(phase, done, total)` while it runs, in bytes; `total` may be `None`.
 ///
 /// Raises:
@@ -289,17 +319,21 @@ pub(crate) fn count_options(
 #[pyfunction]
 #[pyo3(
     signature = (
-        source, pattern=Some("cl100k"), *, format="auto", separator=None, text_field="text", suffixes=None,
-        weights=None, threads=None, max_memory=None, progress=None
+        source, pattern=Some("cl100k"), *, digits=None, digits_from="left", superwords=false, format="auto",
+        separator=None, text_field="text", suffixes=None, weights=None, threads=None, max_memory=None, progress=None
     ),
-    text_signature = "(source, pattern='cl100k', *, format='auto', separator=None, text_field='text', \
-        suffixes=None, weights=None, threads=None, max_memory=None, progress=None)"
+    text_signature = "(source, pattern='cl100k', *, digits=None, digits_from='left', superwords=False, \
+        format='auto', separator=None, text_field='text', suffixes=None, weights=None, threads=None, \
+        max_memory=None, progress=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
 pub(crate) fn count_words(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
     pattern: Option<&str>,
+    digits: Option<&Bound<'_, PyAny>>,
+    digits_from: &str,
+    superwords: bool,
     format: &str,
     separator: Option<&str>,
     text_field: &str,
@@ -311,6 +345,7 @@ pub(crate) fn count_words(
 ) -> PyResult<WordCounts> {
     let files = FileOptions { format, separator, text_field, suffixes };
     let count = count_options(threads, max_memory)?;
+    let pattern = Changes { digits, digits_from, superwords }.apply(pattern)?;
     let options = SourceOptions { pattern, files, weights, count, progress };
     Ok(count_source(py, source, &options)?.into())
 }
@@ -321,7 +356,7 @@ pub(crate) fn count_source(
     source: &Bound<'_, PyAny>,
     options: &SourceOptions<'_, '_>,
 ) -> PyResult<Counts> {
-    let splitter = Splitter::new(&Pattern::new(options.pattern)).into_python()?;
+    let splitter = Splitter::new(&options.pattern).into_python()?;
     if source.is_instance_of::<PyBytes>() || source.is_instance_of::<PyByteArray>() {
         return Err(PyTypeError::new_err(
             "source: is bytes, expected paths or documents; put documents in a list",
@@ -400,10 +435,10 @@ fn count_paths(
         tables: Parquet::reader(),
         ..ReadOptions::default()
     };
-    let (total, count) = (total_bytes(&inputs), options.count);
+    let (total, count, spare) = (total_bytes(&inputs), options.count, read_options.spare.clone());
     run_watched(py, options.progress, |monitor| {
         let batches = read_batches(inputs, Position::default(), read_options, splitter, monitor)?;
-        count_batches(batches, total, splitter, count, monitor)
+        count_batches(batches, &spare, total, splitter, count, monitor)
     })
 }
 

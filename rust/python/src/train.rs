@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use bytestride_core::count::{CountOptions, WordCounts as Counts};
 use bytestride_core::encode as core;
-use bytestride_core::merge::{Merge, MergeOptions, extend as learn_more, learn};
-use bytestride_core::split::Pattern;
+use bytestride_core::merge::{Merge, MergeOptions, extend as learn_more, learn, learn_superwords};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PySequence;
 
-use crate::arguments::{optional_size, thread_count, unsigned};
-use crate::counts::{FileOptions, SourceOptions, WordCounts, count_options, count_source};
+use crate::arguments::{optional_size, size, thread_count, unsigned};
+use crate::counts::{Changes, FileOptions, SourceOptions, WordCounts, count_options, count_source};
 use crate::errors::IntoPython;
 use crate::tokenizer::Tokenizer;
 use crate::watch::run_watched;
@@ -21,7 +21,7 @@ const DEFAULT_PATTERN: &str = "cl100k";
 /// How often a pair must occur to be merged, if nothing else is said.
 const DEFAULT_MIN_FREQUENCY: u64 = 2;
 
-/// Trains a byte-level BPE tokenizer: a new `Tokenizer`.
+/// Trains a byte-level BPE tokenizer: a new `Tokenizer`, or a list of them for several sizes.
 ///
 /// Ids are the 256 bytes in GPT-2's order, then the merges in the order learned, then the special tokens. The merges
 /// are those of Hugging Face's `BpeTrainer` with the full byte alphabet, the same for any number of threads and any
@@ -30,8 +30,15 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 /// Args:
 ///     source: as in `count_words`; or `WordCounts`, which bring their own `pattern`.
 ///     vocab_size: how many tokens: 256 bytes, merges and special tokens together. Fewer come out if the text has no
-///         more pairs to merge. `None`: merge until no pair occurs `min_frequency` times.
+///         more pairs to merge. `None`: merge until no pair occurs `min_frequency` times. A list: one training, and a
+///         tokenizer for each size, as if trained apart.
 ///     pattern: how text is cut into pretokens, as in `count_words`.
+///     digits: numbers in groups of at most so many digits, as in `count_words`; a number is never one token of more.
+///     digits_from: from which side, `"left"` or `"right"`.
+///     superwords_from: how many tokens, counted as `vocab_size` is, until merges may reach across words: from there on
+///         words in a row, with one space between each two, are one pretoken, and tokens reach into up to four words,
+///         as in SuperBPE. Encodes with that split from the beginning. Takes memory for all distinct runs of words.
+///         `None`: never.
 ///     special_tokens: texts that get ids of their own, the last ones.
 ///     min_frequency: how often a pair must occur to be merged.
 ///     max_token_bytes: the longest token that may be made; `None`: any length.
@@ -50,21 +57,24 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 /// Raises:
 ///     FileNotFoundError: a path does not exist.
 ///     TypeError: `source` is `bytes`, or holds something that is neither `str` nor `bytes`.
-///     ValueError: `vocab_size` is below 256 and the special tokens, `pattern` is no regular expression or not that of
-///         the counts, or a file is malformed.
+///     ValueError: `vocab_size` or `superwords_from` is below 256 and the special tokens, `pattern` is no regular
+///         expression or not that of the counts, `digits` or superwords do not go with it, or a file is malformed.
 ///
 /// Example:
 ///     >>> from bytestride import train
 ///     >>> tokenizer = train([b"low lower lowest"], 260, pattern="gpt2", special_tokens=["<|end|>"])
 ///     >>> tokenizer.vocab_size
 ///     260
+///     >>> phrases = train([b"by the way, by the way"], 270, superwords_from=265)
+///     >>> phrases.bytes_of(phrases.vocab_size - 1)
+///     b'by the way'
 #[pyfunction]
 #[pyo3(signature = (
-    source, vocab_size=None, *, pattern=PatternArgument::NotGiven, special_tokens=vec![], min_frequency=None, max_token_bytes=None,
-    format="auto", separator=None, text_field="text", suffixes=None, weights=None, threads=None, max_memory=None,
-    progress=None
-), text_signature = "(source, vocab_size=None, *, pattern='cl100k', special_tokens=(), min_frequency=2, \
-    max_token_bytes=None, format='auto', separator=None, text_field='text', suffixes=None, weights=None, \
+    source, vocab_size=None, *, pattern=PatternArgument::NotGiven, digits=None, digits_from="left",
+    superwords_from=None, special_tokens=vec![], min_frequency=None, max_token_bytes=None, format="auto",
+    separator=None, text_field="text", suffixes=None, weights=None, threads=None, max_memory=None, progress=None
+), text_signature = "(source, vocab_size=None, *, pattern='cl100k', digits=None, digits_from='left', \
+    superwords_from=None, special_tokens=(), min_frequency=2, max_token_bytes=None, format='auto', separator=None, text_field='text', suffixes=None, weights=None, \
     threads=None, max_memory=None, progress=None)")]
 #[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
 pub(crate) fn train(
@@ -72,6 +82,9 @@ pub(crate) fn train(
     source: &Bound<'_, PyAny>,
     vocab_size: Option<&Bound<'_, PyAny>>,
     pattern: PatternArgument,
+    digits: Option<&Bound<'_, PyAny>>,
+    digits_from: &str,
+    superwords_from: Option<&Bound<'_, PyAny>>,
     special_tokens: Vec<String>,
     min_frequency: Option<&Bound<'_, PyAny>>,
     max_token_bytes: Option<&Bound<'_, PyAny>>,
@@ -83,29 +96,80 @@ pub(crate) fn train(
     threads: Option<&Bound<'_, PyAny>>,
     max_memory: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
-) -> PyResult<Tokenizer> {
+) -> PyResult<Trained> {
     // What is wrong with the arguments is said before hours of counting.
-    let merges = room_for_merges(optional_size("vocab_size", vocab_size)?, special_tokens.len())?;
+    let sizes = Sizes::new(vocab_size, special_tokens.len())?;
+    let words =
+        superwords_from.map(|tokens| room_for_merges("superwords_from", tokens, special_tokens.len()));
+    let words = words.transpose()?;
     core::Tokenizer::check_special_names(&special_tokens).into_python()?;
     let count = count_options(threads, max_memory)?;
-    let options = merge_options(merges, min_frequency, max_token_bytes, count)?;
+    let options = merge_options(sizes.largest(), min_frequency, max_token_bytes, count)?;
     let files = FileOptions { format, separator, text_field, suffixes };
-    let counts = match source.cast::<WordCounts>() {
-        Ok(counts) => {
-            refuse_weights(weights.as_deref())?;
-            counted_with(counts.get().core(), &pattern)?
-        }
-        Err(_) => {
-            let pattern = pattern.or_default();
-            let options = SourceOptions { pattern: pattern.as_deref(), files, weights, count, progress };
-            Arc::new(count_source(py, source, &options)?)
-        }
+    let changes = Changes { digits, digits_from, superwords: words.is_some() };
+    let counts = if let Ok(counts) = source.cast::<WordCounts>() {
+        refuse_weights(weights.as_deref())?;
+        counted_with(counts.get().core(), &pattern, &changes)?
+    } else {
+        let pattern = changes.apply(pattern.or_default().as_deref())?;
+        let options = SourceOptions { pattern, files, weights, count, progress };
+        Arc::new(count_source(py, source, &options)?)
     };
-    let merges = run_watched(py, progress, |monitor| learn(&counts, &options, monitor))?;
+    let merges = run_watched(py, progress, |monitor| match words {
+        Some(words) => learn_superwords(&counts, words, &options, monitor),
+        None => learn(&counts, &options, monitor),
+    })?;
     let pattern = counts.pattern().clone();
-    let tokenizer =
-        py.detach(|| core::Tokenizer::from_merges(pattern, &merges, &special_tokens)).into_python()?;
-    Ok(tokenizer.into())
+    sizes.each(|most| {
+        let merges = &merges[..merges.len().min(most.unwrap_or(usize::MAX))];
+        let made = py.detach(|| core::Tokenizer::from_merges(pattern.clone(), merges, &special_tokens));
+        Ok(made.into_python()?.into())
+    })
+}
+
+/// How many merges there is room for, in one vocabulary or several.
+enum Sizes {
+    One(Option<usize>),
+    Several(Vec<usize>),
+}
+
+/// What is made of them.
+#[derive(IntoPyObject)]
+pub(crate) enum Trained {
+    One(Tokenizer),
+    Several(Vec<Tokenizer>),
+}
+
+impl Sizes {
+    /// From `vocab_size`, an integer, a sequence of them, or `None`.
+    fn new(vocab_size: Option<&Bound<'_, PyAny>>, special_tokens: usize) -> PyResult<Self> {
+        let room = |size: &Bound<'_, PyAny>| room_for_merges("vocab_size", size, special_tokens);
+        let Some(vocab_size) = vocab_size else { return Ok(Self::One(None)) };
+        let Ok(sizes) = vocab_size.cast::<PySequence>() else {
+            return Ok(Self::One(Some(room(vocab_size)?)));
+        };
+        let sizes = sizes.try_iter()?.map(|size| room(&size?)).collect::<PyResult<Vec<usize>>>()?;
+        if sizes.is_empty() {
+            return Err(PyValueError::new_err("vocab_size: is empty, expected at least one size"));
+        }
+        Ok(Self::Several(sizes))
+    }
+
+    fn largest(&self) -> Option<usize> {
+        match self {
+            Self::One(size) => *size,
+            Self::Several(sizes) => sizes.iter().max().copied(),
+        }
+    }
+
+    fn each(&self, mut make: impl FnMut(Option<usize>) -> PyResult<Tokenizer>) -> PyResult<Trained> {
+        Ok(match self {
+            Self::One(size) => Trained::One(make(*size)?),
+            Self::Several(sizes) => {
+                Trained::Several(sizes.iter().map(|&size| make(Some(size))).collect::<PyResult<_>>()?)
+            }
+        })
+    }
 }
 
 /// A tokenizer with up to `merges` more tokens, learned from `source` on top of its own: a new `Tokenizer`.
@@ -169,7 +233,7 @@ pub(crate) fn extend(
     let files = FileOptions { format, separator, text_field, suffixes };
     // What is wrong with the tokenizer is said before hours of counting.
     tokenizer.for_pretokens().into_python()?;
-    let pattern = tokenizer.splitter().pattern().text();
+    let pattern = tokenizer.splitter().pattern().clone();
     let counts = if let Ok(counts) = source.cast::<WordCounts>() {
         refuse_weights(weights.as_deref())?;
         counts.get().core()
@@ -204,20 +268,31 @@ fn refuse_weights(weights: Option<&[f64]>) -> PyResult<()> {
     }
 }
 
-/// How many merges a vocabulary of `vocab_size` tokens has room for.
-fn room_for_merges(vocab_size: Option<usize>, special_tokens: usize) -> PyResult<Option<usize>> {
-    let Some(size) = vocab_size else { return Ok(None) };
+/// How many merges a vocabulary has room for; the argument `name` says how many tokens it has.
+fn room_for_merges(name: &str, tokens: &Bound<'_, PyAny>, special_tokens: usize) -> PyResult<usize> {
+    let tokens = size(name, tokens)?;
     let least = 256 + special_tokens;
-    size.checked_sub(least).map(Some).ok_or_else(|| {
+    tokens.checked_sub(least).ok_or_else(|| {
         let parts = format!("256 bytes and {special_tokens} special tokens");
-        PyValueError::new_err(format!("vocab_size: is {size}, expected at least {least} for {parts}"))
+        PyValueError::new_err(format!("{name}: is {tokens}, expected at least {least} for {parts}"))
     })
 }
 
 /// `counts`, if `pattern` is not given or theirs.
-fn counted_with(counts: Arc<Counts>, pattern: &PatternArgument) -> PyResult<Arc<Counts>> {
-    let PatternArgument::Given(pattern) = pattern else { return Ok(counts) };
-    let pattern = Pattern::new(pattern.as_deref());
+fn counted_with(
+    counts: Arc<Counts>,
+    pattern: &PatternArgument,
+    changes: &Changes<'_, '_>,
+) -> PyResult<Arc<Counts>> {
+    let PatternArgument::Given(pattern) = pattern else {
+        return match changes.digits {
+            Some(_) => {
+                Err(PyValueError::new_err("digits: are part of the pattern, which the counts have already"))
+            }
+            None => Ok(counts),
+        };
+    };
+    let pattern = changes.apply(pattern.as_deref())?;
     if pattern != *counts.pattern() {
         let message = format!("pattern: is {pattern}, but the words were counted with {}", counts.pattern());
         return Err(PyValueError::new_err(message));
@@ -248,9 +323,9 @@ impl<'py> FromPyObject<'_, 'py> for PatternArgument {
     }
 }
 
-/// The merges learned from `counts`, as `(left, right, id)`.
+/// The merges learned from `counts`, as `(left, right, id)`; with `words`, superwords behind so many.
 #[pyfunction]
-#[pyo3(signature = (counts, merges=None, min_frequency=2, max_token_bytes=None, threads=None))]
+#[pyo3(signature = (counts, merges=None, min_frequency=2, max_token_bytes=None, threads=None, words=None))]
 pub(crate) fn _learn(
     py: Python<'_>,
     counts: &WordCounts,
@@ -258,9 +333,14 @@ pub(crate) fn _learn(
     min_frequency: u64,
     max_token_bytes: Option<usize>,
     threads: Option<&Bound<'_, PyAny>>,
+    words: Option<usize>,
 ) -> PyResult<Vec<(u32, u32, u32)>> {
     let threads = thread_count(threads)?;
     let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
-    let merges = run_watched(py, None, |monitor| learn(&counts.core(), &options, monitor))?;
+    let counts = counts.core();
+    let merges = run_watched(py, None, |monitor| match words {
+        Some(words) => learn_superwords(&counts, words, &options, monitor),
+        None => learn(&counts, &options, monitor),
+    })?;
     Ok(merges.into_iter().map(|Merge { left, right, id }| (left, right, id)).collect())
 }

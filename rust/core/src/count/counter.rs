@@ -7,14 +7,20 @@ use crate::count::WordCounts;
 use crate::count::runs::Runs;
 use crate::count::table::Table;
 use crate::split::{Ends, Splitter};
-use crate::text::Batch;
+use crate::text::{Batch, Spare};
 use crate::{Monitor, Phase, Result, map_in_order};
 
 /// Texts longer than this are cut, where the pattern allows it, so that all threads have work.
 const PART: usize = 1 << 17;
 
-/// What the text on its way and small tables take, which no bound of memory can lower.
-const LEAST_MEMORY: usize = 32 << 20;
+/// How many shares of the parts each thread takes, so that all end at about the same time.
+const SHARES: usize = 64;
+
+/// How many words are split at a time.
+const WORDS_AT_ONCE: usize = 1 << 18;
+
+/// What the program itself and the text on its way take, which no bound of memory can lower.
+const LEAST_MEMORY: usize = 96 << 20;
 const LEAST_TABLE: usize = 1 << 20;
 
 /// What counting may take.
@@ -22,8 +28,8 @@ const LEAST_TABLE: usize = 1 << 20;
 pub struct CountOptions {
     /// How many threads count; 0 is taken as 1.
     pub threads: usize,
-    /// About how many bytes of memory counting may take. What does not fit is written to files in the folder for
-    /// temporary ones.
+    /// How many bytes of memory the process should take while it counts, the program itself, some 96 MB, among them. What
+    /// does not fit is written to files in the folder for temporary ones.
     pub max_memory: usize,
 }
 
@@ -57,17 +63,20 @@ impl Counter {
 
     /// Counts the pretokens of each text. After an error some of them are counted and some not.
     pub fn count(&mut self, texts: &[&[u8]], monitor: &Monitor) -> Result<()> {
-        self.count_meanwhile(texts, monitor, || ())
+        self.count_meanwhile(texts.iter().map(|&text| (text, 1)), monitor, || ())
     }
 
-    /// Counts the pretokens of each text, while one of the threads does something else first.
-    fn count_meanwhile<T: Send>(
+    /// Counts the pretokens of texts, each so many times, while one of the threads does something else first.
+    fn count_meanwhile<'t, T: Send>(
         &mut self,
-        texts: &[&[u8]],
+        texts: impl Iterator<Item = (&'t [u8], u64)>,
         monitor: &Monitor,
         other: impl FnOnce() -> T + Send,
     ) -> Result<T> {
-        let parts: Vec<&[u8]> = texts.iter().flat_map(|text| self.parts(text)).collect();
+        let parts = |(text, times)| self.parts(text).into_iter().map(move |part| (part, times));
+        let parts: Vec<(&[u8], u64)> = texts.flat_map(parts).collect();
+        let share = (parts.len() / (self.tables.len() * SHARES)).max(1);
+        let shares: Vec<&[(&[u8], u64)]> = parts.chunks(share).collect();
         let next = AtomicUsize::new(0);
         let other = Mutex::new(Some(other));
         let results = map_in_order(self.tables.len(), self.tables.len(), |thread| {
@@ -75,17 +84,18 @@ impl Counter {
             let done = other.map(|other| other());
             let mut table = self.tables[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let mut ends = Ends::new();
-            while let Some(part) = parts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            while let Some(share) = shares.get(next.fetch_add(1, Ordering::Relaxed)) {
                 monitor.check()?;
-                // A part has about two words in seven bytes.
-                if table.memory_with(part.len() / 4) > self.max_table {
-                    self.runs.write(&table)?;
-                    *table = Table::new();
+                for &(part, times) in *share {
+                    // A part has about two words in seven bytes.
+                    if table.memory_with(part.len() / 4) > self.max_table {
+                        self.runs.write(std::mem::replace(&mut *table, Table::new()))?;
+                    }
+                    self.splitter.for_each_block(part, &mut ends, |text, ends| {
+                        table.add_all(text, ends, times);
+                        true
+                    })?;
                 }
-                self.splitter.for_each_block(part, &mut ends, |text, ends| {
-                    table.add_all(text, ends);
-                    true
-                })?;
             }
             Ok(done)
         });
@@ -127,7 +137,7 @@ impl Counter {
         let threads = self.tables.len();
         let written = map_in_order(threads, threads, |thread| {
             let table = &mut *self.tables[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            self.runs.write(&std::mem::replace(table, Table::new()))
+            self.runs.write(std::mem::replace(table, Table::new()))
         });
         written.into_iter().collect::<Result<()>>()?;
         self.runs.add_up(self.splitter.pattern().clone(), monitor)
@@ -162,9 +172,10 @@ impl Counter {
 }
 
 /// The counts of all batches, which stand for `total_bytes` of input (0: unknown). One thread fetches the next batch
-/// while the others count.
+/// while the others count. The memory of batches goes to `spare`.
 pub fn count_batches(
     batches: impl Iterator<Item = Result<Batch>> + Send,
+    spare: &Spare,
     total_bytes: u64,
     splitter: &Splitter,
     options: CountOptions,
@@ -176,9 +187,33 @@ pub fn count_batches(
     let mut current = batches.next().transpose()?;
     while let Some(batch) = current {
         monitor.check()?;
-        let texts: Vec<&[u8]> = batch.iter().map(|(text, _)| text).collect();
-        current = counter.count_meanwhile(&texts, monitor, || batches.next())?.transpose()?;
+        let texts = batch.iter().map(|(text, _)| (text, 1));
+        current = counter.count_meanwhile(texts, monitor, || batches.next())?.transpose()?;
         monitor.advance(batch.input_bytes);
+        let size = batch.bytes.len();
+        spare.give(batch.bytes, size);
+    }
+    counter.finish(monitor)
+}
+
+/// The counts of the pretokens of words, as often as the words occur: what counting with `splitter` gives, if it cuts each
+/// word as it cuts the text around it.
+pub fn count_parts(
+    counts: &WordCounts,
+    splitter: &Splitter,
+    options: CountOptions,
+    monitor: &Monitor,
+) -> Result<WordCounts> {
+    monitor.start(Phase::Count, counts.bytes() as u64);
+    // No count of a part is larger.
+    counts.check_bytes()?;
+    let mut counter = Counter::new(splitter.clone(), options);
+    for first in (0..counts.len()).step_by(WORDS_AT_ONCE) {
+        let numbers = first..counts.len().min(first + WORDS_AT_ONCE);
+        let bytes: usize = numbers.clone().map(|number| counts.word(number).len()).sum();
+        let words = numbers.map(|number| (counts.word(number), counts.counts()[number]));
+        counter.count_meanwhile(words, monitor, || ())?;
+        monitor.advance(bytes as u64);
     }
     counter.finish(monitor)
 }
@@ -278,6 +313,17 @@ mod tests {
         assert_same(&count(&texts, 2), &count_naively(&texts));
     }
 
+    #[test]
+    fn parts_of_words_count_as_often_as_the_words() {
+        let superwords = Pattern::new(Some("gpt2")).with_superwords().expect("one expression");
+        let text = many_words();
+        let mut counter = Counter::new(Splitter::new(&superwords).expect("a pattern"), TWO);
+        counter.count(&[&text, &text, b" a b c", b"a b  c"], &Monitor::default()).expect("no runaway");
+        let whole = counter.finish(&Monitor::default()).expect("small counts");
+        let parts = count_parts(&whole, &splitter("gpt2"), TWO, &Monitor::default()).expect("small counts");
+        assert_same(&parts, &count_naively(&[&text, &text, b" a b c", b"a b  c"]));
+    }
+
     proptest! {
         #[test]
         fn random_texts_are_counted_as_one_by_one(texts in prop::collection::vec("[ab é\\n0-9]{0,60}", 0..20)) {
@@ -296,7 +342,8 @@ mod tests {
         };
         let monitor = Monitor::default();
         let batches = [batch(b"one two"), batch(b"two three")].into_iter();
-        let counts = count_batches(batches, 30, &splitter("gpt2"), TWO, &monitor).expect("small counts");
+        let counts = count_batches(batches, &Spare::default(), 30, &splitter("gpt2"), TWO, &monitor)
+            .expect("small counts");
         assert_same(&counts, &count_naively(&[b"one two", b" end", b"two three", b" end"]));
         assert_eq!(monitor.state(), (Phase::Count, 20, 30));
     }
@@ -305,11 +352,19 @@ mod tests {
     fn failing_batches_and_cancelling_end_the_count() {
         let good = || Ok(Batch::default());
         let bad = Err(Error::argument("source", "broken"));
-        let result = count_batches([good(), bad].into_iter(), 0, &splitter("gpt2"), TWO, &Monitor::default());
+        let result = count_batches(
+            [good(), bad].into_iter(),
+            &Spare::default(),
+            0,
+            &splitter("gpt2"),
+            TWO,
+            &Monitor::default(),
+        );
         assert!(matches!(result, Err(Error::Argument { name: "source", .. })));
         let monitor = Monitor::default();
         monitor.cancel();
-        let result = count_batches([good()].into_iter(), 0, &splitter("gpt2"), TWO, &monitor);
+        let result =
+            count_batches([good()].into_iter(), &Spare::default(), 0, &splitter("gpt2"), TWO, &monitor);
         assert!(matches!(result, Err(Error::Interrupted)));
     }
 }

@@ -11,5 +11,5 @@ mod runs;
 mod table;
 mod words;
 
-pub use counter::{CountOptions, Counter, count_batches};
+pub use counter::{CountOptions, Counter, count_batches, count_parts};
 pub use words::WordCounts;

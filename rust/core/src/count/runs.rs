@@ -43,7 +43,7 @@ impl Runs {
     }
 
     /// Writes the words of `table` as one more run.
-    pub(super) fn write(&self, table: &Table) -> Result<()> {
+    pub(super) fn write(&self, table: Table) -> Result<()> {
         let error = |error| Error::io(&self.folder, error);
         let mut file = BufWriter::with_capacity(BUFFER, tempfile::tempfile_in(&self.folder).map_err(error)?);
         table.for_each_sorted(|word, count| write_word(&mut file, word, count).map_err(error))?;
@@ -175,7 +175,7 @@ mod tests {
         let mut table = Table::new();
         let splitter = Splitter::new(&Pattern::new(Some("gpt2"))).expect("a valid pattern");
         let add = |text: &[u8], ends: &Ends| {
-            table.add_all(text, ends);
+            table.add_all(text, ends, 1);
             true
         };
         splitter.for_each_block(text, &mut Ends::new(), add).expect("no runaway");
@@ -200,7 +200,7 @@ mod tests {
         let texts = ["a b c", "", "b c d longer_than_fifteen_bytes b", &long, "a b", "zz\0 zz"];
         let runs = Runs::new();
         for text in texts {
-            runs.write(&table(text.as_bytes())).expect("a writable folder");
+            runs.write(table(text.as_bytes())).expect("a writable folder");
         }
         let pattern = Pattern::new(Some("gpt2"));
         let parts = texts.map(|text| table(text.as_bytes()).into_counts(pattern.clone()).expect("few"));
@@ -212,14 +212,14 @@ mod tests {
     #[test]
     fn a_folder_that_takes_no_files_is_an_error_that_names_it() {
         let runs = Runs { folder: "/nowhere/to/be/found".into(), ..Runs::new() };
-        let error = runs.write(&table(b"a b")).expect_err("no such folder");
+        let error = runs.write(table(b"a b")).expect_err("no such folder");
         assert!(matches!(&error, Error::Io { path, .. } if path.ends_with("found")), "{error}");
     }
 
     #[test]
     fn a_file_that_was_cut_off_is_an_error() {
         let mut runs = Runs::new();
-        runs.write(&table(b"some words")).expect("a writable folder");
+        runs.write(table(b"some words")).expect("a writable folder");
         assert!(!runs.is_empty());
         let mut files = runs.files.lock().expect("no panic");
         files[0].set_len(7).expect("a file that can be cut");

@@ -38,14 +38,16 @@ impl Table {
         }
     }
 
-    /// Counts these words of `text`.
-    pub(super) fn add_all(&mut self, text: &[u8], words: &Ends) {
+    /// Counts these words of `text`, each so many times.
+    pub(super) fn add_all(&mut self, text: &[u8], words: &Ends, times: u64) {
         let Self { level, keys, short, long } = self;
         let count = words.ends().len();
         short.reserve(count);
         keys.make(*level, text, words, Extent::Pretoken, short.bits);
         let (keys, places) = keys.first(count);
-        short.add_all(keys, places, |number| long.add(&text[words.starts()[number]..words.ends()[number]]));
+        short.add_all(keys, places, times, |number| {
+            long.add(&text[words.starts()[number]..words.ends()[number]], times);
+        });
     }
 
     /// About how many bytes of memory this takes, at least when so many more words come.
@@ -57,9 +59,9 @@ impl Table {
     }
 
     /// Calls `visit` with each word and its count, in the order of bytes, until it fails.
-    pub(super) fn for_each_sorted(&self, mut visit: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
+    pub(super) fn for_each_sorted(mut self, mut visit: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
         let mut long = self.long.sorted().into_iter().peekable();
-        for (word, count) in self.short.sorted() {
+        for (word, count) in self.short.sort() {
             let bytes = word.to_be_bytes();
             let word = &bytes[..length_of(word)];
             while let Some((long_word, count)) = long.next_if(|(long_word, _)| *long_word < word) {
@@ -125,9 +127,9 @@ impl ShortWords {
         }
     }
 
-    /// Counts the keys, which belong at `places`; calls `other` with the numbers of those that have no bytes.
+    /// Counts the keys, which belong at `places`, each so many times; calls `other` with the numbers of those that have no bytes.
     #[inline(always)]
-    fn add_all(&mut self, keys: &[Key], places: &[u32], mut other: impl FnMut(usize)) {
+    fn add_all(&mut self, keys: &[Key], places: &[u32], times: u64, mut other: impl FnMut(usize)) {
         let buckets = self.buckets.entries_mut();
         let first = buckets.as_ptr();
         for &place in places {
@@ -146,7 +148,7 @@ impl ShortWords {
                 self.used += usize::from(slot.key == 0);
                 slot.key = key;
             }
-            slot.count += 1;
+            slot.count += times;
         }
     }
 
@@ -155,10 +157,19 @@ impl ShortWords {
         self.buckets.entries().iter().flatten().filter(|slot| slot.key != 0)
     }
 
-    fn sorted(&self) -> Vec<(Sortable, u64)> {
-        let mut words: Vec<_> = self.slots().map(|slot| (slot.key.swap_bytes(), slot.count)).collect();
-        words.sort_unstable_by_key(|&(word, _)| word);
-        words
+    /// The words in the order of their bytes. They are sorted where the table stood, which is none any more then: memory
+    /// may be all but full.
+    fn sort(&mut self) -> impl Iterator<Item = (Sortable, u64)> {
+        let slots = self.buckets.entries_mut().as_flattened_mut();
+        let mut used = 0;
+        for at in 0..slots.len() {
+            if slots[at].key != 0 {
+                slots[used] = Slot { key: slots[at].key.swap_bytes(), ..slots[at] };
+                used += 1;
+            }
+        }
+        slots[..used].sort_unstable_by_key(|slot| slot.key);
+        slots[..used].iter().map(|slot| (slot.key, slot.count))
     }
 }
 
@@ -188,9 +199,9 @@ impl LongWords {
         Self { slots: vec![(0, 0); 1 << FIRST_BITS], bytes: Vec::new(), ends: vec![0], counts: Vec::new() }
     }
 
-    /// About how many bytes of memory this takes, a third more than is in use, because it grows.
+    /// About how many bytes of memory this takes, a third more than is in use, because it grows, and what sorting takes.
     fn memory(&self) -> usize {
-        let words = self.counts.len() * (size_of::<u64>() + size_of::<usize>());
+        let words = self.counts.len() * (size_of::<(u64, usize)>() + size_of::<(&[u8], u64)>());
         self.slots.len() * size_of::<(u64, usize)>() + (words + self.bytes.len()) / 3 * 4
     }
 
@@ -198,25 +209,25 @@ impl LongWords {
         &self.bytes[self.ends[number]..self.ends[number + 1]]
     }
 
-    fn add(&mut self, word: &[u8]) {
+    fn add(&mut self, word: &[u8], times: u64) {
         let hash = xxh3_64(word);
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
         while self.slots[slot].1 != 0 {
             let (other, number) = self.slots[slot];
             if other == hash && self.word(number - 1) == word {
-                self.counts[number - 1] += 1;
+                self.counts[number - 1] += times;
                 return;
             }
             slot = (slot + 1) & mask;
         }
-        self.insert(slot, hash, word);
+        self.insert(slot, hash, word, times);
     }
 
-    fn insert(&mut self, slot: usize, hash: u64, word: &[u8]) {
+    fn insert(&mut self, slot: usize, hash: u64, word: &[u8], times: u64) {
         self.bytes.extend_from_slice(word);
         self.ends.push(self.bytes.len());
-        self.counts.push(1);
+        self.counts.push(times);
         self.slots[slot] = (hash, self.counts.len());
         if self.counts.len() * 2 > self.slots.len() {
             let mask = self.slots.len() * 4 - 1;

@@ -82,6 +82,16 @@ impl WordCounts {
         self.total
     }
 
+    /// Checks that no sum of counts can overflow that has a summand for each byte of the words at most.
+    pub(crate) fn check_bytes(&self) -> Result<()> {
+        let add =
+            |sum: u64, (word, count): (&[u8], u64)| sum.checked_add(count.checked_mul(word.len() as u64)?);
+        match self.iter().try_fold(0, add) {
+            Some(_) => Ok(()),
+            None => Err(Error::argument("counts", "the words with their counts have 2^64 bytes or more")),
+        }
+    }
+
     /// How many bytes the distinct words have together.
     pub fn bytes(&self) -> usize {
         self.bytes.len()

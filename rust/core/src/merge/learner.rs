@@ -5,6 +5,7 @@ use crate::merge::cell::Cell;
 use crate::merge::neighbours::{Neighbour, Neighbours};
 use crate::merge::pairs::{Numbers, Pair, Pairs};
 use crate::merge::queue::{Candidate, Queue};
+use crate::merge::sizes::Sizes;
 use crate::merge::start::Start;
 use crate::merge::symbols::Symbols;
 use crate::merge::{Merge, MergeOptions};
@@ -22,7 +23,7 @@ pub(super) struct Learner<'t, C: Cell> {
     lefts: Neighbours<C::Place>,
     rights: Neighbours<C::Place>,
     min_frequency: u64,
-    max_token_bytes: u32,
+    sizes: Sizes,
 }
 
 impl<'t, C: Cell> Learner<'t, C> {
@@ -33,8 +34,12 @@ impl<'t, C: Cell> Learner<'t, C> {
         start: Start<'t>,
         options: &MergeOptions,
     ) -> Self {
+        let mut start = start;
+        let sizes = Sizes::new(&start, counts, options.max_token_bytes);
+        let symbols = Symbols::new(counts, weights, &start);
+        start.forget_words();
         let mut learner = Self {
-            symbols: Symbols::new(counts, weights, &start),
+            symbols,
             start,
             pairs: Pairs::new(),
             queue: Queue::new(),
@@ -42,8 +47,7 @@ impl<'t, C: Cell> Learner<'t, C> {
             lefts: Neighbours::new(),
             rights: Neighbours::new(),
             min_frequency: options.min_frequency.max(1),
-            // One less than the largest number, which lengths beyond it saturate to.
-            max_token_bytes: options.max_token_bytes.unwrap_or(usize::MAX).min(u32::MAX as usize - 1) as u32,
+            sizes,
         };
         learner.list_first_pairs();
         learner
@@ -64,8 +68,7 @@ impl<'t, C: Cell> Learner<'t, C> {
         let mut ends = vec![usize::MAX; met.len()];
         let mut end = 0;
         for (pair, list_end) in met.iter_mut().zip(&mut ends) {
-            let length = self.symbols.length(pair.left).saturating_add(self.symbols.length(pair.right));
-            if pair.count >= self.min_frequency && length <= self.max_token_bytes {
+            if pair.count >= self.min_frequency && self.sizes.may_join(pair.left, pair.right) {
                 let &mut Pair { left, right, count, places, .. } = pair;
                 self.queue.push(Candidate { count, left, right });
                 self.pairs.insert(Pair { start: end, ..*pair });
@@ -101,8 +104,8 @@ impl<'t, C: Cell> Learner<'t, C> {
     fn merge(&mut self, pair: &Pair) -> Merge {
         let &Pair { left, right, start, places, .. } = pair;
         let id = self.symbols.tokens() as u32;
-        let length = self.symbols.length(left) + self.symbols.length(right);
-        self.symbols.add_token(length);
+        self.symbols.add_token(left, right);
+        self.sizes.add(left, right);
         let Self { symbols, lefts, rights, .. } = self;
         symbols.join_all(&self.places[start..start + places], [left, right, id], |joined, place, weight| {
             if let Some((token, place)) = joined.left {
@@ -113,7 +116,7 @@ impl<'t, C: Cell> Learner<'t, C> {
             }
         });
         self.lower_old_pairs(left, right, id);
-        self.list_new_pairs(id, length);
+        self.list_new_pairs(id);
         Merge { left, right, id }
     }
 
@@ -144,17 +147,16 @@ impl<'t, C: Cell> Learner<'t, C> {
     }
 
     /// Lists the pairs that the new token makes with its neighbours, but for those that can never merge.
-    fn list_new_pairs(&mut self, id: u32, length: u32) {
-        let Self { symbols, pairs, queue, places, min_frequency, max_token_bytes, .. } = self;
-        let keep = |neighbour: &Neighbour| {
-            let total = length.saturating_add(symbols.length(neighbour.token));
-            neighbour.count >= *min_frequency && total <= *max_token_bytes
-        };
+    fn list_new_pairs(&mut self, id: u32) {
+        let Self { sizes, pairs, queue, places, min_frequency, .. } = self;
+        let is_frequent = |neighbour: &Neighbour| neighbour.count >= *min_frequency;
         let mut add = |left: u32, right: u32, &Neighbour { count, places, .. }: &Neighbour, start: usize| {
             queue.push(Candidate { count, left, right });
             pairs.insert(Pair { left, right, count, start, places });
         };
+        let keep = |left: &Neighbour| is_frequent(left) && sizes.may_join(left.token, id);
         self.lefts.drain(places, keep, |left, start| add(left.token, id, left, start));
+        let keep = |right: &Neighbour| is_frequent(right) && sizes.may_join(id, right.token);
         self.rights.drain(places, keep, |right, start| add(id, right.token, right, start));
     }
 }

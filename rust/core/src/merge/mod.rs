@@ -24,18 +24,20 @@ mod learner;
 mod neighbours;
 mod pairs;
 mod queue;
+mod sizes;
 mod start;
 mod symbols;
 
 pub use crate::encode::Merge;
 
-use crate::count::WordCounts;
+use crate::count::{CountOptions, WordCounts, count_parts};
 use crate::encode::Tokenizer;
+use crate::split::Splitter;
 use crate::{Error, Monitor, Phase, Result};
 use cell::Cell;
 use learner::Learner;
 use start::Start;
-use symbols::{cells, weights};
+use symbols::weights;
 
 /// What to learn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +73,35 @@ pub fn extend(
     tokenizer.extended(&learn_from(start, counts, options, monitor)?)
 }
 
+/// The merges of superwords: up to `words` of them as [`learn`] finds them within the words of `counts`, whose pretokens
+/// are words in a row; then those that reach across words, too, into four at most.
+///
+/// Behind the first merges each run of words is what encoding it with them gives, so that what is counted from then on
+/// is just what the tokenizer will make of text.
+pub fn learn_superwords(
+    counts: &WordCounts,
+    words: usize,
+    options: &MergeOptions,
+    monitor: &Monitor,
+) -> Result<Vec<Merge>> {
+    let Some(pattern) = counts.pattern().without_superwords() else {
+        let message =
+            format!("need counts of words in a row, and these were counted with {}", counts.pattern());
+        return Err(Error::argument("superwords", message));
+    };
+    let within =
+        MergeOptions { merges: Some(options.merges.map_or(words, |merges| merges.min(words))), ..*options };
+    let parts = CountOptions { threads: options.threads, ..CountOptions::default() };
+    let parts = count_parts(counts, &Splitter::new(&pattern)?, parts, monitor)?;
+    let mut merges = learn(&parts, &within, monitor)?;
+    drop(parts);
+    let tokenizer = Tokenizer::from_merges(counts.pattern().clone(), &merges, &[])?;
+    let rest = options.merges.map(|all| all - merges.len());
+    let start = Start::from_tokenizer(&tokenizer, counts, options.threads)?;
+    merges.extend(learn_from(start, counts, &MergeOptions { merges: rest, ..*options }, monitor)?);
+    Ok(merges)
+}
+
 fn learn_from(
     start: Start<'_>,
     counts: &WordCounts,
@@ -78,16 +109,18 @@ fn learn_from(
     monitor: &Monitor,
 ) -> Result<Vec<Merge>> {
     monitor.start(Phase::Merge, options.merges.map_or(0, |merges| merges as u64));
-    check_sum(counts)?;
+    // A word of n bytes has fewer than n pairs.
+    counts.check_bytes()?;
     if options.max_token_bytes == Some(0) {
         return Err(Error::argument("max_token_bytes", "is 0, expected at least 1"));
     }
     let weights = weights(counts);
     // Each merge makes the words shorter by one token at least.
-    let most_tokens = start.lengths().len() + options.merges.unwrap_or(usize::MAX).min(counts.bytes());
-    if fits::<u32>(counts, &weights, most_tokens) {
+    let most_tokens = start.tokens() + options.merges.unwrap_or(usize::MAX).min(counts.bytes());
+    let cells = start.cells(counts);
+    if fits::<u32>(cells, &weights, most_tokens) {
         learn_in_cells::<u32>(start, counts, weights, options, monitor)
-    } else if fits::<u64>(counts, &weights, most_tokens) {
+    } else if fits::<u64>(cells, &weights, most_tokens) {
         learn_in_cells::<u64>(start, counts, weights, options, monitor)
     } else {
         Err(Error::argument("vocab_size", "more than 2^32 - 2 tokens, or different counts of words"))
@@ -95,8 +128,8 @@ fn learn_from(
 }
 
 /// Whether cells of type `C` can hold all that is there and may come.
-fn fits<C: Cell>(counts: &WordCounts, weights: &[u64], most_tokens: usize) -> bool {
-    weights.len() <= C::MOST && most_tokens <= C::MOST && cells(counts) as u64 <= C::MOST_CELLS
+fn fits<C: Cell>(cells: usize, weights: &[u64], most_tokens: usize) -> bool {
+    weights.len() <= C::MOST && most_tokens <= C::MOST && cells as u64 <= C::MOST_CELLS
 }
 
 fn learn_in_cells<C: Cell>(
@@ -115,15 +148,6 @@ fn learn_in_cells<C: Cell>(
         monitor.advance(1);
     }
     Ok(merges)
-}
-
-/// Checks that no sum of counts can overflow: a word of n bytes has fewer than n pairs.
-fn check_sum(counts: &WordCounts) -> Result<()> {
-    let add = |sum: u64, (word, count): (&[u8], u64)| sum.checked_add(count.checked_mul(word.len() as u64)?);
-    match counts.iter().try_fold(0, add) {
-        Some(_) => Ok(()),
-        None => Err(Error::argument("counts", "the words with their counts have 2^64 bytes or more")),
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What there is before the first merge: the bytes of each word, or the tokens that a tokenizer makes of it.
 
 use crate::count::WordCounts;
-use crate::encode::{ID_OF_BYTE, Ragged, Tokenizer};
+use crate::encode::{BYTE_OF_ID, ID_OF_BYTE, Ragged, Tokenizer};
 use crate::{Error, Result};
 
 /// The tokens to start from.
@@ -38,18 +38,29 @@ impl<'t> Start<'t> {
         Ok(Self::Tokens(Known { tokenizer, words, learned: Vec::new() }))
     }
 
-    /// Bytes of each token by id; 0 for ids that are none.
-    pub(super) fn lengths(&self) -> Vec<u32> {
+    /// How many ids there are.
+    pub(super) fn tokens(&self) -> usize {
         match self {
-            Self::Bytes => vec![1; 256],
-            Self::Tokens(known) => {
-                let mut lengths = vec![0; known.tokenizer.max_id() as usize + 1];
-                for (id, token) in known.tokenizer.vocabulary() {
-                    lengths[id as usize] = token.len() as u32;
-                }
-                lengths
-            }
+            Self::Bytes => 256,
+            Self::Tokens(known) => known.tokenizer.max_id() as usize + 1,
         }
+    }
+
+    /// The bytes of each token by id; none for ids that are no tokens.
+    pub(super) fn spelled(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.tokens() as u32).map(|id| match self {
+            Self::Bytes => std::slice::from_ref(&BYTE_OF_ID[id as usize]),
+            Self::Tokens(known) => known.tokenizer.bytes_of(id).unwrap_or_default(),
+        })
+    }
+
+    /// How many cells it takes for the tokens of all words, and one beside each.
+    pub(super) fn cells(&self, counts: &WordCounts) -> usize {
+        let tokens = match self {
+            Self::Bytes => counts.bytes(),
+            Self::Tokens(known) => known.words.ids.len(),
+        };
+        tokens + counts.len() + 1
     }
 
     /// Replaces `tokens` by those of `word`, which is word `number` of the counts.
@@ -61,6 +72,13 @@ impl<'t> Start<'t> {
                 let [start, end] = [number, number + 1].map(|at| known.words.offsets[at] as usize);
                 tokens.extend_from_slice(&known.words.ids[start..end]);
             }
+        }
+    }
+
+    /// Forgets the words, once nobody will ask for their tokens any more.
+    pub(super) fn forget_words(&mut self) {
+        if let Self::Tokens(known) = self {
+            known.words = Ragged { ids: Vec::new(), offsets: Vec::new() };
         }
     }
 

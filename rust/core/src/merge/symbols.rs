@@ -1,12 +1,12 @@
 //! The words to learn from, as tokens that join in place.
 //!
-//! One flat array has a cell for each byte of each word. A token of several bytes keeps its id in its first cell and
-//! again in its last one; so both neighbours of a token are found without links and without a scan, and joining two
-//! tokens costs the same in a word of three bytes and in one of a million.
+//! One flat array has a cell for each token that a word begins with, a byte or one of a tokenizer's. A token made of several
+//! keeps its id in its first cell and again in its last one; so both neighbours of a token are found without links and
+//! without a scan, and joining two tokens costs the same in a word of three cells and in one of a million.
 //!
 //! Whoever saw a token start at a place finds its id there later if and only if it still does. Where it was joined to
 //! one on its right, the id is the longer token's. Where it was joined to one on its left the cell is void, or, if
-//! the token was a single byte, the last cell of a longer one; and the ids of longer tokens are no byte's.
+//! the token had one cell, the last cell of a longer one; and the ids of longer tokens are none that words begin with.
 
 use crate::count::WordCounts;
 use crate::encode::table::{Table, prefetch};
@@ -20,7 +20,7 @@ pub(super) struct Symbols<C> {
     used: usize,
     /// The distinct counts of words: few thousand in real text.
     weights: Vec<u64>,
-    /// Bytes of each token.
+    /// Cells of each token.
     lengths: Vec<u32>,
 }
 
@@ -40,64 +40,40 @@ pub(super) fn weights(counts: &WordCounts) -> Vec<u64> {
     weights
 }
 
-/// How many cells the words take.
-pub(super) fn cells(counts: &WordCounts) -> usize {
-    counts.bytes() + counts.len() + 1
-}
-
 impl<C: Cell> Symbols<C> {
     /// The words of two and more tokens. `weights` are those of `counts`, and there are not more of them than fit into
     /// cells.
     ///
     /// Words keep the order of `counts`, that of their bytes, so that equal pairs often lie near each other.
     pub(super) fn new(counts: &WordCounts, weights: Vec<u64>, start: &Start<'_>) -> Self {
-        let mut table = Table::new(cells(counts));
+        let mut table = Table::new(start.cells(counts));
         let edge = C::new(C::EDGE, 0);
         table.entries_mut()[0] = edge;
-        let mut symbols = Self { cells: table, used: 1, weights, lengths: start.lengths() };
+        let mut symbols = Self { cells: table, used: 1, weights, lengths: vec![1; start.tokens()] };
         let mut tokens = Vec::new();
         for (number, (word, count)) in counts.iter().enumerate() {
             start.tokens_of(number, word, &mut tokens);
             if tokens.len() > 1 {
                 let weight = symbols.weights.binary_search(&count).expect("every count is among the weights");
-                for &token in &tokens {
-                    symbols.push(token, weight);
+                let cells = &mut symbols.cells.entries_mut()[symbols.used..];
+                for (cell, &token) in cells.iter_mut().zip(&tokens) {
+                    *cell = C::new(token, weight);
                 }
-                symbols.cells.entries_mut()[symbols.used] = edge;
-                symbols.used += 1;
+                cells[tokens.len()] = edge;
+                symbols.used += tokens.len() + 1;
             }
         }
         symbols
     }
 
-    /// Appends a token.
-    fn push(&mut self, token: u32, weight: usize) {
-        let length = self.length(token) as usize;
-        let cells = &mut self.cells.entries_mut()[self.used..self.used + length];
-        cells.fill(C::new(C::VOID, weight));
-        cells[0] = C::new(token, weight);
-        cells[length - 1] = cells[0];
-        self.used += length;
-    }
-
     /// Calls `visit` with each pair of neighbours, its place and its weight, as long as no tokens were joined.
     pub(super) fn for_each_pair(&self, mut visit: impl FnMut(u32, u32, C::Place, u64)) {
-        let cells = &self.cells.entries()[..self.used];
-        let mut start = 1;
-        while start < cells.len() {
-            let left = cells[start].token();
-            let next = start + if left == C::EDGE { 1 } else { self.length(left) as usize };
-            if left != C::EDGE && cells[next].token() != C::EDGE {
-                let weight = self.weights[cells[start].weight()];
-                visit(left, cells[next].token(), C::place(start), weight);
+        for (start, pair) in self.cells.entries()[..self.used].windows(2).enumerate() {
+            let [left, right] = [pair[0].token(), pair[1].token()];
+            if left != C::EDGE && right != C::EDGE {
+                visit(left, right, C::place(start), self.weights[pair[0].weight()]);
             }
-            start = next;
         }
-    }
-
-    /// Bytes of a token.
-    pub(super) fn length(&self, token: u32) -> u32 {
-        self.lengths[token as usize]
     }
 
     /// How many tokens there are.
@@ -105,9 +81,9 @@ impl<C: Cell> Symbols<C> {
         self.lengths.len()
     }
 
-    /// Adds the next token, `length` bytes long.
-    pub(super) fn add_token(&mut self, length: u32) {
-        self.lengths.push(length);
+    /// Adds the next token, which two others make.
+    pub(super) fn add_token(&mut self, left: u32, right: u32) {
+        self.lengths.push(self.lengths[left as usize] + self.lengths[right as usize]);
     }
 
     /// Joins each of the pairs `left`, `right` that still starts at one of `places`, which ascend, to the token
@@ -120,7 +96,7 @@ impl<C: Cell> Symbols<C> {
     ) {
         /// How many places ahead of their use cells are called from memory.
         const AHEAD: usize = 16;
-        let [left_length, right_length] = [left, right].map(|token| self.length(token) as usize);
+        let [left_length, right_length] = [left, right].map(|token| self.lengths[token as usize] as usize);
         let cells = self.cells.entries_mut();
         for (number, &place) in places.iter().enumerate() {
             if let Some(&ahead) = places.get(number + AHEAD) {

@@ -11,17 +11,22 @@ use crate::split::Pattern;
 /// All merges, from the definition alone.
 fn learn_naively(counts: &WordCounts, options: &MergeOptions) -> Vec<Merge> {
     let words = counts.iter().map(|(word, count)| (byte_ids(word), count)).collect();
-    learn_naively_from(words, (0..256).map(|id| vec![id]).collect(), options)
+    learn_naively_from(words, (0..256).map(|id| vec![id]).collect(), usize::MAX, options)
 }
+
+/// The id of a space.
+const SPACE: u32 = 220;
 
 fn byte_ids(word: &[u8]) -> Vec<u32> {
     word.iter().map(|&byte| u32::from(ID_OF_BYTE[usize::from(byte)])).collect()
 }
 
-/// The same, where there are words and tokens to begin with, all tokens as ids of bytes.
+/// The same, where there are words and tokens to begin with, all tokens as ids of bytes, and tokens reach into so many
+/// words at most.
 fn learn_naively_from(
     mut words: Vec<(Vec<u32>, u64)>,
     mut tokens: Vec<Vec<u32>>,
+    most_words: usize,
     options: &MergeOptions,
 ) -> Vec<Merge> {
     let mut merges = Vec::new();
@@ -32,9 +37,12 @@ fn learn_naively_from(
                 *pairs.entry((pair[0], pair[1])).or_default() += count;
             }
         }
-        let length = |(left, right): (u32, u32)| tokens[left as usize].len() + tokens[right as usize].len();
-        let short =
-            pairs.iter().filter(|(pair, _)| options.max_token_bytes.is_none_or(|max| length(**pair) <= max));
+        let is_short = |(left, right): (u32, u32)| {
+            let token = [&tokens[left as usize][..], &tokens[right as usize]].concat();
+            let begins = token[1..].windows(2).filter(|pair| pair[0] == SPACE && pair[1] != SPACE).count();
+            options.max_token_bytes.is_none_or(|max| token.len() <= max) && begins < most_words
+        };
+        let short = pairs.iter().filter(|(pair, _)| is_short(**pair));
         // The last of the largest, so from the back: the smallest pair.
         let Some(((left, right), &count)) = short.rev().max_by_key(|(_, count)| **count) else { break };
         if count < options.min_frequency.max(1) {
@@ -182,10 +190,9 @@ fn learning_stops_when_asked_and_says_how_far_it_is() {
 
 #[test]
 fn narrow_cells_are_for_what_fits() {
-    let counts = counts([("abc", 3), ("ab", 2)]);
-    let fits = |weights: usize, tokens| fits::<u32>(&counts, &vec![1; weights], tokens);
-    assert!(fits(65_534, 65_534));
-    assert!(!fits(65_535, 300) && !fits(2, 65_535));
+    let fits = |cells, weights: usize, tokens| fits::<u32>(cells, &vec![1; weights], tokens);
+    assert!(fits(1 << 32, 65_534, 65_534));
+    assert!(!fits(9, 65_535, 300) && !fits(9, 2, 65_535) && !fits((1 << 32) + 1, 2, 300));
 }
 
 proptest! {
@@ -221,7 +228,7 @@ proptest! {
         // No text has what stands for the special tokens.
         let spelled = |id| tokenizer.bytes_of(id).map_or(vec![u32::MAX], byte_ids);
         let tokens = (0..=tokenizer.max_id()).map(spelled).collect();
-        let more = learn_naively_from(words.collect(), tokens, &options);
+        let more = learn_naively_from(words.collect(), tokens, usize::MAX, &options);
         let all = [&first[..], &more].concat();
         prop_assert_eq!(extended.merges(), &all[..]);
         prop_assert_eq!(extended.special_tokens(), tokenizer.special_tokens());
@@ -230,6 +237,45 @@ proptest! {
             apply(&mut ids, &all);
             prop_assert_eq!(extended.encode(word, &EncodeOptions::default(), 1).expect("short"), ids);
         }
+    }
+
+    #[test]
+    fn superwords_are_learned_from_what_the_first_merges_make_of_runs_of_words(
+        runs in prop::collection::vec(("[ab]{1,4}( [ab]{1,3}|'[ab]| a){0,6}|[ .a1]{1,6}", 1_u64..6), 0..12),
+        within in 0_usize..12,
+        merges in prop::option::of(0_usize..40),
+        max_token_bytes in prop::option::of(1_usize..12),
+        threads in 1_usize..3,
+    ) {
+        let inner = Splitter::new(&Pattern::new(Some("gpt2"))).expect("a pattern");
+        let pattern = inner.pattern().with_superwords().expect("one expression");
+        let words = runs.iter().map(|(run, count)| (run.as_bytes(), *count));
+        let counts = WordCounts::from_words(pattern, words).expect("small counts");
+        let options = MergeOptions { merges, min_frequency: 1, max_token_bytes, threads };
+        let found = learn_superwords(&counts, within, &options, &Monitor::default()).expect("small counts");
+
+        let mut parts = Vec::new();
+        for (run, count) in counts.iter() {
+            inner.for_each(run, |word| parts.push((word, count))).expect("no runaway");
+        }
+        let parts = WordCounts::from_words(Pattern::Named(0), parts).expect("small counts");
+        let limit = merges.map_or(within, |merges| merges.min(within));
+        let mut expected = learn_naively(&parts, &MergeOptions { merges: Some(limit), ..options });
+        let mut tokens: Vec<Vec<u32>> = (0..256).map(|id| vec![id]).collect();
+        for merge in &expected {
+            tokens.push([&tokens[merge.left as usize][..], &tokens[merge.right as usize]].concat());
+        }
+        let encoded = counts.iter().map(|(run, count)| {
+            let mut ids = byte_ids(run);
+            for merge in &expected {
+                join_naively(&mut ids, merge.left, merge.right, merge.id);
+            }
+            (ids, count)
+        });
+        let rest = MergeOptions { merges: merges.map(|all| all - expected.len()), ..options };
+        let more = learn_naively_from(encoded.collect(), tokens, 4, &rest);
+        expected.extend(more);
+        prop_assert_eq!(found, expected);
     }
 
     #[test]

@@ -16,8 +16,9 @@
 
 use super::classes::{LETTER, LOWER, SPACE, UPPER, class_at};
 
-/// The last place where every published pattern starts a new pretoken, whatever follows `text`.
-pub(super) fn last_cut(text: &[u8]) -> Option<usize> {
+/// The last place where every published pattern starts a new pretoken, whatever follows `text`. With `superwords` these do
+/// not go on there either: a space behind a word is no such place then.
+pub(super) fn last_cut(text: &[u8], superwords: bool) -> Option<usize> {
     let mut at = text.len();
     let mut next: Option<(u8, u8)> = None;
     while at > 0 {
@@ -27,7 +28,8 @@ pub(super) fn last_cut(text: &[u8]) -> Option<usize> {
             let before_space = next_byte == b' ' && class & SPACE == 0;
             let ends_word =
                 class & LETTER != 0 && next_class & (LETTER | UPPER | LOWER) == 0 && next_byte != b'\'';
-            if before_space || ends_word {
+            let may_go_on = superwords && next_byte == b' ' && class & (LETTER | UPPER | LOWER) != 0;
+            if (before_space || ends_word) && !may_go_on {
                 return Some(at);
             }
         }

@@ -67,6 +67,30 @@ impl Ends {
         }
     }
 
+    /// Where the last one starts, or the first one would.
+    pub(super) fn last_start(&self) -> usize {
+        self.places[self.count.saturating_sub(1)]
+    }
+
+    /// Leaves out the last one.
+    pub(super) fn pop(&mut self) {
+        self.count -= 1;
+    }
+
+    /// Joins each one with the next, but for the last, unless `keep` says of its start and end to keep them apart. A start
+    /// is that of the whole joined so far.
+    pub(super) fn keep(&mut self, keep: impl Fn(usize, usize) -> bool) {
+        let mut kept = 0;
+        for at in 1..=self.count {
+            let end = self.places[at];
+            if at == self.count || keep(self.places[kept], end) {
+                kept += 1;
+                self.places[kept] = end;
+            }
+        }
+        self.count = kept;
+    }
+
     /// Room for the next ends, of a run that was not full before the last [`grow`](Self::grow).
     #[inline(always)]
     pub(super) fn room(&mut self) -> &mut [usize; WIDTH] {

@@ -4,6 +4,8 @@
 //! digits, punctuation with an optional space before it, and whitespace. They differ in the details below, each a
 //! constant, so that the one scanner compiles to straight code for each family.
 
+use std::marker::PhantomData;
+
 /// Where English contractions (`'s 't 're 've 'm 'll 'd`) are recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Contractions {
@@ -49,6 +51,20 @@ pub(super) trait Family {
     fn counts_digits() -> bool {
         Self::DIGITS > 1 && Self::DIGITS < usize::MAX
     }
+}
+
+/// Family `F` with at most `N` digits in one pretoken.
+pub(super) struct Grouped<F, const N: usize>(PhantomData<F>);
+
+impl<F: Family, const N: usize> Family for Grouped<F, N> {
+    const CONTRACTIONS: Contractions = F::CONTRACTIONS;
+    const ANY_LEAD: bool = F::ANY_LEAD;
+    const CASED: bool = F::CASED;
+    const DIGITS: usize = N;
+    const SPACED_DIGITS: bool = F::SPACED_DIGITS;
+    const TAIL: Tail = F::TAIL;
+    const NEWLINES: bool = F::NEWLINES;
+    const TRAILING_SPACE: bool = F::TRAILING_SPACE;
 }
 
 pub(super) struct Llama3;

@@ -11,24 +11,31 @@ mod ends;
 mod family;
 mod find;
 mod masks;
+mod numbers;
 mod oniguruma;
 mod pattern;
 mod regex;
 mod scan;
 mod scanner;
 mod starts;
+mod superwords;
+mod variant;
 mod wide;
 
 pub use ends::Ends;
 pub use find::Find;
 pub use oniguruma::from_oniguruma;
 pub use pattern::{Pattern, Published};
+pub use variant::Digits;
 
 use crate::Result;
 use crate::processor::Level;
-use family::{Cl100k, Gpt2, Llama3, O200k, Qwen2};
+use family::{Cl100k, Gpt2, Grouped, Llama3, O200k, Qwen2};
+use numbers::Numbers;
 use regex::RegexSplitter;
 use scanner::{Scanner, scanner_for};
+use superwords::{LETTERS, LETTERS_AND_MARKS, Superwords};
+use variant::Variant;
 
 /// How many pretokens are found at once: enough to hide the memory latency of what is done with them, few enough
 /// that their ends and the text itself stay in the L1 cache.
@@ -39,6 +46,8 @@ const BLOCK: usize = 1024;
 pub struct Splitter {
     pattern: Pattern,
     engine: Engine,
+    /// How pretokens of the engine join, for a pattern with words in a row as one.
+    superwords: Option<Superwords>,
 }
 
 #[derive(Debug, Clone)]
@@ -47,6 +56,8 @@ enum Engine {
     Whole,
     /// A published pattern, by the function that finds the next pretokens.
     Scan(Scanner),
+    /// A published pattern with numbers grouped in another way.
+    Numbers(Numbers),
     Regex(RegexSplitter),
 }
 
@@ -58,17 +69,21 @@ impl Splitter {
 
     /// With the scanner of a given level, where the pattern has one.
     fn at_level(pattern: &Pattern, level: Level) -> Result<Self> {
-        let engine = match (pattern, pattern.text()) {
-            (Pattern::Named(_), Some("gpt2")) => Engine::Scan(scanner_for::<Gpt2>(level)),
-            (Pattern::Named(_), Some("cl100k")) => Engine::Scan(scanner_for::<Cl100k>(level)),
-            (Pattern::Named(_), Some("o200k")) => Engine::Scan(scanner_for::<O200k>(level)),
-            (Pattern::Named(_), Some("llama3")) => Engine::Scan(scanner_for::<Llama3>(level)),
-            (Pattern::Named(_), Some("qwen2")) => Engine::Scan(scanner_for::<Qwen2>(level)),
-            (Pattern::Named(_), Some("deepseek")) => Engine::Scan(deepseek::scan),
-            (_, Some(_)) => Engine::Regex(RegexSplitter::new(&pattern.expressions())?),
-            (_, None) => Engine::Whole,
+        if let Some(variant) = Variant::of(pattern)
+            && let Some(engine) = engine_for(variant, level)
+        {
+            let superwords = Superwords {
+                word: if variant.name() == "o200k" { LETTERS_AND_MARKS } else { LETTERS },
+                lone_apostrophes: variant.name() == "gpt2",
+            };
+            let superwords = variant.superwords.then_some(superwords);
+            return Ok(Self { pattern: pattern.clone(), engine, superwords });
+        }
+        let engine = match pattern {
+            Pattern::Whole => Engine::Whole,
+            _ => Engine::Regex(RegexSplitter::new(&pattern.expressions())?),
         };
-        Ok(Self { pattern: pattern.clone(), engine })
+        Ok(Self { pattern: pattern.clone(), engine, superwords: None })
     }
 
     /// The pattern this was made from.
@@ -84,10 +99,19 @@ impl Splitter {
     #[inline]
     pub fn next_ends(&self, text: &str, from: usize, ends: &mut Ends) -> Result<()> {
         ends.restart(from);
-        match &self.engine {
-            Engine::Whole => ends.push(text.len()),
-            Engine::Scan(scan) => scan(text.as_bytes(), from, ends),
-            Engine::Regex(regex) => regex.next_ends(text, from, ends)?,
+        match (&self.engine, self.superwords) {
+            (Engine::Scan(scan), None) => scan(text.as_bytes(), from, ends),
+            (Engine::Scan(scan), Some(superwords)) => {
+                superwords
+                    .next_ends(text.as_bytes(), from, ends, |from, ends| scan(text.as_bytes(), from, ends));
+            }
+            (Engine::Numbers(numbers), None) => numbers.next_ends(text.as_bytes(), from, ends),
+            (Engine::Numbers(numbers), Some(superwords)) => {
+                let next = |from, ends: &mut Ends| numbers.next_ends(text.as_bytes(), from, ends);
+                superwords.next_ends(text.as_bytes(), from, ends, next);
+            }
+            (Engine::Whole, _) => ends.push(text.len()),
+            (Engine::Regex(regex), _) => regex.next_ends(text, from, ends)?,
         }
         Ok(())
     }
@@ -162,9 +186,14 @@ impl Splitter {
     /// whatever text follows. `None` if there is no such place, as with any pattern that is not one of the named.
     pub fn last_cut(&self, text: &[u8]) -> Option<usize> {
         match self.engine {
-            Engine::Scan(_) => cut::last_cut(text),
+            Engine::Scan(_) | Engine::Numbers(_) => cut::last_cut(text, self.superwords.is_some()),
             Engine::Whole | Engine::Regex(_) => None,
         }
+    }
+
+    /// Whether there are such places.
+    fn has_cuts(&self) -> bool {
+        matches!(self.engine, Engine::Scan(_) | Engine::Numbers(_))
     }
 
     /// `text` in stretches of about `target` bytes that may be split each on its own. A stretch is longer where there
@@ -174,7 +203,7 @@ impl Splitter {
         std::iter::from_fn(move || {
             let mut window = target.max(1);
             let mut cut = None;
-            while cut.is_none() && window < rest.len() && matches!(self.engine, Engine::Scan(_)) {
+            while cut.is_none() && window < rest.len() && self.has_cuts() {
                 cut = self.last_cut(&rest[..window]);
                 window *= 2;
             }
@@ -183,6 +212,33 @@ impl Splitter {
             (!stretch.is_empty()).then_some(stretch)
         })
     }
+}
+
+/// The scanner for a published pattern, changed or not; `None` if there is none.
+fn engine_for(variant: Variant, level: Level) -> Option<Engine> {
+    use Digits::FromLeft;
+    let scanner = match (variant.name(), variant.digits) {
+        ("gpt2", None) => scanner_for::<Gpt2>(level),
+        ("gpt2", Some(FromLeft(1))) => scanner_for::<Grouped<Gpt2, 1>>(level),
+        ("gpt2", Some(FromLeft(2))) => scanner_for::<Grouped<Gpt2, 2>>(level),
+        ("gpt2", Some(FromLeft(3))) => scanner_for::<Grouped<Gpt2, 3>>(level),
+        ("cl100k", None) => scanner_for::<Cl100k>(level),
+        ("cl100k", Some(FromLeft(1))) => scanner_for::<Grouped<Cl100k, 1>>(level),
+        ("cl100k", Some(FromLeft(2))) => scanner_for::<Grouped<Cl100k, 2>>(level),
+        ("o200k", None) => scanner_for::<O200k>(level),
+        ("o200k", Some(FromLeft(1))) => scanner_for::<Grouped<O200k, 1>>(level),
+        ("o200k", Some(FromLeft(2))) => scanner_for::<Grouped<O200k, 2>>(level),
+        ("llama3", None) => scanner_for::<Llama3>(level),
+        ("qwen2", None) => scanner_for::<Qwen2>(level),
+        ("llama3" | "qwen2", Some(FromLeft(2))) => scanner_for::<Grouped<Llama3, 2>>(level),
+        ("deepseek", None) => deepseek::scan,
+        ("gpt2", Some(digits)) => return Some(Engine::Numbers(Numbers::of::<Gpt2>(digits))),
+        ("cl100k", Some(digits)) => return Some(Engine::Numbers(Numbers::of::<Cl100k>(digits))),
+        ("o200k", Some(digits)) => return Some(Engine::Numbers(Numbers::of::<O200k>(digits))),
+        ("llama3" | "qwen2", Some(digits)) => return Some(Engine::Numbers(Numbers::of::<Llama3>(digits))),
+        _ => return None,
+    };
+    Some(Engine::Scan(scanner))
 }
 
 #[cfg(test)]
@@ -214,14 +270,43 @@ mod tests {
                 let regex = Engine::Regex(RegexSplitter::new(expressions).expect("a valid pattern"));
                 let scanner =
                     Splitter::at_level(&Pattern::new(Some(known.name)), level).expect("a named pattern");
-                twins.push((scanner, Splitter { pattern: Pattern::new(Some(known.name)), engine: regex }));
+                let pattern = Pattern::new(Some(known.name));
+                twins.push((scanner, Splitter { pattern, engine: regex, superwords: None }));
+            }
+        }
+        twins
+    });
+
+    /// The same for changed patterns, each at some level.
+    static CHANGED: LazyLock<Vec<(Splitter, Splitter)>> = LazyLock::new(|| {
+        use Digits::{FromLeft, FromRight};
+        let groups = [FromLeft(1), FromLeft(2), FromLeft(3), FromLeft(4), FromRight(2), FromRight(3)];
+        let levels: Vec<Level> = Level::available().collect();
+        let mut twins = Vec::new();
+        for known in &Pattern::NAMED[..5] {
+            let named = Pattern::new(Some(known.name));
+            let grouped = groups.map(|digits| named.with_digits(digits).expect("a published pattern"));
+            for pattern in [&[named][..], &grouped].concat() {
+                let superwords = pattern.with_superwords().expect("one expression");
+                for pattern in [pattern, superwords] {
+                    let regex =
+                        Engine::Regex(RegexSplitter::new(&pattern.expressions()).expect("a valid pattern"));
+                    let scanner = Splitter::at_level(&pattern, levels[twins.len() % levels.len()])
+                        .expect("a valid pattern");
+                    assert!(scanner.has_cuts(), "{pattern} has a scanner");
+                    twins.push((scanner, Splitter { pattern, engine: regex, superwords: None }));
+                }
             }
         }
         twins
     });
 
     fn assert_twins_agree(text: &str) {
-        for (scanner, regex) in TWINS.iter() {
+        assert_agree(&TWINS, text);
+    }
+
+    fn assert_agree(twins: &[(Splitter, Splitter)], text: &str) {
+        for (scanner, regex) in twins {
             let (got, expected) = (pretokens(scanner, text.as_bytes()), pretokens(regex, text.as_bytes()));
             assert_eq!(got, expected, "{} on {text:?}", scanner.pattern());
         }
@@ -302,11 +387,50 @@ mod tests {
         }
 
         #[test]
+        fn cuts_of_superwords_are_cuts_of_the_pattern(text in boundary_text()) {
+            for (scanner, _) in CHANGED.iter() {
+                let Some(pattern) = scanner.pattern().without_superwords() else { continue };
+                let inner = Splitter::new(&pattern).expect("a valid pattern");
+                let parts: Vec<&[u8]> =
+                    pretokens(scanner, text.as_bytes()).into_iter().flat_map(|word| pretokens(&inner, word)).collect();
+                prop_assert_eq!(parts, pretokens(&inner, text.as_bytes()), "{} on {:?}", scanner.pattern(), text);
+            }
+        }
+
+        #[test]
         fn pretokens_together_are_the_text(text in prop::collection::vec(any::<u8>(), 0..64)) {
             for (scanner, regex) in TWINS.iter() {
                 prop_assert_eq!(pretokens(scanner, &text).concat(), text.clone());
                 prop_assert_eq!(pretokens(scanner, &text), pretokens(regex, &text));
             }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn changed_patterns_agree_with_their_expressions(
+            text in prop_oneof![boundary_text(), ascii_text(), any::<String>()],
+            more in boundary_text(),
+        ) {
+            assert_agree(&CHANGED, &text);
+            for (scanner, _) in CHANGED.iter() {
+                let Some(cut) = scanner.last_cut(text.as_bytes()) else { continue };
+                let whole = text.clone() + &more;
+                let (left, right) = whole.as_bytes().split_at(cut);
+                let mut parts = pretokens(scanner, left);
+                parts.extend(pretokens(scanner, right));
+                prop_assert_eq!(parts, pretokens(scanner, whole.as_bytes()), "{} cut at {}", scanner.pattern(), cut);
+            }
+        }
+    }
+
+    #[test]
+    fn runs_of_words_and_digits_may_be_longer_than_a_block() {
+        for pieces in [" word", "7", " a 1", "'a", "é "] {
+            let text = pieces.repeat(3 * BLOCK) + "!";
+            assert_agree(&CHANGED, &text);
         }
     }
 

@@ -8,7 +8,8 @@
 //!   [`ANY_LEAD`](Family::ANY_LEAD) any whitespace but a newline, always leads: `\s+(?!\S)` leaves the last one to what
 //!   follows. Punctuation leads a letter if it is alone; after another one or after a space it belongs to these.
 //!   In cased words, to which marks belong as well, an upper-case letter behind a lower-case one starts one, too.
-//! * A digit starts one unless a digit is before it (or a space, where those may lead digits), and at every third digit.
+//! * A digit starts one unless a digit is before it (or a space, where those may lead digits), and at every third digit,
+//!   or however many the family has in a group.
 //! * Punctuation starts one unless punctuation or a space is before it.
 //! * Whitespace, except for newlines behind punctuation that takes them, starts one behind something else, behind the
 //!   last newline of a run, and at the last character of a run, which is left over for what follows, unless it is a
@@ -150,15 +151,13 @@ fn first_bytes(last: u64, tail_byte: u64) -> u64 {
 
 #[inline(always)]
 fn digit_starts<F: Family>(first_bytes: u64, digit: u64, blank: u64) -> u64 {
+    let led = if F::SPACED_DIGITS { blank << 1 } else { 0 };
     if F::DIGITS == 1 {
-        return first_bytes;
+        return first_bytes & !led;
     }
     let mut starts = digit & !(digit << 1);
-    if F::SPACED_DIGITS {
-        return starts & !(blank << 1);
-    }
     if F::DIGITS == usize::MAX {
-        return starts;
+        return starts & !led;
     }
     // Digits that have as many digits before them as go into one pretoken.
     let mut further = digit;
@@ -172,7 +171,7 @@ fn digit_starts<F: Family>(first_bytes: u64, digit: u64, blank: u64) -> u64 {
             starts |= group;
         }
     }
-    starts
+    starts & !led
 }
 
 /// The newlines that punctuation takes with it.
