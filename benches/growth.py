@@ -8,6 +8,7 @@ as Heaps' law has it, and the frequent words stay what they are.
 import hashlib
 import re
 from collections import Counter
+from itertools import count
 from pathlib import Path
 
 import apart
@@ -23,25 +24,42 @@ FREQUENT = 50
 CHANGED = 3
 
 
-def grow(paths, target, megabytes):
-    """Writes `megabytes` of the files' text to `target`."""
+def grow(paths, folder, sizes):
+    """Files of text of each size in megabytes, beginnings of the largest; writes what is not there yet."""
+    files = {megabytes: folder / f"grown-{megabytes:g}.txt" for megabytes in sorted(sizes, reverse=True)}
+    largest = next(iter(files.values()))
+    for megabytes, file in files.items():
+        size = int(megabytes * 1e6)
+        if file.exists() and file.stat().st_size == size:
+            continue
+        with file.open("wb") as target:
+            if file == largest:
+                _write(_copies(paths), target, size)
+            else:
+                with largest.open("rb") as source:
+                    _write(iter(lambda: source.read(1 << 24), b""), target, size)
+    return dict(reversed(files.items()))
+
+
+def _write(pieces, target, size):
+    while (missing := size - target.tell()) > 0:
+        target.write(next(pieces)[:missing])
+
+
+def _copies(paths):
+    """The text of the files again and again, each time with other words."""
     texts = [Path(path).read_bytes() for path in paths]
     counts = Counter(word for text in texts for word in WORD.findall(text))
-    size, copy = 0, 0
-    with target.open("wb") as file:
-        while size < megabytes * 1e6:
-            for text in texts:
-                changed = _changed(text, counts, copy) if copy else text
-                size += file.write(changed[: max(0, int(megabytes * 1e6) - size)])
-            copy += 1
-    return target
+    for copy in count():
+        for text in texts:
+            yield _changed(text, counts, copy) if copy else text
 
 
 def _changed(text, counts, copy):
     others = {}
-    for word, count in counts.items():
+    for word, occurrences in counts.items():
         digest = hashlib.blake2b(word, digest_size=4, salt=copy.to_bytes(8, "little")).digest()
-        if count <= FREQUENT and digest[0] % CHANGED == 0 and word.isascii():
+        if occurrences <= FREQUENT and digest[0] % CHANGED == 0 and word.isascii():
             at = digest[1] % len(word)
             others[word] = word[:at] + LETTERS[digest[2] % 26 :][:1] + word[at + 1 :]
     return WORD.sub(lambda match: others.get(match[0], match[0]), text)
@@ -63,8 +81,7 @@ def run(paths, folder, chosen):
     """The table of growth, and whether a bound of memory leaves the merges as they are."""
     cores = available_cores()[-2:]
     rows = []
-    for megabytes in chosen.sizes:
-        path = grow(paths, folder / "grown.txt", megabytes)
+    for megabytes, path in grow(paths, chosen.folder or folder, chosen.sizes).items():
         row = [f"{megabytes:,.0f} MB"]
         hashes = set()
         for options in ({}, {"max_memory": chosen.max_memory}):

@@ -10,10 +10,9 @@ from pathlib import Path
 
 def header(title, where, packages, notes=()):
     """The command, the machine and the versions; `where` says which cores and how many threads."""
-    command = shlex.join(["python", f"benches/{Path(sys.argv[0]).name}", *sys.argv[1:]])
     rows = {
-        "command": f"`{command}`",
-        "date": dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "command": f"`{_command()}`",
+        "date": _date(),
         "machine": f"{_processor()}, {platform.system()} {platform.release()}; {where}",
         "Python": platform.python_version(),
         "versions": ", ".join(map(_version, packages)),
@@ -21,6 +20,44 @@ def header(title, where, packages, notes=()):
     lines = [f"# {title}", ""]
     lines += [line for note in notes for line in (note, "")]
     return lines + [f"- {name}: {value}" for name, value in rows.items()]
+
+
+def write(path, lines, *, add=False):
+    """Writes a report; with `add`, the tables of the one that is there stay, but for those measured again.
+
+    Then each table has its own command and date below it.
+    """
+    head, tables = _tables(lines)
+    if add:
+        stamp = f"{_date()}, `{_command()}`"
+        tables = {title: [*table, "", stamp] for title, table in tables.items()}
+        if path.exists():
+            _, before = _tables(path.read_text(encoding="utf-8").splitlines())
+            tables = before | tables
+    lines = [*head, *(line for table in tables.values() for line in ["", *table])]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _tables(lines):
+    """What stands before the first table, and the lines of each by its title."""
+    head, tables = [], {}
+    lines_of = head
+    for line in lines:
+        if line.startswith("## "):
+            lines_of = tables.setdefault(line, [])
+        lines_of.append(line)
+    for some in (head, *tables.values()):
+        while some and not some[-1]:
+            some.pop()
+    return head, tables
+
+
+def _command():
+    return shlex.join(["python", f"benches/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+
+
+def _date():
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def grid(title, head, rows, notes=()):

@@ -38,6 +38,9 @@ def arguments():
     add("--merges", type=int, default=32_768 - 256, help="how many merges to train (32,512)")
     add("--sizes", type=float, nargs="+", default=[100, 500, 1000, 2500, 5000], help="megabytes to grow to")
     add("--max-memory", default="256MB", help="what growth is trained with besides (256MB)")
+    add("--folder", type=Path, help="keep the text of growth here, and use what is there (none)")
+    add("--threads", type=int, nargs="+", default=[1, 2], help="threads of the peers (1 2)")
+    add("--add", action="store_true", help="measure a part: tables of --out that are not measured now stay")
     add("--out", type=Path, default=Path(__file__).with_name("TRAIN.md"), help="the file to write")
     return parser.parse_args()
 
@@ -92,7 +95,7 @@ def peers(text, path, folder, chosen):
         ],
     )
     lines = []
-    for threads in sorted({1, min(2, len(available_cores()))}):
+    for threads in sorted({min(threads, len(available_cores())) for threads in chosen.threads}):
         cores = available_cores()[-threads:]
         options = {"threads": threads}
         contenders = [
@@ -107,7 +110,7 @@ def peers(text, path, folder, chosen):
         times = rounds_of(contenders, path, chosen)
         title = f"{text.name}, {text.megabytes:.0f} MB, {threads} thread{'s' * (threads > 1)}"
         rows = rows_of(contenders, times)
-        lines += report.grid(title, ["library", "time", "×", "peak MB"], rows, notes if threads == 1 else ())
+        lines += report.grid(title, ["library", "time", "×", "peak MB"], rows, notes)
     return lines
 
 
@@ -135,7 +138,7 @@ def main():
                 lines += patterns(text, paths[-1], chosen)
         if "growth" in chosen.jobs:
             lines += growth.run(paths, folder, chosen)
-    chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    report.write(chosen.out, lines, add=chosen.add)
     print("\n".join(lines))
 
 
