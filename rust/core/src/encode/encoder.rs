@@ -43,7 +43,8 @@ pub(super) struct Encoder {
     workspaces: Mutex<Vec<Workspace>>,
 }
 
-/// What one thread needs to encode. It outlives the call, for the sake of the cache.
+/// What one thread needs to encode. It outlives the call, for the sake of the cache. That two threads told each other
+/// what they learned, by a list, made code and 25 languages 5 to 10 % slower: most words come once.
 #[derive(Debug, Default)]
 struct Workspace {
     ends: Ends,
