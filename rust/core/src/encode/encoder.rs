@@ -244,7 +244,8 @@ impl Encoder {
     }
 }
 
-/// Copies the ids that the arena keeps of pretoken `number` to `room`, if it does and if there is room; tells how many.
+/// Copies the ids of pretoken `number` to `room`, from the arena or from a slot beside its place, if they are there and if
+/// there is room; tells how many.
 #[inline(never)]
 fn copy_kept(
     cache: &Cache,
@@ -257,8 +258,12 @@ fn copy_kept(
 ) -> Option<usize> {
     let (key, place) = keys.at(number);
     if has_bytes(key) {
-        let lanes = cache.view().find(key, place).filter(|lanes| lanes.len() > LANES)?;
-        return cache.arena.copy(lanes.excerpt(), room);
+        let lanes = cache.view().find_near(key, place)?;
+        if lanes.len() > LANES {
+            return cache.arena.copy(lanes.excerpt(), room);
+        }
+        *room.first_chunk_mut()? = lanes.ids();
+        return Some(lanes.len());
     }
     let hash = long.next(&cache.arena)?;
     let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
