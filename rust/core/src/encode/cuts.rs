@@ -24,11 +24,15 @@ use crate::split::Ends;
 const PAIR_BITS: u32 = 20;
 const EDGE_BITS: u32 = 16;
 
+/// How many borders between ASCII characters are looked up at once: a megabyte of one letter spent half of its time on
+/// one after another.
+const AT_ONCE: usize = 8;
+
 /// Which borders between characters the tokens of a vocabulary hold.
 #[derive(Debug)]
 pub(super) struct Cuts {
     /// By left ASCII character: a bit for each right one.
-    ascii: Box<[u128; 128]>,
+    ascii: Box<[[u64; 2]; 128]>,
     /// Pairs of characters of which one is not ASCII.
     pairs: Vec<u64>,
     /// Characters before first bytes, and last bytes before characters.
@@ -101,6 +105,13 @@ fn number(bytes: &[u8]) -> u32 {
     bytes.iter().take(4).rev().fold(0, |number, &byte| number << 8 | u32::from(byte))
 }
 
+/// The characters from byte `at` on, if there are so many and all of them are ASCII.
+#[inline(always)]
+fn ascii_at(text: &[u8], at: usize) -> Option<&[u8; AT_ONCE + 1]> {
+    let bytes: &[u8; AT_ONCE + 1] = text[at..].first_chunk()?;
+    bytes.is_ascii().then_some(bytes)
+}
+
 /// The bit, and others above it.
 #[inline(always)]
 fn bit_at(table: &[u64], bit: usize) -> u64 {
@@ -115,14 +126,14 @@ impl Cuts {
     /// From all tokens of which merges may make use.
     pub(super) fn new<'t>(tokens: impl Iterator<Item = &'t [u8]>) -> Self {
         let mut cuts = Self {
-            ascii: Box::new([0; 128]),
+            ascii: Box::new([[0; 2]; 128]),
             pairs: vec![0; 1 << (PAIR_BITS - 6)],
             edges: vec![0; 1 << (EDGE_BITS - 6)],
             bytes: [0; 64],
         };
         for token in tokens {
             if token.is_ascii() {
-                token.windows(2).for_each(|pair| cuts.ascii[usize::from(pair[0])] |= 1 << pair[1]);
+                token.windows(2).for_each(|pair| cuts.note_ascii(pair[0], pair[1]));
             } else {
                 cuts.note(token);
             }
@@ -136,7 +147,7 @@ impl Cuts {
         for right in parts(token) {
             match (left, right) {
                 (Some(Part::Whole(left)), Part::Whole(right)) if left.is_ascii() && right.is_ascii() => {
-                    self.ascii[usize::from(left.first)] |= 1 << right.first;
+                    self.note_ascii(left.first, right.first);
                 }
                 (Some(Part::Whole(left)), Part::Whole(right)) => set(&mut self.pairs, left.pair_bit(right)),
                 (Some(Part::Whole(left)), Part::Head(first)) => set(&mut self.edges, left.bit_before(first)),
@@ -151,11 +162,21 @@ impl Cuts {
         }
     }
 
+    fn note_ascii(&mut self, left: u8, right: u8) {
+        self.ascii[usize::from(left)][usize::from(right / 64)] |= 1 << (right % 64);
+    }
+
+    /// Whether some token holds both of these ASCII characters.
+    #[inline(always)]
+    fn holds_ascii(&self, left: u8, right: u8) -> bool {
+        self.ascii[usize::from(left & 127)][usize::from(right / 64 & 1)] >> (right % 64) & 1 == 1
+    }
+
     /// Whether some token may hold bytes of both characters.
     #[inline(always)]
     fn holds(&self, left: Character, right: Character) -> bool {
         if left.is_ascii() & right.is_ascii() {
-            return self.ascii[usize::from(left.first & 127)] >> right.first & 1 == 1;
+            return self.holds_ascii(left.first, right.first);
         }
         // All of them, since a branch for each costs more. An ASCII character is never a part of one, so that for it
         // some of these bits are nobody's, but may be set by chance.
@@ -167,6 +188,13 @@ impl Cuts {
         bits & 1 == 1
     }
 
+    /// The borders between ASCII characters that no token holds, as bits from the first one on.
+    #[inline(always)]
+    fn ascii_borders(&self, ascii: &[u8; AT_ONCE + 1]) -> u32 {
+        let is_border = |at: usize| u32::from(!self.holds_ascii(ascii[at], ascii[at + 1]));
+        (0..AT_ONCE).fold(0, |borders, at| borders | is_border(at) << at)
+    }
+
     /// Adds the pieces of `pretoken`, which is UTF-8, from where `ends` start: up to the borders that no token holds, and
     /// to the end. Stops when `ends` are full.
     #[inline]
@@ -175,6 +203,19 @@ impl Cuts {
         let mut left = Character::at(pretoken, start);
         let mut border = start + left.length;
         while border < pretoken.len() {
+            if let Some(ascii) = ascii_at(pretoken, border - 1) {
+                let mut borders = self.ascii_borders(ascii);
+                while borders != 0 {
+                    ends.push(border + borders.trailing_zeros() as usize);
+                    if ends.is_full() {
+                        return;
+                    }
+                    borders &= borders - 1;
+                }
+                border += AT_ONCE;
+                left = Character::at(pretoken, border - 1);
+                continue;
+            }
             let right = Character::at(pretoken, border);
             if !self.holds(left, right) {
                 ends.push(border);
