@@ -1,5 +1,6 @@
 """Real text for tests, from what every machine has: the sources of Python's library, and a few scripts."""
 
+import signal
 import sysconfig
 from pathlib import Path
 
@@ -21,6 +22,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--random-megabytes", type=int, default=200, help="random words for the test of memory (200)"
     )
+
+
+def pytest_configure() -> None:
+    # A shell starts what runs in the background with Ctrl-C ignored; tests of it would wait for ever.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
