@@ -1,7 +1,7 @@
 """Training as text grows: the same files again and again, each time with other words.
 
 Copies of a text would have no new words. So in each copy after the first some of the rarer words change one
-letter, by a hash of the word and the number of the copy: distinct words grow as a power of the text's length,
+letter, by the number of the copy: distinct words grow as a power of the text's length,
 as Heaps' law has it, and the frequent words stay what they are.
 """
 
@@ -11,13 +11,15 @@ from collections import Counter
 from itertools import count
 from pathlib import Path
 
+import numpy as np
+
 import apart
 import report
 import trainers
 from timing import available_cores, peak_megabytes, timed
 
 WORD = re.compile(rb"[A-Za-z\x80-\xff]{4,}")
-LETTERS = b"abcdefghijklmnopqrstuvwxyz"
+LETTERS = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz", np.uint8)
 # Words that occur more often than this in the first copy are the same in all others.
 FREQUENT = 50
 # One in so many of the rarer words changes in a copy.
@@ -48,21 +50,30 @@ def _write(pieces, target, size):
 
 def _copies(paths):
     """The text of the files again and again, each time with other words."""
-    texts = [Path(path).read_bytes() for path in paths]
+    texts = [np.frombuffer(Path(path).read_bytes(), np.uint8) for path in paths]
+    rare, places = _rare_words(texts)
+    lengths = np.array([len(word) for word in rare])
+    yield from texts
+    for copy in count(1):
+        numbers = np.random.default_rng(copy)
+        is_changed = numbers.integers(CHANGED, size=len(rare)) == 0
+        at, letters = numbers.integers(lengths), numbers.choice(LETTERS, len(rare))
+        for text, (starts, words) in zip(texts, places, strict=True):
+            changed, here = text.copy(), is_changed[words]
+            changed[starts[here] + at[words[here]]] = letters[words[here]]
+            yield changed
+
+
+def _rare_words(texts):
+    """The rarer words, and for each text where they start and which they are."""
     counts = Counter(word for text in texts for word in WORD.findall(text))
-    for copy in count():
-        for text in texts:
-            yield _changed(text, counts, copy) if copy else text
-
-
-def _changed(text, counts, copy):
-    others = {}
-    for word, occurrences in counts.items():
-        digest = hashlib.blake2b(word, digest_size=4, salt=copy.to_bytes(8, "little")).digest()
-        if occurrences <= FREQUENT and digest[0] % CHANGED == 0 and word.isascii():
-            at = digest[1] % len(word)
-            others[word] = word[:at] + LETTERS[digest[2] % 26 :][:1] + word[at + 1 :]
-    return WORD.sub(lambda match: others.get(match[0], match[0]), text)
+    rare = sorted(word for word, occurrences in counts.items() if occurrences <= FREQUENT and word.isascii())
+    number_of = {word: number for number, word in enumerate(rare)}
+    found = [
+        [(match.start(), number_of[match[0]]) for match in WORD.finditer(text) if match[0] in number_of]
+        for text in texts
+    ]
+    return rare, [np.array(pairs, np.int64).reshape(-1, 2).T for pairs in found]
 
 
 def measure(path, merges, threads, options):
