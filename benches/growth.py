@@ -77,15 +77,17 @@ def _rare_words(texts):
 
 
 def measure(path, merges, threads, options):
-    """Seconds, peak of memory, distinct words and a hash of the merges of one training run."""
-    import bytestride as bs
-
+    """Seconds, peak of memory, and a hash of the merges of one training run."""
     trainer = trainers.Bytestride(threads=threads, options=options)
     seconds, tokenizer = timed(lambda: trainer.train(None, Path(path), merges))
     peak = peak_megabytes()
-    words = len(bs.count_words(path, "gpt2", separator=trainers.END, threads=threads))
-    learned = hashlib.blake2b(repr(tokenizer.merges).encode()).hexdigest()
-    return seconds, peak, words, learned
+    return seconds, peak, hashlib.blake2b(repr(tokenizer.merges).encode()).hexdigest()
+
+
+def distinct_words(path, threads):
+    import bytestride as bs
+
+    return len(bs.count_words(path, "gpt2", separator=trainers.END, threads=threads))
 
 
 def run(paths, folder, chosen):
@@ -93,14 +95,14 @@ def run(paths, folder, chosen):
     cores = available_cores()[-2:]
     rows = []
     for megabytes, path in grow(paths, chosen.folder or folder, chosen.sizes).items():
-        row = [f"{megabytes:,.0f} MB"]
+        words = apart.call(distinct_words, str(path), len(cores), cores=cores)
+        row = [f"{megabytes:,.0f} MB", f"{words:,}"]
         hashes = set()
         for options in ({}, {"max_memory": chosen.max_memory}):
-            seconds, peak, words, learned = apart.call(
+            seconds, peak, learned = apart.call(
                 measure, str(path), chosen.merges, len(cores), options, cores=cores
             )
             hashes.add(learned)
-            row[1:1] = [] if options else [f"{words:,}"]
             row += [report.duration(seconds), f"{megabytes / seconds:,.0f}", f"{peak:,.0f}"]
         if len(hashes) > 1:
             raise SystemExit(f"max_memory={chosen.max_memory} gives other merges for {megabytes} MB")

@@ -23,9 +23,9 @@ def header(title, where, packages, notes=()):
 
 
 def write(path, lines, *, add=False):
-    """Writes a report; with `add`, the tables of the one that is there stay, but for those measured again.
+    """Writes a report; with `add`, what the one that is there has stays, but for the rows measured again.
 
-    Then each table has its own command and date below it.
+    Then each table has the commands and dates of its rows below it.
     """
     head, tables = _tables(lines)
     if add:
@@ -33,9 +33,22 @@ def write(path, lines, *, add=False):
         tables = {title: [*table, "", stamp] for title, table in tables.items()}
         if path.exists():
             _, before = _tables(path.read_text(encoding="utf-8").splitlines())
-            tables = before | tables
+            tables = before | {
+                title: _joined(before.get(title, []), table) for title, table in tables.items()
+            }
     lines = [*head, *(line for table in tables.values() for line in ["", *table])]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _joined(before, table):
+    """A table with the rows of an earlier one that it does not have, and with the notes of both."""
+    rows = {line.split("|")[1]: line for line in [*before, *table] if line.startswith("| ")}
+    notes = [line for line in before if line and not line.startswith(("|", "## ")) and line not in table]
+    head = next(place for place, line in enumerate(table) if line.startswith("| "))
+    end = max(place for place, line in enumerate(table) if line.startswith("| ")) + 1
+    del rows[table[head].split("|")[1]]
+    notes = [line for note in notes for line in ("", note)]
+    return [*table[: head + 2], *rows.values(), *notes, *table[end:]]
 
 
 def _tables(lines):

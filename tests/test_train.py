@@ -3,7 +3,10 @@
 import json
 import pickle
 import random
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 import tokenizers
 from hypothesis import given, settings
@@ -108,6 +111,37 @@ def test_counts_and_merges_are_the_same_with_little_memory(many_words):
     assert merges == bs.train(expected, 2000).merges
     with pytest.raises(ValueError, match="max_memory"):
         bs.count_words(many_words, max_memory="much")
+
+
+COUNTED = """
+import sys
+import bytestride as bs
+counts = bs.count_words(sys.argv[1], "gpt2", threads=2, max_memory=sys.argv[2])
+status = open("/proc/self/status").read()
+print(len(counts), int(status.split("VmHWM:")[1].split()[0]) * 1024)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="tells the peak of memory in its own way")
+def test_counting_stays_below_its_bound(tmp_path):
+    numbers = np.random.default_rng(5)
+    letters = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz", np.uint8)
+    words = numbers.choice(letters, (1_300_000, 9))
+    words[:, 8] = ord(" ")
+    path = tmp_path / "words.txt"
+    with path.open("wb") as file:
+        for _ in range(5):
+            file.write(numbers.permutation(words).tobytes())
+    told = {}
+    for bound in ("180MB", "8GB"):
+        run = subprocess.run(
+            [sys.executable, "-c", COUNTED, path, bound], capture_output=True, text=True, check=True
+        )
+        told[bound] = [int(number) for number in run.stdout.split()]
+    assert told["180MB"][0] == told["8GB"][0]
+    assert told["180MB"][1] < 180e6
+    assert told["8GB"][1] > 250e6
 
 
 def test_a_folder_that_takes_no_temporary_files_is_an_error(many_words, monkeypatch):

@@ -15,6 +15,11 @@
 //! Every join shortens the words by one token and lists at most two new places, so for words of n bytes together the
 //! lists never hold more than 3 n places, and all work on joins is O(n).
 //!
+//! Merging is one thread's work. Exact batches were tried: the next merges up to the first that another one of the batch
+//! has to do with, words and pairs shared out between threads that wait for each other three times a batch. On two threads
+//! 25 languages took 382 ms, not 364 on one without batches, Chinese 167, not 123, C 95, not 72; and all of them ten times
+//! as long on a busy machine, where a thread waits for one that does not run.
+//!
 //! A merge never spells a token that exists. What happens inside a stretch of a word whose ends were never joined
 //! across depends on that stretch alone, so at any moment equal stretches are cut alike: a string that is one token in
 //! one place cannot be two in another.
