@@ -169,7 +169,7 @@ impl Cuts {
     /// Whether some token holds both of these ASCII characters.
     #[inline(always)]
     fn holds_ascii(&self, left: u8, right: u8) -> bool {
-        self.ascii[usize::from(left & 127)][usize::from(right / 64 & 1)] >> (right % 64) & 1 == 1
+        self.ascii[usize::from(left & 127)][usize::from((right / 64) & 1)] >> (right % 64) & 1 == 1
     }
 
     /// Whether some token may hold bytes of both characters.
