@@ -14,7 +14,7 @@ use super::ranks::{NEVER, Pair, PairRanks};
 use super::stitch::{Stitcher, Token};
 
 /// Lanes for the shortest pieces, and for those a little longer.
-const FEW_LANES: usize = 16;
+pub(super) const FEW_LANES: usize = 16;
 pub(super) const MANY_LANES: usize = 64;
 
 /// Merges pieces, always by the same ranks; holds the memory that this takes.

@@ -6,9 +6,11 @@
 //! same, but that has to be found out token by token.
 
 use std::hint::select_unpredictable;
+use std::ops::Range;
 use std::sync::OnceLock;
 
-use super::bpe::{MANY_LANES, Merger};
+use super::bpe::{FEW_LANES, HeapMerger, MANY_LANES};
+use super::lockstep::{Lockstep, Piece};
 use super::merges::{Merge, MergeTable};
 use super::slots::{Asked, NONE};
 use super::vocabulary::{self, Vocabulary};
@@ -178,24 +180,64 @@ impl Spelled {
             let jobs = (vocabulary.id_bound() as u32).div_ceil(JOB_IDS) as usize;
             map_in_order(available_threads(), jobs, |job| {
                 let first = job as u32 * JOB_IDS;
-                let mut merger = Merger::default();
-                let merge = |id| {
-                    let token =
-                        vocabulary.bytes_of(id).filter(|token| vocabulary.id_of(token) == Some(id))?;
-                    // What is longer leaves windows behind, which would be others for other ranks.
-                    if token.len() >= MANY_LANES {
-                        merger = Merger::default();
-                    }
-                    let parts = Parts { ranks: self.ranks(vocabulary), length: token.len() };
-                    match *merger.merge(token, &parts) {
-                        [left, right] => Some(Merge { left, right, id }),
-                        _ => None,
-                    }
-                };
-                (first..first + JOB_IDS).filter_map(merge).collect::<Vec<_>>()
+                self.merges_of(first..first + JOB_IDS, vocabulary)
             })
             .concat()
         })
+    }
+
+    /// The merges of the tokens with these ids, by id.
+    fn merges_of(&self, ids: Range<u32>, vocabulary: &Vocabulary) -> Vec<Merge> {
+        let is_found = |&(id, token): &(u32, &[u8])| vocabulary.id_of(token) == Some(id);
+        let tokens = ids.filter_map(|id| Some((id, vocabulary.bytes_of(id)?))).filter(is_found);
+        let mut merges = Vec::new();
+        let (mut short, mut middle) = (Vec::new(), Vec::new());
+        for (id, token) in tokens {
+            match token.len() {
+                ..2 => {}
+                2 => {
+                    let [left, right] = [token[0], token[1]].map(|byte| self.byte_ids[usize::from(byte)]);
+                    merges.push(Merge { left, right, id });
+                }
+                3..FEW_LANES => short.push((id, token)),
+                FEW_LANES..MANY_LANES => middle.push((id, token)),
+                MANY_LANES.. => merges.extend(self.merge_of_long(id, token, vocabulary)),
+            }
+        }
+        self.merge_short::<FEW_LANES>(&short, vocabulary, &mut merges);
+        self.merge_short::<MANY_LANES>(&middle, vocabulary, &mut merges);
+        merges.sort_unstable_by_key(|merge| merge.id);
+        merges
+    }
+
+    /// Adds the merges of tokens of fewer than `LANES` bytes.
+    fn merge_short<const LANES: usize>(
+        &self,
+        tokens: &[(u32, &[u8])],
+        vocabulary: &Vocabulary,
+        merges: &mut Vec<Merge>,
+    ) {
+        let parts = Parts::<LANES> { ranks: self.ranks(vocabulary) };
+        let pieces = tokens.iter().map(|&(id, token)| {
+            let mut piece = Piece::new(token, id as usize);
+            piece.bytes[LANES - 1] = token.len() as u8;
+            piece
+        });
+        Lockstep::<LANES>::default().merge(&parts, pieces, |id, word| {
+            if word.count() == 2 {
+                let [left, right] = word.first_ids(&parts);
+                merges.push(Merge { left, right, id: id as u32 });
+            }
+        });
+    }
+
+    fn merge_of_long(&self, id: u32, token: &[u8], vocabulary: &Vocabulary) -> Option<Merge> {
+        let mut merged = Vec::new();
+        HeapMerger::default().merge(token, &Parts::<0> { ranks: self.ranks(vocabulary) }, &mut merged);
+        match *merged {
+            [left, right] => Some(Merge { left: left.id, right: right.id, id }),
+            _ => None,
+        }
     }
 }
 
@@ -241,21 +283,23 @@ impl PairRanks for SpelledRanks<'_> {
     }
 }
 
-/// The ranks that leave the whole of a text of this length in two parts.
+/// The ranks that leave a token of three bytes or more in two parts. Its length is that of the text, or, where the text
+/// is that of a piece in `LANES` lanes, stands in the last lane, which no piece reaches.
 #[derive(Debug, Clone, Copy)]
-struct Parts<'v> {
+struct Parts<'v, const LANES: usize> {
     ranks: SpelledRanks<'v>,
-    length: usize,
 }
 
-impl PairRanks for Parts<'_> {
+impl<const LANES: usize> PairRanks for Parts<'_, LANES> {
+    #[inline(always)]
     fn byte_rank(&self, left: u8, right: u8) -> u32 {
-        if self.length == 2 { NEVER } else { self.ranks.byte_rank(left, right) }
+        self.ranks.byte_rank(left, right)
     }
 
     #[inline(always)]
     fn ask(&self, text: &[u8], pair: Pair) -> Result<Asked, u32> {
-        if pair.end - pair.start == self.length { Err(NEVER) } else { self.ranks.ask(text, pair) }
+        let length = if LANES == 0 { text.len() } else { text[LANES - 1].into() };
+        if pair.end - pair.start == length { Err(NEVER) } else { self.ranks.ask(text, pair) }
     }
 
     #[inline(always)]

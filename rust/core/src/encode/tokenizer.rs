@@ -18,6 +18,9 @@ use super::vocabulary::Vocabulary;
 use crate::split::{Pattern, Splitter};
 use crate::{Error, Result};
 
+/// How many bytes of a tokenizer are hashed at once.
+const HASHED_AT_ONCE: usize = 16 << 10;
+
 /// All that decides about ids.
 #[derive(Debug, Clone)]
 pub struct Definition {
@@ -396,9 +399,15 @@ impl Tokenizer {
     pub fn fingerprint(&self) -> &str {
         self.fingerprint.get_or_init(|| {
             let mut hash = Xxh3::new();
+            // To hash few bytes takes longer than to put them beside others.
+            let mut waiting = Vec::with_capacity(2 * HASHED_AT_ONCE);
             let mut add = |bytes: &[u8]| {
-                hash.update(&(bytes.len() as u64).to_le_bytes());
-                hash.update(bytes);
+                waiting.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+                waiting.extend_from_slice(bytes);
+                if waiting.len() >= HASHED_AT_ONCE {
+                    hash.update(&waiting);
+                    waiting.clear();
+                }
             };
             add(self.splitter().pattern().expressions().join(&Pattern::THEN.to_string()).as_bytes());
             add(&[u8::from(self.encoder.whole_pretokens == WholePretokens::Take)]);
@@ -407,7 +416,7 @@ impl Tokenizer {
                 add(token);
             }
             for merge in self.merges() {
-                add(&[merge.left.to_le_bytes(), merge.right.to_le_bytes()].concat());
+                add(&(u64::from(merge.right) << 32 | u64::from(merge.left)).to_le_bytes());
             }
             for (_, id) in self.special_tokens() {
                 add(&id.to_le_bytes());
@@ -419,6 +428,7 @@ impl Tokenizer {
             for (id, manner) in self.manners.iter().filter(|(_, manner)| manner.changes_text()) {
                 add(format!("{id} {manner:?}").as_bytes());
             }
+            hash.update(&waiting);
             format!("{:032x}", hash.digest128())
         })
     }

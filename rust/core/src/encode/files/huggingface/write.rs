@@ -1,12 +1,12 @@
 //! A tokenizer as a `tokenizer.json` that others read alike.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
-use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::AddedToken;
-use crate::encode::bytes::text_of_bytes;
+use crate::encode::bytes::char_of_byte;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::special::Manner;
 use crate::encode::tokenizer::{Definition, Tokenizer};
@@ -16,8 +16,6 @@ use crate::split::Pattern;
 pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> String {
     let definition = tokenizer.definition();
     let written = &definition.pipeline.written;
-    let text_of = |id: u32| text_of_token(&definition, tokenizer.bytes_of(id).unwrap_or_default());
-    let merges = tokenizer.merges().iter().map(|merge| [text_of(merge.left), text_of(merge.right)]);
     let as_written = |part: &Value, otherwise: Value| if part.is_null() { otherwise } else { part.clone() };
     let is_own = definition.pipeline.is_default();
     let file = json!({
@@ -39,12 +37,14 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> String {
             "byte_fallback": written.model["byte_fallback"] == true,
             "ignore_merges": definition.whole_pretokens == WholePretokens::Take,
             "vocab": null,
-            "merges": merges.collect::<Vec<_>>(),
+            "merges": null,
         },
     });
-    let vocab = serde_json::to_string(&vocab(&definition)).expect("texts and numbers are JSON");
     let text = serde_json::to_string_pretty(&file).expect("a JSON value is JSON");
-    text.replacen("\"vocab\": null", &format!("\"vocab\": {vocab}"), 1)
+    // These two are nearly all of the file: a line each, and written as they come.
+    let written = Texts::new(&definition);
+    let text = text.replacen("\"merges\": null", &written.merges(tokenizer), 1);
+    text.replacen("\"vocab\": null", &written.vocab(&definition), 1)
 }
 
 fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToken> {
@@ -63,34 +63,84 @@ fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToke
     definition.special_tokens.iter().map(added).collect()
 }
 
-/// A token as the file writes it: with a character for each byte, unless the vocabulary is one of characters.
-fn text_of_token(definition: &Definition, token: &[u8]) -> String {
-    match definition.pipeline.unknown {
-        Some(_) => String::from_utf8_lossy(token).into_owned(),
-        None => text_of_bytes(token),
+/// Tokens as the file writes them.
+enum Texts {
+    /// With a character for each byte, in JSON.
+    Bytes(Box<[String; 256]>),
+    /// As the text that they are.
+    Characters,
+}
+
+impl Texts {
+    fn new(definition: &Definition) -> Self {
+        match definition.pipeline.unknown {
+            Some(_) => Self::Characters,
+            None => Self::Bytes(Box::new(std::array::from_fn(|byte| {
+                char_of_byte(byte as u8).to_string().replace('\\', "\\\\").replace('"', "\\\"")
+            }))),
+        }
+    }
+
+    /// Adds a token to a file, in quotes.
+    fn write(&self, token: &[u8], file: &mut String) {
+        match self {
+            Self::Bytes(texts) => {
+                file.push('"');
+                for &byte in token {
+                    file.push_str(&texts[usize::from(byte)]);
+                }
+                file.push('"');
+            }
+            Self::Characters => file.push_str(&quoted(&String::from_utf8_lossy(token))),
+        }
+    }
+
+    /// The pairs that merge, in their order.
+    fn merges(&self, tokenizer: &Tokenizer) -> String {
+        let mut file = "\"merges\": [".to_owned();
+        for (number, merge) in tokenizer.merges().iter().enumerate() {
+            file.push_str(if number == 0 { "[" } else { ",[" });
+            self.write(tokenizer.bytes_of(merge.left).unwrap_or_default(), &mut file);
+            file.push(',');
+            self.write(tokenizer.bytes_of(merge.right).unwrap_or_default(), &mut file);
+            file.push(']');
+        }
+        file.push(']');
+        file
+    }
+
+    /// The vocabulary by id. Hugging Face numbers the added tokens that are not in it one after the other, from the number
+    /// of its entries on, whatever ids the file gives them. So they are in it unless they have just these ids.
+    fn vocab(&self, definition: &Definition) -> String {
+        let Definition { tokens, special_tokens, .. } = definition;
+        let are_numbered =
+            (tokens.len() as u32..).zip(special_tokens).all(|(id, (_, special))| id == *special);
+        let mut special = if are_numbered { Vec::new() } else { special_tokens.clone() };
+        special.sort_by_key(|&(_, id)| id);
+        let mut special = special.into_iter().peekable();
+        let mut file = "\"vocab\": {".to_owned();
+        let end = |file: &mut String, id: u32| write!(file, ":{id},").expect("memory takes all");
+        for (id, token) in tokens.iter() {
+            while let Some((name, id)) = special.next_if(|&(_, special)| special < id) {
+                file.push_str(&quoted(&name));
+                end(&mut file, id);
+            }
+            self.write(token, &mut file);
+            end(&mut file, id);
+        }
+        for (name, id) in special {
+            file.push_str(&quoted(&name));
+            end(&mut file, id);
+        }
+        file.truncate(file.trim_end_matches(',').len());
+        file.push('}');
+        file
     }
 }
 
-/// The vocabulary. Hugging Face numbers the added tokens that are not in it one after the other, from the number of its
-/// entries on, whatever ids the file gives them. So they are in it unless they have just these ids.
-fn vocab(definition: &Definition) -> VocabById {
-    let Definition { tokens, special_tokens, .. } = definition;
-    let mut entries: Vec<_> =
-        tokens.iter().map(|(id, token)| (text_of_token(definition, token), id)).collect();
-    if !(tokens.len() as u32..).zip(special_tokens).all(|(id, (_, special))| id == *special) {
-        entries.extend_from_slice(special_tokens);
-        entries.sort_by_key(|&(_, id)| id);
-    }
-    VocabById(entries)
-}
-
-/// A map whose entries come by id; `serde_json`'s own map sorts by text.
-struct VocabById(Vec<(String, u32)>);
-
-impl Serialize for VocabById {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(text, id)| (text, id)))
-    }
+/// A text as JSON.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
 }
 
 fn byte_level() -> Value {
