@@ -1,10 +1,12 @@
 //! Encoded batches → the documents of a store, and the account of where they come from and how far the work is.
 
+use std::mem;
 use std::path::Path;
 
-use crate::text::{Batch, Input, Position};
+use crate::text::{Batch, Input, Piece, Position};
 use crate::{Error, Place, Result};
 
+use super::dtype::Dtype;
 use super::encode_files::{EncodeOptions, Resume};
 use super::journal::{Entry, Job, Journal, read_entries};
 use super::manifest::Source;
@@ -13,15 +15,38 @@ use super::writer::{StoreFacts, StoreWriter};
 /// How many ids make a note in the journal worth while. Tests note every batch.
 const TOKENS_PER_NOTE: u64 = if cfg!(test) { 1 } else { 1 << 20 };
 
-/// A batch and its ids, which stand for its text.
+/// The ids of a batch's pieces, with those around documents, as they are written.
 pub(super) struct Encoded {
-    /// The ids as they are written.
-    pub(super) ids: Vec<u8>,
-    /// Where those of each piece begin, in ids, with the end of the last.
-    pub(super) offsets: Vec<usize>,
-    /// For each piece whether its document ends with it.
-    pub(super) closes: Vec<bool>,
-    pub(super) batch: Batch,
+    bytes: Vec<u8>,
+    /// How many ids each piece has.
+    lengths: Vec<u64>,
+}
+
+impl Encoded {
+    /// From the ids of `pieces`, which begin at `offsets`, and those that documents begin and end with, `bytes` being memory
+    /// to use.
+    pub(super) fn new(
+        ids: &[u32],
+        offsets: &[usize],
+        pieces: &[Piece],
+        (bos, eos): (Option<u32>, Option<u32>),
+        (dtype, mut bytes): (Dtype, Vec<u8>),
+    ) -> Result<Self> {
+        if bos.is_none() && eos.is_none() {
+            dtype.write(ids, &mut bytes)?;
+            let lengths = offsets.windows(2).map(|range| (range[1] - range[0]) as u64).collect();
+            return Ok(Self { bytes, lengths });
+        }
+        let mut lengths = Vec::with_capacity(pieces.len());
+        for (range, piece) in offsets.windows(2).zip(pieces) {
+            let before = bytes.len();
+            dtype.write(bos.filter(|_| piece.opens).as_slice(), &mut bytes)?;
+            dtype.write(&ids[range[0]..range[1]], &mut bytes)?;
+            dtype.write(eos.filter(|_| piece.closes).as_slice(), &mut bytes)?;
+            lengths.push(((bytes.len() - before) / dtype.width()) as u64);
+        }
+        Ok(Self { bytes, lengths })
+    }
 }
 
 /// Puts pieces together to documents and keeps account of where they come from.
@@ -35,8 +60,8 @@ pub(super) struct DocumentWriter<'a> {
     skipped: Vec<String>,
     /// Documents and ids of the sources that are complete.
     counted: (u64, u64),
-    /// Whether the last piece left its document open.
-    is_open: bool,
+    /// Ids of the document that the last piece left open.
+    open_tokens: u64,
     /// Where to note how far the work is, and what is not noted yet; `None` if it is not to be resumed.
     journal: Option<Journal>,
     noted: Noted,
@@ -82,7 +107,7 @@ impl<'a> DocumentWriter<'a> {
             sources: Vec::new(),
             skipped: Vec::new(),
             counted: (0, 0),
-            is_open: start.read > 0,
+            open_tokens: 0,
             journal,
             noted: Noted::default(),
         };
@@ -93,25 +118,30 @@ impl<'a> DocumentWriter<'a> {
         let count =
             |counted: (u64, u64), source: &Source| (counted.0 + source.documents, counted.1 + source.tokens);
         documents.counted = documents.sources.iter().fold((0, 0), count);
+        documents.open_tokens = documents.writer.pushed() - documents.writer.tokens();
         documents.noted = documents.known();
         Ok((documents, start))
     }
 
-    /// Writes a batch; the next must be the one behind it.
-    pub(super) fn write(&mut self, encoded: Encoded) -> Result<()> {
-        let Encoded { ids, offsets, closes, batch } = encoded;
-        let width = self.writer.dtype().width();
+    /// Writes a batch, whose text is not needed any more, and gives the memory of its ids back, for others; the next batch
+    /// must be the one behind it.
+    pub(super) fn write(&mut self, encoded: Encoded, batch: Batch) -> Result<Vec<u8>> {
         self.skipped.extend(batch.skipped);
         self.skipped.truncate(Batch::LISTED_ERRORS);
+        self.writer.push_bytes(&encoded.bytes)?;
         let mut ends = batch.input_ends.iter().peekable();
-        for (piece, (range, closes)) in offsets.windows(2).zip(closes).enumerate() {
-            while let Some(end) = ends.next_if(|end| end.pieces == piece) {
+        for (number, (piece, length)) in batch.pieces.iter().zip(encoded.lengths).enumerate() {
+            while let Some(end) = ends.next_if(|end| end.pieces == number) {
                 self.end_source(end.skipped);
             }
-            self.write_piece(&ids[range[0] * width..range[1] * width], closes)?;
+            self.open_tokens += length;
+            if piece.closes {
+                self.writer.end_document_of(mem::take(&mut self.open_tokens))?;
+            }
         }
         ends.for_each(|end| self.end_source(end.skipped));
-        self.note(batch.end)
+        self.note(batch.end)?;
+        Ok(encoded.bytes)
     }
 
     fn known(&self) -> Noted {
@@ -131,19 +161,6 @@ impl<'a> DocumentWriter<'a> {
         self.noted = self.known();
         // From here on there is something to go on with.
         self.writer.keep_partial();
-        Ok(())
-    }
-
-    fn write_piece(&mut self, ids: &[u8], closes: bool) -> Result<()> {
-        if !self.is_open {
-            self.writer.push(self.bos.as_slice())?;
-        }
-        self.writer.push_bytes(ids)?;
-        self.is_open = !closes;
-        if closes {
-            self.writer.push(self.eos.as_slice())?;
-            self.writer.end_document()?;
-        }
         Ok(())
     }
 

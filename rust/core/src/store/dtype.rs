@@ -55,13 +55,6 @@ impl Dtype {
         }
     }
 
-    /// `ids` as they are written, in new memory; every one is checked to fit.
-    pub(super) fn bytes_of(self, ids: &[u32]) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(ids.len() * self.width());
-        self.write(ids, &mut bytes)?;
-        Ok(bytes)
-    }
-
     /// Appends `ids` to `bytes`; every one is checked to fit.
     pub(super) fn write(self, ids: &[u32], bytes: &mut Vec<u8>) -> Result<()> {
         let max_id = ids.iter().fold(0, |max, &id| max.max(id));
@@ -71,12 +64,15 @@ impl Dtype {
                 format!("id {max_id} does not fit in {self}; expected at most {}", self.max_id()),
             ));
         }
-        let start = bytes.len();
-        bytes.resize(start + ids.len() * self.width(), 0);
-        let places = bytes[start..].chunks_exact_mut(self.width()).zip(ids);
         match self {
-            Dtype::U16 => places.for_each(|(place, &id)| place.copy_from_slice(&(id as u16).to_le_bytes())),
-            Dtype::U32 => places.for_each(|(place, &id)| place.copy_from_slice(&id.to_le_bytes())),
+            Dtype::U16 => {
+                let start = bytes.len();
+                bytes.resize(start + ids.len() * self.width(), 0);
+                let (places, _) = bytes[start..].as_chunks_mut();
+                places.iter_mut().zip(ids).for_each(|(place, &id)| *place = (id as u16).to_le_bytes());
+            }
+            // As everywhere in stores, the machine is little-endian.
+            Dtype::U32 => bytes.extend_from_slice(bytemuck::cast_slice(ids)),
         }
         Ok(())
     }

@@ -167,7 +167,8 @@ fn encode_with(
         [Some(tokenizer.max_id()), options.bos, options.eos].into_iter().flatten().max().unwrap_or(0);
     let dtype = options.dtype.unwrap_or(Dtype::for_max_id(max_id));
     let read_options = read_options(options)?;
-    let (spare, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
+    let (texts, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
+    let bytes = &Spare::default();
     let job = Job::new(tokenizer.fingerprint(), dtype, options, &inputs);
     let (mut documents, start) = DocumentWriter::begin(&prefix, &job, options, &inputs)?;
     let batches = read_batches(inputs.clone(), start, read_options, tokenizer.splitter(), monitor)?;
@@ -175,19 +176,21 @@ fn encode_with(
     let encoder = || {
         let mut buffer = IdBuffer::default();
         move |mut batch: Batch| {
-            let (texts, closes): (Vec<&[u8]>, Vec<bool>) = batch.iter().unzip();
-            let (ids, offsets) = tokenizer.encode_into(&texts, &mut buffer)?;
-            let ids = dtype.bytes_of(ids)?;
-            spare.give(mem::take(&mut batch.bytes), batch_bytes);
-            Ok(Encoded { ids, offsets, closes, batch })
+            let pieces: Vec<&[u8]> = batch.iter().map(|(text, _)| text).collect();
+            let (ids, offsets) = tokenizer.encode_into(&pieces, &mut buffer)?;
+            let into = bytes.take(ids.len() * dtype.width());
+            let encoded =
+                Encoded::new(ids, &offsets, &batch.pieces, (options.bos, options.eos), (dtype, into))?;
+            texts.give(mem::take(&mut batch.bytes), batch_bytes);
+            Ok((encoded, batch))
         }
     };
     let on_their_way = on_their_way(options);
-    let write = |encoded: Encoded| {
+    let write = |(encoded, batch): (Encoded, Batch)| {
         monitor.check()?;
-        let bytes = encoded.batch.input_bytes;
-        documents.write(encoded)?;
-        monitor.advance(bytes);
+        let input_bytes = batch.input_bytes;
+        bytes.give(documents.write(encoded, batch)?, batch_bytes);
+        monitor.advance(input_bytes);
         Ok(())
     };
     let json = thread::scope(|scope| {

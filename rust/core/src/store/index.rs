@@ -81,8 +81,8 @@ impl IndexWriter {
         Ok(self.lengths.hash.digest())
     }
 
-    /// Writes all but the lengths, which are there, and waits until the disk has it.
-    pub(super) fn finish(mut self) -> Result<()> {
+    /// Writes all but the lengths, which are there; the file is yet to be synced.
+    pub(super) fn finish(mut self) -> Result<File> {
         self.write_starts()?;
         for document in 0..=self.lengths.documents {
             self.write(&document.to_le_bytes())?;
@@ -91,8 +91,7 @@ impl IndexWriter {
         // Seeking flushes what is buffered.
         self.file.seek(SeekFrom::Start(0)).map_err(|error| Error::io(&self.path, error))?;
         self.write(&header)?;
-        let flushed = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        flushed.map_err(|error| Error::io(&self.path, error))
+        self.file.into_inner().map_err(|error| Error::io(&self.path, error.into_error()))
     }
 
     fn write_starts(&mut self) -> Result<()> {

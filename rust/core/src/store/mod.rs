@@ -24,6 +24,7 @@ mod shard;
 mod shard_set;
 mod share;
 mod token_store;
+mod write_back;
 mod writer;
 
 pub use dtype::{Dtype, Tokens};

@@ -11,17 +11,21 @@ use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result};
+use crate::{Error, Result, map_in_order};
 
 use super::checksum::{BLOCK_BYTES, BlockChecksums, checksum};
 use super::dtype::Dtype;
 use super::index::{HEADER_BYTES, IndexWriter, Lengths};
 use super::manifest::{Checksums, Manifest, Source};
+use super::write_back::WriteBack;
 use super::{TOKENIZER_SUFFIX, with_suffix};
 use crate::map::Map;
 
-/// Ids are hashed and written in runs of about this size.
-const BUFFER_BYTES: usize = 1 << 20;
+/// Few ids wait until there are so many that hashing and writing them is worth it.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// From here on they are.
+const MANY_BYTES: usize = 64 << 10;
 
 /// What the manifest says besides what the writer sees.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +62,7 @@ pub(super) struct Mark {
 pub struct StoreWriter {
     // Dropped before `bin`, which holds the lock: the partial files are gone before another writer may start.
     partial: Partial,
+    write_back: WriteBack,
     bin: File,
     dtype: Dtype,
     buffer: Vec<u8>,
@@ -88,6 +93,7 @@ impl StoreWriter {
         let index = IndexWriter::open(partial.path(".idx"), dtype, written.lengths)?;
         let writer = Self {
             partial,
+            write_back: WriteBack::default(),
             bin,
             dtype,
             buffer: Vec::with_capacity(BUFFER_BYTES),
@@ -135,17 +141,12 @@ impl StoreWriter {
     /// Adds ids to the open document that are as they lie on disk, for a store of this dtype.
     pub(super) fn push_bytes(&mut self, ids: &[u8]) -> Result<()> {
         self.open_tokens += (ids.len() / self.dtype.width()) as u64;
-        if self.buffer.len() + ids.len() <= BUFFER_BYTES {
+        if ids.len() < MANY_BYTES && self.buffer.len() + ids.len() <= BUFFER_BYTES {
             self.buffer.extend_from_slice(ids);
             return Ok(());
         }
         self.flush()?;
         self.write(ids)
-    }
-
-    /// How ids are stored.
-    pub(super) fn dtype(&self) -> Dtype {
-        self.dtype
     }
 
     /// Ends the open document, which may be empty.
@@ -182,19 +183,25 @@ impl StoreWriter {
             self.end_document()?;
         }
         self.flush()?;
-        self.bin.sync_all().map_err(|error| Error::io(self.partial.path(".bin"), error))?;
         let mut manifest = Manifest::new(&facts.tokenizer, self.dtype);
         manifest.tokens = self.tokens;
         manifest.documents = self.index.documents();
         (manifest.bos, manifest.eos, manifest.sources) = (facts.bos, facts.eos, facts.sources);
         manifest.skipped = facts.skipped;
-        self.index.finish()?;
-        let idx = checksum(Map::open(&self.partial.path(".idx"))?.bytes());
+        let idx_path = self.partial.path(".idx");
+        let mut files = vec![(idx_path.clone(), self.index.finish()?)];
+        let idx = checksum(Map::open(&idx_path)?.bytes());
         manifest.checksums = Checksums { block_bytes: BLOCK_BYTES as u64, bin: self.checksums.finish(), idx };
-        if let Some(json) = &facts.tokenizer_json {
-            write_synced(&self.partial.path(TOKENIZER_SUFFIX), json.as_bytes())?;
+        let tokenizer = facts.tokenizer_json.as_ref().map(|json| (TOKENIZER_SUFFIX, json.as_bytes()));
+        for (suffix, bytes) in tokenizer.into_iter().chain([(".json", &*manifest.to_json())]) {
+            let path = self.partial.path(suffix);
+            let written = File::create(&path).and_then(|mut file| file.write_all(bytes).map(|()| file));
+            files.push((path.clone(), written.map_err(|error| Error::io(&path, error))?));
         }
-        write_synced(&self.partial.path(".json"), &manifest.to_json())?;
+        let written = self.write_back.finish();
+        written.map_err(|error| Error::io(self.partial.path(".bin"), error))?;
+        let bin = (self.partial.path(".bin"), &self.bin);
+        sync(&files.iter().map(|(path, file)| (path.clone(), file)).chain([bin]).collect::<Vec<_>>())?;
         self.partial.publish()
     }
 
@@ -208,7 +215,8 @@ impl StoreWriter {
 
     fn write(&mut self, ids: &[u8]) -> Result<()> {
         self.checksums.update(ids);
-        self.bin.write_all(ids).map_err(|error| Error::io(self.partial.path(".bin"), error))
+        let written = self.bin.write_all(ids).and_then(|()| self.write_back.wrote(ids.len(), &self.bin));
+        written.map_err(|error| Error::io(self.partial.path(".bin"), error))
     }
 }
 
@@ -365,13 +373,13 @@ fn is_at(_file: &File, path: &Path) -> std::io::Result<bool> {
     path.try_exists()
 }
 
-fn write_synced(path: &Path, bytes: &[u8]) -> Result<()> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(bytes)?;
-        file.sync_all()
+/// Waits until the disk has all of these files: at once, since one wait may do for all.
+fn sync(files: &[(PathBuf, &File)]) -> Result<()> {
+    let sync = |number: usize| {
+        let (path, file) = &files[number];
+        file.sync_all().map_err(|error| Error::io(path, error))
     };
-    write().map_err(|error| Error::io(path, error))
+    map_in_order(files.len(), files.len(), sync).into_iter().collect()
 }
 
 fn remove_if_there(path: &Path) -> Result<()> {

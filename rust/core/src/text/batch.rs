@@ -1,13 +1,17 @@
 //! Some megabytes of text, as documents or parts of documents.
 
 /// What a piece costs besides its text (its end here, its offset and bounds later): an empty document is not free.
-const PIECE_BYTES: usize = 32;
+pub(super) const PIECE_BYTES: usize = 32;
 
-/// Where one piece of a [`Batch`] ends, and whether its document ends with it.
+/// Where one piece of a [`Batch`] stands, and what its document begins and ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
-    /// One past the piece's last byte; it starts where the piece before it ends.
+    /// The piece's first byte.
+    pub start: usize,
+    /// One past its last byte.
     pub end: usize,
+    /// `false` when the document has pieces before this one, perhaps in the batch before.
+    pub opens: bool,
     /// `false` when the document goes on with the next piece, which may stand in the next batch.
     pub closes: bool,
 }
@@ -49,9 +53,9 @@ impl Position {
 /// [`Splitter::last_cut`](crate::split::Splitter::last_cut)), so its pieces may be handled one by one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Batch {
-    /// The pieces' bytes, one after another.
+    /// The pieces' bytes, and perhaps separators between them.
     pub bytes: Vec<u8>,
-    /// Where the pieces end, in ascending order; the last one ends with `bytes`.
+    /// Where the pieces stand, one behind another.
     pub pieces: Vec<Piece>,
     /// The inputs that end in this batch, in order.
     pub input_ends: Vec<InputEnd>,
@@ -69,20 +73,18 @@ impl Batch {
 
     /// Each piece's text, and whether its document ends with it.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], bool)> {
-        self.pieces.iter().enumerate().map(|(index, piece)| {
-            let start = if index == 0 { 0 } else { self.pieces[index - 1].end };
-            (&self.bytes[start..piece.end], piece.closes)
-        })
+        self.pieces.iter().map(|piece| (&self.bytes[piece.start..piece.end], piece.closes))
     }
 
     /// How much memory the text takes, in bytes.
     pub fn size(&self) -> usize {
         self.bytes.len() + PIECE_BYTES * self.pieces.len()
     }
-
-    /// Appends a whole document, or the last part of one.
+    /// Appends a whole document, or the next part of one.
     pub fn push(&mut self, text: &[u8], closes: bool) {
+        let start = self.bytes.len();
         self.bytes.extend_from_slice(text);
-        self.pieces.push(Piece { end: self.bytes.len(), closes });
+        let opens = self.pieces.last().is_none_or(|piece| piece.closes);
+        self.pieces.push(Piece { start, end: self.bytes.len(), opens, closes });
     }
 }

@@ -8,7 +8,7 @@ use crate::{Error, Place, Result};
 use super::gather::Gather;
 use super::json::string_in;
 use super::read::OnError;
-use super::stream::Stream;
+use super::stream::{Source, Stream};
 
 /// What some programs put before UTF-8 text; JSON does not have it.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -19,25 +19,26 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// none; a document between two separators may be empty. Nothing after the last one is no document, and so an
 /// empty input has none.
 pub(super) fn read_text(
-    stream: &mut Stream,
+    source: &mut Source,
     separator: Option<&Finder<'_>>,
     gather: &mut Gather<'_>,
 ) -> Result<()> {
     let length = separator.map_or(0, |separator| separator.needle().len());
-    while stream.fill()? {
-        while let Some(end) = separator.and_then(|separator| separator.find(stream.pending())) {
-            gather.append(&stream.pending()[..end])?;
-            stream.take(end + length);
-            gather.close(stream.taken() - gather.position().offset, 0)?;
+    // How many bytes of the open text are known to be the document's.
+    let mut certain = 0;
+    loop {
+        while let Some(at) = separator.and_then(|separator| separator.find(&gather.open_text()[certain..])) {
+            gather.close_at(certain + at, length)?;
+            certain = 0;
         }
         // The bytes held back may be the start of a separator whose rest is not read yet.
-        let certain = stream.pending().len().saturating_sub(length.saturating_sub(1));
-        gather.append(&stream.pending()[..certain])?;
-        stream.take(certain);
+        certain = gather.open_text().len().saturating_sub(length.saturating_sub(1));
+        certain -= gather.make_room(certain)?;
+        if gather.fill(|room| source.read(room))? == 0 {
+            break;
+        }
     }
-    gather.append(stream.pending())?;
-    stream.take(stream.pending().len());
-    if gather.is_open() { gather.close(stream.taken() - gather.position().offset, 0) } else { Ok(()) }
+    if gather.is_open() { gather.close_at(gather.open_text().len(), 0) } else { Ok(()) }
 }
 
 /// JSON lines: the string in `field` of each line is a document. Lines of white space alone are passed over, and those

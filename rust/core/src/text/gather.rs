@@ -2,6 +2,10 @@
 //!
 //! A batch is handed on once it is full. A document still open then is cut where the split cuts for certain; where
 //! there is no such place the batch grows, doubling, so the search for one stays linear in the document's length.
+//!
+//! Documents that are made of what is read, as those of JSON, are [appended](Gather::append). A text is read right into
+//! the batch instead ([`Gather::fill`]): its documents stand there as they stand in the file, and what was read too far
+//! begins the next batch.
 
 use std::cell::Cell;
 use std::mem;
@@ -11,8 +15,12 @@ use std::rc::Rc;
 use crate::split::Splitter;
 use crate::{Error, Result};
 
-use super::batch::{Batch, InputEnd, Piece, Position};
+use super::batch::{Batch, InputEnd, PIECE_BYTES, Piece, Position};
 use super::spare::Spare;
+
+/// How much of a text is read at once, so that little is prepared for a pipe that gives little. Tests read so little that
+/// every document spans several reads.
+const READ_BYTES: usize = if cfg!(test) { 61 } else { 256 << 10 };
 
 /// Gathers documents into batches and passes each on to `send`.
 pub(super) struct Gather<'a> {
@@ -29,11 +37,9 @@ pub(super) struct Gather<'a> {
     /// How many of what was skipped are listed in all batches.
     listed: usize,
     batch: Batch,
-    /// Where the open document, or what is left of it, starts in the batch.
+    /// Where the open document, or what is left of it, starts in the batch; behind it may be more.
     open_start: usize,
-    /// Whether the open document has any text, here or in an earlier batch.
-    is_open: bool,
-    /// The batch's length at which the open document must be cut; always more than the batch has.
+    /// The batch's length at which the open document must be cut.
     cut_length: usize,
 }
 
@@ -63,7 +69,6 @@ impl<'a> Gather<'a> {
             listed: 0,
             batch: Batch::default(),
             open_start: 0,
-            is_open: false,
             cut_length: batch_bytes,
         }
     }
@@ -77,7 +82,6 @@ impl<'a> Gather<'a> {
     pub(super) fn start_input(&mut self, path: &Path, position: Position) {
         self.path = path.to_path_buf();
         self.position = position;
-        self.is_open = position.read > 0;
     }
 
     /// Takes account of bytes of the input that were read by other means.
@@ -92,32 +96,59 @@ impl<'a> Gather<'a> {
 
     /// Adds to the open document.
     pub(super) fn append(&mut self, mut text: &[u8]) -> Result<()> {
-        self.is_open |= !text.is_empty();
         while !text.is_empty() {
             let room = self.cut_length - self.batch.bytes.len();
             let (part, rest) = text.split_at(room.min(text.len()));
             self.batch.bytes.extend_from_slice(part);
             text = rest;
-            if self.batch.bytes.len() == self.cut_length {
-                self.cut()?;
-            }
+            self.make_room(self.open_text().len())?;
         }
         Ok(())
     }
 
-    /// Whether the open document has any text.
+    /// Calls `read` with room for more text behind the open document's; returns how many bytes came.
+    pub(super) fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<usize> {
+        let before = self.batch.bytes.len();
+        self.batch.bytes.resize(self.cut_length.min(before + READ_BYTES), 0);
+        let count = read(&mut self.batch.bytes[before..]);
+        self.batch.bytes.truncate(before + *count.as_ref().unwrap_or(&0));
+        count
+    }
+
+    /// What there is of the open document, and of whatever was read behind it.
+    pub(super) fn open_text(&self) -> &[u8] {
+        &self.batch.bytes[self.open_start..]
+    }
+
+    /// Whether the open document has any text, here or in an earlier batch.
     pub(super) fn is_open(&self) -> bool {
-        self.is_open
+        self.position.read > 0 || !self.open_text().is_empty()
     }
 
     /// Ends the open document; the next one is `bytes` (of a table: rows) and `lines` behind its start.
     pub(super) fn close(&mut self, bytes: u64, lines: u64) -> Result<()> {
-        self.is_open = false;
         self.end_piece(self.batch.bytes.len(), true);
         self.pass(bytes, lines);
-        if self.batch.size() >= self.batch_bytes {
-            self.hand_on()?;
+        self.hand_on_if_full()
+    }
+
+    /// Ends the open document, of a text, after `length` bytes of [`open_text`](Self::open_text); a separator of so many
+    /// bytes follows.
+    pub(super) fn close_at(&mut self, length: usize, separator: usize) -> Result<()> {
+        let bytes = self.position.read + (length + separator) as u64;
+        self.end_piece(self.open_start + length, true);
+        self.open_start += separator;
+        self.pass(bytes, 0);
+        self.hand_on_if_full()
+    }
+
+    fn hand_on_if_full(&mut self) -> Result<()> {
+        if self.open_start + PIECE_BYTES * self.batch.pieces.len() < self.batch_bytes {
+            return Ok(());
         }
+        self.hand_on()?;
+        // What was read too far has not been looked at yet.
+        self.cut_length = self.batch_bytes.max(self.batch.bytes.len());
         Ok(())
     }
 
@@ -153,40 +184,44 @@ impl<'a> Gather<'a> {
         self.hand_on()
     }
 
-    /// Makes room for more of the open document.
-    fn cut(&mut self) -> Result<()> {
-        let cut = self.splitter.last_cut(&self.batch.bytes[self.open_start..]).unwrap_or(0);
+    /// Makes room for more of the open document, of whose text the first `certain` bytes may be handed on; returns how many
+    /// of them were.
+    pub(super) fn make_room(&mut self, certain: usize) -> Result<usize> {
+        if self.batch.bytes.len() < self.cut_length {
+            return Ok(0);
+        }
+        let held = self.open_text().len() - certain;
+        let cut = self.splitter.last_cut(&self.open_text()[..certain]).unwrap_or(0);
         if cut > 0 {
             self.end_piece(self.open_start + cut, false);
         }
         if self.open_start > 0 {
-            return self.hand_on();
-        }
-        let length = self.batch.bytes.len();
-        if length >= self.max_document_bytes {
+            self.hand_on()?;
+        } else if certain >= self.max_document_bytes {
             return Err(self.too_long());
         }
-        self.cut_length = (2 * length).min(self.max_document_bytes);
-        Ok(())
+        // What is left is shorter than a document may be, so there is room for more.
+        self.cut_length =
+            (2 * self.batch.bytes.len()).clamp(self.batch_bytes, self.max_document_bytes + held);
+        Ok(cut)
     }
 
     fn end_piece(&mut self, end: usize, closes: bool) {
-        self.batch.pieces.push(Piece { end, closes });
-        self.position.read += (end - self.open_start) as u64;
+        let (start, opens) = (self.open_start, self.position.read == 0);
+        self.batch.pieces.push(Piece { start, end, opens, closes });
+        self.position.read += (end - start) as u64;
         self.open_start = end;
     }
 
     /// Passes the batch on up to the open document, which the next batch starts with.
     fn hand_on(&mut self) -> Result<()> {
         let mut bytes = self.spare.take(self.batch_bytes);
-        bytes.extend_from_slice(&self.batch.bytes[self.open_start..]);
+        bytes.extend_from_slice(self.open_text());
         self.batch.bytes.truncate(self.open_start);
         let mut batch = mem::replace(&mut self.batch, Batch { bytes, ..Batch::default() });
         batch.input_bytes = self.raw.take();
         batch.end = self.position;
         self.open_start = 0;
-        // What is left is shorter than a document may be: otherwise `cut` would have stopped before.
-        self.cut_length = (2 * self.batch.bytes.len()).clamp(self.batch_bytes, self.max_document_bytes);
         (self.send)(batch)
     }
 

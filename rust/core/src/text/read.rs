@@ -24,7 +24,7 @@ use super::format::Format;
 use super::gather::Gather;
 use super::inputs::Input;
 use super::spare::Spare;
-use super::stream::Stream;
+use super::stream::{Source, Stream};
 use super::tables::{TableReader, read_table};
 
 /// How often a wish to stop is looked at while no batch comes.
@@ -157,13 +157,14 @@ fn read_all(
     for (number, (input, format)) in inputs.iter().zip(formats).enumerate().skip(start.input) {
         let position = if number == start.input { start } else { Position::at_input(number) };
         gather.start_input(input.path(), position);
-        let open = |offset| Stream::open(input, offset, Rc::clone(&raw), Arc::clone(stop));
+        let open = |offset| Source::open(input, offset, Rc::clone(&raw), Arc::clone(stop));
         let read = match format {
-            Format::JsonLines => open(position.offset).and_then(|mut stream| {
+            Format::JsonLines => open(position.offset).and_then(|source| {
+                let mut stream = Stream::new(source);
                 read_json_lines(&mut stream, &options.text_field, options.on_error, &mut gather)
             }),
             Format::Auto | Format::Text => open(position.offset + position.read)
-                .and_then(|mut stream| read_text(&mut stream, separator.as_ref(), &mut gather)),
+                .and_then(|mut source| read_text(&mut source, separator.as_ref(), &mut gather)),
             Format::Parquet => options.tables.as_deref().ok_or_else(no_tables).and_then(|tables| {
                 let column = (input.path(), options.text_field.as_str());
                 read_table(tables, column, options.on_error, stop, &mut gather)

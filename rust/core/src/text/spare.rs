@@ -12,7 +12,7 @@ pub struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Spare {
     /// An empty buffer with room for `size` bytes.
-    pub(super) fn take(&self, size: usize) -> Vec<u8> {
+    pub fn take(&self, size: usize) -> Vec<u8> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut buffer = kept.unwrap_or_default();
         buffer.reserve(size);

@@ -1,4 +1,5 @@
-//! The bytes of one input, decompressed, in a buffer that grows only when its reader leaves bytes untaken.
+//! The bytes of one input, decompressed: read where they are wanted, or into a buffer that grows only when its reader
+//! leaves bytes untaken.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -15,23 +16,20 @@ use crate::{Error, Place, Result};
 use super::format::{Compression, lowercase_name};
 use super::inputs::Input;
 
-/// How much is read at once. Tests read so little that every document spans several reads.
+/// How much is read at once. Tests read so little that every line spans several reads.
 const CHUNK: usize = if cfg!(test) { 61 } else { 256 << 10 };
 
-/// An open input and the bytes of it that were read but not yet taken.
-pub(super) struct Stream {
+/// An open input.
+pub(super) struct Source {
     path: PathBuf,
     compression: Compression,
     reader: Box<dyn Read>,
-    buffer: Vec<u8>,
-    start: usize,
-    end: usize,
-    /// Decompressed bytes that were taken.
-    taken: u64,
+    /// Decompressed bytes that were read, or passed over.
+    done: u64,
     stop: Arc<AtomicBool>,
 }
 
-impl Stream {
+impl Source {
     /// Opens `input`, to be read from `offset` on in bytes of its text. Bytes read from disk, or passed over, are added
     /// to `raw`; once `stop` is set, reading ends in an error.
     pub(super) fn open(
@@ -55,29 +53,23 @@ impl Stream {
             }
             (compression, Box::new(Counted { reader: file, raw }))
         };
-        let mut stream = Self {
-            path,
-            compression,
-            reader: Box::new(io::empty()),
-            buffer: vec![0; CHUNK],
-            start: 0,
-            end: 0,
-            taken: 0,
-            stop,
-        };
-        stream.reader = stream.decompressed(source)?;
+        let mut opened = Self { path, compression, reader: Box::new(io::empty()), done: 0, stop };
+        opened.reader = opened.decompressed(source)?;
         if compression == Compression::None {
-            stream.taken = offset;
+            opened.done = offset;
         }
-        stream.pass_over(offset)?;
-        Ok(stream)
+        opened.pass_over(offset)?;
+        Ok(opened)
     }
 
     /// Reads up to `offset` for nothing: compressed text has no other way there.
     fn pass_over(&mut self, offset: u64) -> Result<()> {
-        while self.taken < offset && self.fill()? {
-            let left = usize::try_from(offset - self.taken).unwrap_or(usize::MAX);
-            self.take(left.min(self.pending().len()));
+        let at_once = |left: u64| usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
+        let mut nothing = vec![0; at_once(offset)];
+        while self.done < offset {
+            if self.read(&mut nothing[..at_once(offset - self.done)])? == 0 {
+                break;
+            }
         }
         Ok(())
     }
@@ -102,43 +94,16 @@ impl Stream {
         }
     }
 
-    /// The input's path.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The bytes that were read and not taken.
-    pub(super) fn pending(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
-    }
-
-    /// Takes the first `count` of the pending bytes.
-    pub(super) fn take(&mut self, count: usize) {
-        self.start += count;
-        self.taken += count as u64;
-    }
-
-    /// How many bytes were taken, or skipped before.
-    pub(super) fn taken(&self) -> u64 {
-        self.taken
-    }
-
-    /// Reads more bytes behind the pending ones; `false` at the end.
-    pub(super) fn fill(&mut self) -> Result<bool> {
+    /// Reads more bytes into `room`, which is not empty, and tells how many; 0 at the end.
+    pub(super) fn read(&mut self, room: &mut [u8]) -> Result<usize> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
-        self.buffer.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
-        if self.buffer.len() - self.end < CHUNK / 2 {
-            self.buffer.resize(self.buffer.len() * 2, 0);
-        }
         loop {
-            match self.reader.read(&mut self.buffer[self.end..]) {
+            match self.reader.read(room) {
                 Ok(count) => {
-                    self.end += count;
-                    return Ok(count > 0);
+                    self.done += count as u64;
+                    return Ok(count);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.error(error)),
@@ -151,12 +116,54 @@ impl Stream {
         if self.compression == Compression::None || error.raw_os_error().is_some() {
             return Error::io(&self.path, error);
         }
-        let place = Place::Byte(self.taken + (self.end - self.start) as u64);
+        let place = Place::Byte(self.done);
         let message = format!(
             "the {} data is cut short or damaged after this many bytes of text: {error}",
             self.compression.name()
         );
         Error::malformed(&self.path, place, message)
+    }
+}
+
+/// A source whose bytes are looked at before they are taken.
+pub(super) struct Stream {
+    source: Source,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Stream {
+    pub(super) fn new(source: Source) -> Self {
+        Self { source, buffer: vec![0; CHUNK], start: 0, end: 0 }
+    }
+
+    /// The input's path.
+    pub(super) fn path(&self) -> &Path {
+        &self.source.path
+    }
+
+    /// The bytes that were read and not taken.
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
+    }
+
+    /// Takes the first `count` of the pending bytes.
+    pub(super) fn take(&mut self, count: usize) {
+        self.start += count;
+    }
+
+    /// Reads more bytes behind the pending ones; `false` at the end.
+    pub(super) fn fill(&mut self) -> Result<bool> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        if self.buffer.len() - self.end < CHUNK / 2 {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        let count = self.source.read(&mut self.buffer[self.end..])?;
+        self.end += count;
+        Ok(count > 0)
     }
 }
 
