@@ -360,6 +360,39 @@ def test_a_failed_prepare_leaves_no_folder(tmp_path, capsys):
     assert not (tmp_path / "a" / "b").exists()
 
 
+def test_an_interrupted_prepare_goes_on_encoding_and_ends_with_the_same_files(tmp_path, monkeypatch):
+    words = random.Random(5).choices([f"word{number}" for number in range(5_000)], k=400_000)
+    (tmp_path / "text.txt").write_text(" ".join(words) * 10)
+    starts = []
+
+    class Interrupting(Progress):
+        def __call__(self, phase, done, total):
+            super().__call__(phase, done, total)
+            if phase == "encoding" and done > total / 2:
+                raise KeyboardInterrupt
+
+    class Noting(Progress):
+        def __call__(self, phase, done, total):
+            super().__call__(phase, done, total)
+            starts.extend([done / total] if phase == "encoding" and not starts else [])
+
+    def prepare(name, progress):
+        out = tmp_path / name
+        options = ["--out", str(out), "--vocab-size", "300", "--threads", "1"]
+        with monkeypatch.context() as patch:
+            patch.setattr(sys.modules["bytestride.cli.prepare"], "Progress", progress)
+            code = main(["prepare", str(tmp_path / "text.txt"), *options])
+        return code, {path.name: path.read_bytes() for path in out.iterdir()}
+
+    code, whole = prepare("whole", Progress)
+    assert code == 0
+    code, partial = prepare("again", Interrupting)
+    assert code == 130
+    assert sorted(partial) == ["corpus.bin.partial", "corpus.idx.partial", "corpus.journal.partial"]
+    assert prepare("again", Noting) == (0, whole)
+    assert starts[0] > 0.2
+
+
 @pytest.mark.parametrize("place", ["before", "after", "environment"])
 def test_debug_shows_where_an_error_arose(place, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -2,6 +2,7 @@
 
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from bytestride.cli.output import (
     store_facts,
     store_files,
 )
-from bytestride.progress import Progress
+from bytestride.progress import Phase, Progress
 
 # Ids are printed in pieces of this many, so that a document may be larger than memory.
 PRINTED_AT_ONCE = 1 << 16
@@ -74,40 +75,39 @@ def encode(
     if out is not None:
         shard = out if world_size == 1 else out.with_name(f"{out.name}-{rank:05}-of-{world_size:05}")
         refuse_existing(store_files(shard), force=force)
+    reading = options.Reading(
+        format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+    )
+    writing = options.Writing(
+        bos=bos or False, eos=eos or False, dtype=dtype, max_memory=max_memory, on_error=on_error
+    )
     with tempfile.TemporaryDirectory(prefix="bytestride-") as folder:
         with Progress() as progress:
             store = loaded.encode_files(
                 readable(corpus or ["-"], Path(folder)),
                 out or Path(folder, "printed"),
-                bos=bos or False,
-                eos=eos or False,
-                dtype=dtype,
-                max_memory=max_memory,
-                on_error=on_error,
                 resume=resume and out is not None,
                 rank=rank,
                 world_size=world_size,
                 progress=progress,
-                **options.Reading(
-                    format=format,
-                    text_field=text_field,
-                    separator=separator,
-                    suffixes=suffix,
-                    threads=threads,
-                ),
+                **reading,
+                **writing,
             )
-        if out is not None:
-            print_facts(
-                [
-                    ("written", str(store_files(store.path)[0])),
-                    *store_facts(store),
-                    *phase_facts(progress.phases),
-                    *skipped_facts(store),
-                ]
-            )
-            return
-        for document in range(len(store)):
-            print_ids(store[document])
+        if out is None:
+            for document in range(len(store)):
+                print_ids(store[document])
+        else:
+            print_facts(_facts(store, progress.phases))
+
+
+def _facts(store: bs.TokenStore, phases: Iterable[Phase]) -> list[tuple[str, str]]:
+    """What was written and how long that took."""
+    return [
+        ("written", str(store_files(store.path)[0])),
+        *store_facts(store),
+        *phase_facts(phases),
+        *skipped_facts(store),
+    ]
 
 
 def print_ids(ids: options.Ids) -> None:

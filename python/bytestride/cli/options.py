@@ -26,6 +26,16 @@ class Reading(TypedDict):
     threads: int | None
 
 
+class Writing(TypedDict):
+    """What is written of the inputs: arguments of `encode_files`."""
+
+    bos: str | bool
+    eos: str | bool
+    dtype: Literal["auto", "uint16", "uint32"]
+    max_memory: int | None
+    on_error: Literal["raise", "skip"]
+
+
 class Learning(TypedDict):
     """What is learned from the inputs: arguments of `train`."""
 

@@ -20,7 +20,7 @@ from bytestride.cli.output import (
     vocabulary_fact,
     window_fact,
 )
-from bytestride.progress import Progress
+from bytestride.progress import Phase, Progress
 
 
 def prepare(
@@ -44,6 +44,7 @@ def prepare(
     threads: options.Threads = None,
     max_memory: options.MaxMemory = None,
     on_error: options.OnError = "raise",
+    resume: options.Resume = True,
     max_length: options.MaxLength = 256,
     stride: options.Stride = None,
     force: options.Force = False,
@@ -51,15 +52,16 @@ def prepare(
     """Make training data from text: train a tokenizer, encode the text, and show how to read the windows.
 
     The folder --out gets the token store corpus.bin, corpus.idx, corpus.json, and corpus.tokenizer.json.
-    When interrupted it gets nothing.
+    When interrupted while it encodes, the same command trains the same tokenizer again and goes on encoding
+    where it stopped; with --no-resume it leaves nothing.
 
     Example: bytestride prepare books/ --out data --eos "<|endoftext|>"
     """
     if tokenizer is None and "-" in corpus:
         message = "standard input can be read only once: give --tokenizer, or the text as a file"
         raise typer.BadParameter(message, param_hint="CORPUS")
-    written = store_files(out / "corpus")
-    refuse_existing(written, force=force)
+    prefix = out / "corpus"
+    refuse_existing(store_files(prefix), force=force)
     reading = options.Reading(
         format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
     )
@@ -72,6 +74,9 @@ def prepare(
         special_tokens=options.special_tokens(special, bos, eos),
         min_frequency=min_frequency,
     )
+    writing = options.Writing(
+        bos=bos or False, eos=eos or False, dtype=dtype, max_memory=max_memory, on_error=on_error
+    )
     with new_folder(out):
         with Progress() as training:
             if tokenizer is not None:
@@ -79,33 +84,33 @@ def prepare(
             else:
                 made = bs.train(corpus, max_memory=max_memory, progress=training, **learning, **reading)
         with Progress() as encoding:
-            store = made.encode_files(
-                corpus,
-                out / "corpus",
-                bos=bos or False,
-                eos=eos or False,
-                dtype=dtype,
-                max_memory=max_memory,
-                on_error=on_error,
-                resume=False,
-                progress=encoding,
-                **reading,
-            )
+            store = made.encode_files(corpus, prefix, resume=resume, progress=encoding, **reading, **writing)
     vocabulary = vocabulary_fact(made, asked=vocab_size if tokenizer is None else 0)
-    stride = stride or max_length
+    phases = [*training.phases, *encoding.phases]
+    _print_summary(made, store, vocabulary, phases, (max_length, stride or max_length))
+
+
+def _print_summary(
+    tokenizer: bs.Tokenizer,
+    store: bs.TokenStore,
+    vocabulary: tuple[str, str],
+    phases: list[Phase],
+    shape: tuple[int, int],
+) -> None:
+    """Prints what was made, the files, and how to read windows of this length and stride."""
     print_facts(
         [
             vocabulary,
             *store_facts(store),
-            ("bytes per token", f"{bytes_per_token(made, store):.2f}"),
-            window_fact(bs.windows(store, max_length, stride)),
-            *phase_facts([*training.phases, *encoding.phases]),
+            ("bytes per token", f"{bytes_per_token(tokenizer, store):.2f}"),
+            window_fact(bs.windows(store, *shape)),
+            *phase_facts(phases),
             *skipped_facts(store),
         ]
     )
     print("\nWritten:\n")
-    print_facts((str(path), human_size(path.stat().st_size)) for path in written)
-    print(f"\nTo read it:\n\n{_how_to_read(out / 'corpus', max_length, stride)}")
+    print_facts((str(path), human_size(path.stat().st_size)) for path in store_files(store.path))
+    print(f"\nTo read it:\n\n{_how_to_read(store.path, *shape)}")
 
 
 def _how_to_read(prefix: Path, max_length: int, stride: int) -> str:
