@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from timing import pin
 
@@ -18,7 +19,9 @@ def call(function, *arguments, cores, seconds=None):
     Raises:
         FailedError: If it raises, or panics, or is not done after `seconds`.
     """
-    work = json.dumps([cores, function.__module__, function.__name__, arguments])
+    # By its file, since the module may be the script that was started.
+    module = Path(function.__code__.co_filename).stem
+    work = json.dumps([cores, module, function.__name__, arguments])
     return json.loads(run([sys.executable, __file__, work], seconds).splitlines()[-1])
 
 

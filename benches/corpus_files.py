@@ -1,22 +1,25 @@
 """Measures text files → token files beside memory and peers, and as text grows; writes benches/CORPUS.md.
 
     make bench-corpus CORPUS="books.txt code.txt" BENCH="--rounds 5"
+    make bench-corpus CORPUS="books.txt" BENCH="--saved values.json --seconds 100"    # in parts
 
 Each file is cut into documents at <|endoftext|>. Every run has a process and cores of its own, which tells
 its peak of memory, too; the tokenizer is loaded before its time begins, and everything is its first pass.
 Ours waits until the disk has all; the others leave that to the system. No time is taken before all ways had
-written the same ids.
+written the same ids. To grow, the same files are named again and again.
 """
 
 import argparse
+import itertools
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import apart
 import corpus
-import growth
 import report
 import storing
+from saved import Saved, add_arguments
 from timing import Times, alternate, available_cores
 
 JOBS = ("peers", "growth")
@@ -42,6 +45,7 @@ def arguments():
     add("--rounds", type=int, default=5, help="how often each way has its turn (5)")
     add("--sizes", type=float, nargs="+", default=[100, 500, 2000, 5000], help="megabytes to grow to")
     add("--max-memory", default="256MB", help="what growth is bounded to (256MB)")
+    add_arguments(parser)
     add("--folder", type=Path, help="where to write token files (a temporary folder)")
     add("--out", type=Path, default=Path(__file__).with_name("CORPUS.md"), help="the file to write")
     return parser.parse_args()
@@ -54,33 +58,41 @@ class Way:
         self.name, self.cores, self.vocabulary = name, cores, vocabulary
         self.peaks = []
 
-    def run(self, path, folder):
-        arguments = (self.name, str(path), self.vocabulary, str(folder), len(self.cores))
-        seconds, peak = apart.call(storing.measure, *arguments, cores=self.cores)
+    def run(self, path, folder, saved, *key):
+        arguments = (self.name, [str(path)], self.vocabulary, str(folder), len(self.cores))
+        seconds, peak = saved.value(
+            lambda: apart.call(storing.measure, *arguments, cores=self.cores), self.name, *key
+        )
         self.peaks.append(peak)
         return seconds
 
 
 def check(path, folder, vocabulary):
-    """Stops the bench if two ways write other ids."""
+    """Stops the bench if two ways write other ids; says of how many bytes they are."""
     text = corpus.read(path, CHECKED_MEGABYTES).write(folder / "checked.txt")
     for name in storing.WAYS:
-        Way(name, available_cores()[-1:], vocabulary).run(text, folder)
+        Way(name, available_cores()[-1:], vocabulary).run(text, folder, Saved(None, None))
     written = storing.written_in(folder)
     first = next(iter(written))
     for name, ids in written.items():
         if ids != written[first]:
             raise SystemExit(f"{first} and {name} write other ids for {path}")
+    return len(written[first])
 
 
-def peers(path, folder, vocabulary, rounds):
+def peers(path, folder, vocabulary, rounds, saved):
     """A table for each number of threads."""
-    check(path, folder, vocabulary)
+    saved.value(lambda: check(path, folder, vocabulary), "checked", path)
     text = corpus.read(path, None)
     lines = []
     for threads in sorted({1, min(2, len(available_cores()))}):
         ways = [Way(name, available_cores()[-threads:], vocabulary) for name in storing.WAYS]
-        times: list[Times] = alternate(ways, rounds, lambda way: {"": way.run(path, folder)})[""]
+        numbers = {way.name: itertools.count() for way in ways}
+
+        def seconds(way, threads=threads, numbers=numbers):
+            return {"": way.run(path, folder, saved, path, threads, next(numbers[way.name]))}
+
+        times: list[Times] = alternate(ways, rounds, seconds)[""]
         best, ours = times[0].median, times[1].median
         rows = [
             [
@@ -100,26 +112,38 @@ def peers(path, folder, vocabulary, rounds):
     return lines
 
 
-def growing(paths, folder, vocabulary, chosen):
+def growing(paths, folder, vocabulary, chosen, saved):
     """Time and peak of memory as text grows, with a bound and without."""
     cores = available_cores()[-2:]
     rows = []
     for megabytes in chosen.sizes:
-        path = growth.grow(paths, folder / "grown.txt", megabytes)
-        row = [f"{megabytes:,.0f} MB"]
+        named, size = again_and_again(paths, megabytes)
+        row = [f"{size:,.0f} MB"]
         for bound in (None, chosen.max_memory):
-            arguments = ("encode_files", str(path), vocabulary, str(folder), len(cores), bound)
-            seconds, peak = apart.call(storing.measure, *arguments, cores=cores)
-            row += [report.duration(seconds), f"{megabytes / seconds:,.0f}", f"{peak:,.0f}"]
+            arguments = ("encode_files", named, vocabulary, str(folder), len(cores), bound)
+            measure = partial(apart.call, storing.measure, *arguments, cores=cores)
+            seconds, peak = saved.value(measure, "growth", megabytes, bound)
+            row += [report.duration(seconds), f"{size / seconds:,.0f}", f"{peak:,.0f}"]
         rows.append(row)
     bound = f"max_memory={chosen.max_memory}"
     head = ["text", "time", "MB/s", "peak MB", f"{bound}: time", "MB/s", "peak MB"]
-    note = "The peak is of the whole process, with the tokenizer and Python."
+    note = "The same files again and again. The peak is of the whole process, with the tokenizer and Python."
     return report.grid(f"Growth, {len(cores)} threads", head, rows, [note])
+
+
+def again_and_again(paths, megabytes):
+    """`paths` so often that they have so many megabytes in all, and how many those are."""
+    named, size = [], 0
+    paths = itertools.cycle(map(str, paths))
+    while size < megabytes * 0.99:
+        named.append(next(paths))
+        size += Path(named[-1]).stat().st_size / 1e6
+    return named, size
 
 
 def main():
     chosen = arguments()
+    saved = Saved(chosen.saved, chosen.seconds)
     with tempfile.TemporaryDirectory(dir=chosen.folder) as temporary:
         folder = Path(temporary)
         paths = chosen.corpus or [corpus.standard_library(30).write(folder / "library.txt")]
@@ -130,9 +154,9 @@ def main():
         lines.append(f"- tokenizer: {Path(tokenizer).name}")
         if "peers" in chosen.jobs:
             for path in paths:
-                lines += peers(path, folder, vocabulary, chosen.rounds)
+                lines += peers(path, folder, vocabulary, chosen.rounds, saved)
         if "growth" in chosen.jobs:
-            lines += growing(paths, folder, vocabulary, chosen)
+            lines += growing(paths, folder, vocabulary, chosen, saved)
     chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(chosen.out.read_text(encoding="utf-8"))
 

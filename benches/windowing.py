@@ -1,6 +1,7 @@
 """Measures batches of shuffled windows, from a mapped file of uint16 ids to int64; writes benches/WINDOWS.md.
 
     make bench-windows BENCH="--rounds 5"
+    make bench-windows BENCH="--saved values.json --seconds 100"    # in parts, again and again
 
 Each contender runs in a process of its own, on one core: what is free in one allocator decides how fast the
 next contender's arrays are. All of the file is in memory and mapped before time is taken, and each one's
@@ -12,12 +13,14 @@ import importlib.util
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 import apart
 import report
+from saved import Saved, add_arguments
 from timing import available_cores
 
 TOKENS = 100_000_000
@@ -184,7 +187,7 @@ EPOCHS = {
 }
 
 
-def seconds_per_batch(name, path, length, batch):
+def seconds_per_batch(path, name, length, batch):
     """The time that a batch of a contender takes, after some that are compared with what they should be."""
     batches = (CONTENDERS | WITH_TORCH)[name](path, length, batch)
     check(path, length, batch, [[np.array(block) for block in next(batches)] for _ in range(3)])
@@ -198,7 +201,7 @@ def seconds_per_batch(name, path, length, batch):
     return (time.perf_counter() - began) / count
 
 
-def seconds_per_batch_of_an_epoch(name, path, length, batch):
+def seconds_per_batch_of_an_epoch(path, name, length, batch):
     """The same over one epoch, from opening the file to the last batch."""
     began = time.perf_counter()
     count = sum(1 for _ in EPOCHS[name](path, length, batch))
@@ -231,13 +234,12 @@ def microseconds_to_open(path, length):
     return statistics.median(rounds) * 1e6
 
 
-def measured(measure, names, path, length, rounds, cores):
+def measured(measure, names, length, rounds, in_process):
     """The seconds per batch of each contender by `measure`, a value per round."""
     results = {name: [] for name in names}
-    for _ in range(rounds):
+    for number in range(rounds):
         for name in names:
-            arguments = (name, str(path), length, BATCH_TOKENS // length)
-            results[name].append(apart.call(measure, *arguments, cores=cores))
+            results[name].append(in_process(measure, name, length, BATCH_TOKENS // length, number=number))
     return results
 
 
@@ -260,7 +262,9 @@ def main():
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).with_name("WINDOWS.md"), help="the file to write"
     )
+    add_arguments(parser)
     chosen = parser.parse_args()
+    saved = Saved(chosen.saved, chosen.seconds)
     cores = available_cores()[-1:]
     notes = (
         f"{TOKENS:,} random uint16 tokens in a mapped file; speeds count the tokens of the inputs.",
@@ -272,15 +276,21 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "tokens.bin")
         np.random.default_rng(0).integers(0, 50_257, TOKENS, dtype=np.uint16).tofile(path)
+
+        def in_process(measure, *arguments, number=0):
+            """What `measure` gives over the file in a process of its own."""
+            call = partial(apart.call, measure, str(path), *arguments, cores=cores)
+            return saved.value(call, measure.__name__, *arguments, number)
+
         for length in LENGTHS:
             with_torch = length == 1024 and importlib.util.find_spec("torch")
             names = [*CONTENDERS, *(WITH_TORCH if with_torch else ())]
             title = f"Batches of {BATCH_TOKENS // length} × {length} shuffled windows, int64"
-            lines += table(title, measured(seconds_per_batch, names, path, length, chosen.rounds, cores))
+            lines += table(title, measured(seconds_per_batch, names, length, chosen.rounds, in_process))
             if with_torch:
-                results = measured(seconds_per_batch_of_an_epoch, EPOCHS, path, length, 1, cores)
+                results = measured(seconds_per_batch_of_an_epoch, EPOCHS, length, 1, in_process)
                 lines += table("The same for one epoch, from opening the file to the last batch", results)
-        opening = apart.call(microseconds_to_open, str(path), 1024, cores=cores)
+        opening = in_process(microseconds_to_open, 1024)
         lines += ["", f"`bs.windows(tokens, 1024, stride=1)` over all of them takes {opening:.1f} µs."]
     chosen.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))
