@@ -22,6 +22,9 @@ use super::manifest::Source;
 use super::writer::Mark;
 use super::{EncodeOptions, with_suffix};
 
+/// What the name of a journal ends with before it is whole.
+const NEW: &str = ".journal.new.partial";
+
 /// What the ids depend on, apart from the text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Job {
@@ -121,9 +124,17 @@ impl Journal {
         for entry in entries {
             text.extend(line(entry));
         }
-        // Written whole and renamed: a journal that is cut short would forget what is done.
-        crate::whole_file::write_whole(&path, |file| file.write_all(&text))?;
-        let file = File::options().append(true).open(&path).map_err(|error| Error::io(&path, error))?;
+        // Written whole and renamed: a journal that is cut short would forget what is done. The lock of the store keeps
+        // others away, so the name until then is always the same, and who is killed leaves nothing for good.
+        let new = with_suffix(prefix, NEW);
+        let begin = || {
+            let mut file = File::create(&new)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&new, &path)?;
+            File::options().append(true).open(&path)
+        };
+        let file = begin().map_err(|error| Error::io(&path, error))?;
         Ok(Self { path, file })
     }
 

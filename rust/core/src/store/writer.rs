@@ -291,6 +291,7 @@ impl Partial {
             fs::rename(self.path(suffix), &path).map_err(|error| Error::io(&path, error))?;
         }
         remove_if_there(&self.path(".journal"))?;
+        remove_if_there(&self.path(".journal.new"))?;
         sync_folder(&self.prefix)
     }
 }
@@ -298,7 +299,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         if !self.keep {
-            for suffix in [".journal", ".json", TOKENIZER_SUFFIX, ".idx", ".bin"] {
+            for suffix in [".journal", ".journal.new", ".json", TOKENIZER_SUFFIX, ".idx", ".bin"] {
                 // Nothing better can be done here about a file that cannot be removed; the next writer takes it over.
                 let _ = fs::remove_file(self.path(suffix));
             }
