@@ -374,7 +374,7 @@ def test_an_interrupted_prepare_goes_on_encoding_and_ends_with_the_same_files(tm
     class Noting(Progress):
         def __call__(self, phase, done, total):
             super().__call__(phase, done, total)
-            starts.extend([done / total] if phase == "encoding" and not starts else [])
+            starts.extend([done / total] if phase == "encoding" and done else [])
 
     def prepare(name, progress):
         out = tmp_path / name
