@@ -98,6 +98,8 @@ WAYS = {
     "Hugging Face": hugging_face,
 }
 
+SLOW = ("Hugging Face",)
+
 
 def written_in(folder):
     """The ids that each way has written, as bytes, by its name."""
