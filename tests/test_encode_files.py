@@ -261,7 +261,8 @@ def test_a_parquet_job_that_was_interrupted_goes_on(tokenizer, tmp_path):
     whole = tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "whole")
 
     def interrupt(_phase, done, total):
-        if 0 < done < total:
+        # Not before there is something to go on with, however slow the machine is.
+        if total / 4 < done < total:
             raise KeyboardInterrupt
 
     for _ in range(2):
