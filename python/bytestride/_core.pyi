@@ -505,7 +505,7 @@ def extend(
     *,
     min_frequency: int = 2,
     max_token_bytes: int | None = None,
-    format: Literal["auto", "text", "jsonl"] = "auto",
+    format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
     separator: str | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,

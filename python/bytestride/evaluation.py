@@ -93,7 +93,7 @@ def evaluate(
     tokenizer: Tokenizer,
     source: Source | WordCounts,
     *,
-    format: Literal["auto", "text", "jsonl"] = "auto",
+    format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
     separator: str | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,
