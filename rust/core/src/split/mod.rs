@@ -435,6 +435,22 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_long_word_does_not_depend_on_where_blocks_end() {
+        let behind = [
+            "'Ll'Ll", "'s's's", "'S", "B", "Bb中", "中B", "\u{301}a", "1234", "  x", ".\n/", "'", "''ll",
+            "é'd'd",
+        ];
+        for letter in ["a", "é", "中", "A", "\u{2b0}"] {
+            for (behind, count) in behind.iter().flat_map(|behind| (0..140).map(move |count| (behind, count)))
+            {
+                for before in ["", " ", "."] {
+                    assert_twins_agree(&format!("{before}{}{behind}{behind} end", letter.repeat(count)));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn unmatched_text_is_kept_as_pretokens_of_its_own() {
         assert_eq!(pretokens(&splitter(r"\w+"), b"ab, cd!"), [&b"ab"[..], b", ", b"cd", b"!"]);
         assert_eq!(pretokens(&splitter(r"x*"), b"axxb"), [&b"a"[..], b"xx", b"b"]);

@@ -69,11 +69,14 @@ pub(super) fn pretoken_starts<F: Family>(text: &[u8], at: usize, masks: &Masks) 
     Starts { places: starts & certain & !1, last_sure: highest(sure_starts(masks, word)), inside }
 }
 
-/// Places inside words that end where they would end if they began there: behind a letter, because a run of letters does
-/// not depend on where it begins. A cased word does not only in its lower case, or while no letter in the block has case.
+/// Places inside the block's first word that ends where it would end if it began there: behind a letter, because a run of
+/// letters does not depend on where it begins. A cased word does not only in its lower case, or while no letter has case.
+/// Letters behind the first word, as in a contraction, are another matter.
 #[inline(always)]
 fn inside_words<F: Family>(masks: &Masks, word: u64) -> u64 {
-    let inside = word & word << 1 & !masks.tail_byte;
+    // Adding its first bit to a run of ones clears the run.
+    let first_word = word & !word.wrapping_add(word & word.wrapping_neg());
+    let inside = first_word & first_word << 1 & !masks.tail_byte;
     if F::CASED {
         let cased = word & !masks.uncased;
         let lower = cased & !masks.upper;
