@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,60 @@ def test_a_tokenizer_json_is_compared_with_tokenizers(trained, text, tmp_path, c
     assert "beside tokenizers 0." in first
     count = sum(trained.count(part) for part, _ in _stretches(text))
     assert second == f"{text}: equal, {count:,} tokens"
+
+
+def test_a_pair_of_files_is_compared_with_tokenizers(trained, text, tmp_path, capsys):
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    trained.save(folder)
+    assert main(["validate", str(folder), str(text)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{folder} beside tokenizers 0.")
+    assert "equal" in second
+    # One merge less for the other: the files are read anew, not what was loaded.
+    merges = (folder / "merges.txt").read_text().splitlines(keepends=True)
+    made = reference(str(folder), trained)
+    (folder / "merges.txt").write_text("".join(merges[:-300]))
+    shorter = reference(str(folder), trained)
+    sample = text.read_text(encoding="utf-8")[:5000]
+    assert made.encode(sample, "text") == trained.encode(sample).tolist()
+    assert made.encode(END, "encode") == [trained.id_of(END)]
+    assert shorter.encode(sample, "text") != trained.encode(sample).tolist()
+
+
+def test_a_folder_is_compared_by_the_file_that_says_all(trained, tmp_path):
+    trained.save(tmp_path)
+    trained.save(tmp_path / "tokenizer.json")
+    assert reference(str(tmp_path), trained).encode("a word", "text") == trained.encode("a word").tolist()
+    (tmp_path / "tokenizer.json").unlink()
+    (tmp_path / "tekken.json").write_text("{}")
+    for name in (tmp_path, tmp_path / "tekken.json"):
+        with pytest.raises(
+            ValueError, match=r"the reference for it is mistral-common, which is not installed"
+        ):
+            reference(str(name), trained)
+
+
+def test_the_reference_of_tekken_is_mistrals(monkeypatch, trained):
+    """Only how it is called is tested: the library itself is no part of the tests."""
+
+    class Tekkenizer:
+        @classmethod
+        def from_file(cls, path):
+            assert path == "some/tekken.json"
+            return cls()
+
+        def encode(self, text, *, bos, eos):
+            return [bos, eos, *text.encode()]
+
+    modules = ("mistral_common", "tokens", "tokenizers", "tekken")
+    for count in range(1, 5):
+        made = types.ModuleType(".".join(modules[:count]))
+        monkeypatch.setitem(sys.modules, made.__name__, made)
+    made.Tekkenizer = Tekkenizer
+    other = reference("some/tekken.json", trained)
+    assert (other.package, other.policies) == ("mistral-common", ("text",))
+    assert other.encode("ab", "text") == [False, False, 97, 98]
 
 
 @pytest.mark.parametrize("name", ["gpt2", "o200k_base"])

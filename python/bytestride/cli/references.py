@@ -10,6 +10,9 @@ import bytestride as bs
 
 Special = Literal["text", "encode"]
 
+# Which file of a folder says all, as `Tokenizer.load` has it.
+_WHOLE_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
+
 
 @dataclass
 class Reference:
@@ -42,11 +45,13 @@ def reference(name: str, loaded: bs.Tokenizer) -> Reference:
     path = Path(name)
     if name in bs.bundled() or path.suffix == ".tiktoken":
         return _tiktoken(name, loaded)
-    if path.is_dir() and (path / "tokenizer.json").exists():
-        path /= "tokenizer.json"
+    if path.is_dir():
+        if not any((path / whole).exists() for whole in _WHOLE_FILES) and (path / "vocab.json").exists():
+            return _pair(path)
+        path = next((path / whole for whole in _WHOLE_FILES if (path / whole).exists()), path)
     if path.suffix == ".json":
-        return _tokenizers(path)
-    if path.suffix == ".model":
+        return _tekken(path) if path.name.startswith("tekken") else _tokenizers(path)
+    if path.suffix == ".model" or ".model." in path.name:
         return _sentencepiece(path)
     message = f"{name}: no library is known that could be the reference for such a file"
     raise ValueError(message)
@@ -77,8 +82,22 @@ def _tiktoken(name: str, loaded: bs.Tokenizer) -> Reference:
     return Reference("tiktoken", encode)
 
 
+def _pair(folder: Path) -> Reference:
+    """Tokenizers, split as GPT-2, with the special tokens that ours finds: no file names them."""
+    library = _library("tokenizers", str(folder))
+    tokenizer = library.Tokenizer(
+        library.models.BPE.from_file(str(folder / "vocab.json"), str(folder / "merges.txt"))
+    )
+    tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.add_special_tokens(list(bs.Tokenizer.load(folder).special_tokens))
+    return _of_tokenizers(tokenizer)
+
+
 def _tokenizers(path: Path) -> Reference:
-    tokenizer = _library("tokenizers", str(path)).Tokenizer.from_file(str(path))
+    return _of_tokenizers(_library("tokenizers", str(path)).Tokenizer.from_file(str(path)))
+
+
+def _of_tokenizers(tokenizer: Any) -> Reference:  # noqa: ANN401 (of a library without types)
     tokenizer.no_padding()
     tokenizer.no_truncation()
 
@@ -102,9 +121,24 @@ def _sentencepiece(path: Path) -> Reference:
     return Reference("sentencepiece", encode, ("text",))
 
 
-def _library(package: str, name: str) -> Any:  # noqa: ANN401 (a module without types)
+def _tekken(path: Path) -> Reference:
+    """Mistral's own, which never reads the names of special tokens in a text."""
+    modules = "mistral_common.tokens.tokenizers.tekken"
+    tokenizer = _library(modules, str(path), "mistral-common").Tekkenizer.from_file(str(path))
+
+    def encode(text: str, special: Special) -> list[int]:
+        del special
+        ids: list[int] = tokenizer.encode(text, bos=False, eos=False)
+        return ids
+
+    return Reference("mistral-common", encode, ("text",))
+
+
+def _library(module: str, name: str, package: str | None = None) -> Any:  # noqa: ANN401 (without types)
+    """A module of a package, which is named as the module unless said otherwise."""
+    package = package or module
     try:
-        return importlib.import_module(package)
+        return importlib.import_module(module)
     except ModuleNotFoundError:
         message = f"{name}: the reference for it is {package}, which is not installed (pip install {package})"
         raise ValueError(message) from None

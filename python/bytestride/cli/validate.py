@@ -36,14 +36,13 @@ class Difference:
 
 
 def validate(
-    tokenizer: Annotated[
-        str, typer.Argument(help="A tokenizer.json, .tiktoken or .model file, or a bundled name.")
-    ],
+    tokenizer: Annotated[str, typer.Argument(help="A tokenizer's file or folder, or a bundled name.")],
     text: Annotated[list[Path], typer.Argument(help="Files of text, in UTF-8.")],
 ) -> None:
     """Compare ids with those of the reference library, which must be installed.
 
-    For a tokenizer.json that is tokenizers, for ranks and bundled names tiktoken, for a .model sentencepiece.
+    For a tokenizer.json, or vocab.json and merges.txt, that is tokenizers; for ranks and bundled names
+    tiktoken; for a .model sentencepiece; for a tekken.json mistral-common.
 
     Names of special tokens are taken as text first, then as tokens. The first difference is shown with its
     context, and the exit code is 3.
