@@ -220,31 +220,25 @@ class PreTrainedTokenizerFast:
                    [   64, 50256]]), array([[1, 1],
                    [1, 0]]))
         """
-        texts = [text] if isinstance(text, str) else list(text)
         rows = _Rows(
             self.backend, special="text" if split_special_tokens else "encode", ends=add_special_tokens
         )
+        limit = self._limit(truncation, max_length, padding, pad_to_multiple_of)
         encode = rows.encode_with_offsets if return_offsets_mapping else rows.encode
-        if truncation is None:
-            truncation = max_length is not None and padding is False
-        limit = self._limit(truncation, max_length)
-        if limit is not None and padding not in _NO_PADDING and limit % (pad_to_multiple_of or 1):
-            message = f"max_length: {limit} is no multiple of {pad_to_multiple_of}, to which rows are padded"
-            raise ValueError(message)
-        encode(texts, limit, truncation_side or self.truncation_side)
+        encode(
+            [text] if isinstance(text, str) else list(text), limit, truncation_side or self.truncation_side
+        )
         length = self._padded_length(rows, padding, max_length, pad_to_multiple_of)
-        ones = [np.ones(len(ids), np.int64) for ids in rows.ids]
-        asked = {
-            "input_ids": (True, rows.ids, self.pad_token_id or 0),
-            "attention_mask": (return_attention_mask, ones, 0),
-            "special_tokens_mask": (return_special_tokens_mask, rows.added(), 1),
-            "offset_mapping": (return_offsets_mapping, rows.spans, 0),
+        wanted = {
+            "input_ids": True,
+            "attention_mask": return_attention_mask,
+            "special_tokens_mask": return_special_tokens_mask,
+            "offset_mapping": return_offsets_mapping,
         }
         made = BatchEncoding()
-        for name, (is_wanted, arrays, fill) in asked.items():
-            if is_wanted:
-                side = padding_side or self.padding_side
-                padded = [_padded(array, length, side, fill) for array in arrays]
+        for name, (arrays, fill) in rows.arrays(self.pad_token_id or 0).items():
+            if wanted[name]:
+                padded = [_padded(array, length, padding_side or self.padding_side, fill) for array in arrays]
                 made[name] = _shaped(padded, return_tensors, single=isinstance(text, str))
         if return_length:
             lengths = np.array([max(len(ids), length) for ids in rows.ids], np.int64)
@@ -271,12 +265,19 @@ class PreTrainedTokenizerFast:
         """
         return [self._written(token) for token in self.backend.encode(text, special="encode").tolist()]
 
-    def _limit(self, truncation: _Truncation, max_length: int | None) -> int | None:
+    def _limit(
+        self, truncation: _Truncation | None, max_length: int | None, padding: _Padding, multiple: int | None
+    ) -> int | None:
         """The most ids of a text, or `None`."""
-        if truncation in {False, "do_not_truncate"}:
-            return None
+        if truncation is None:
+            truncation = max_length is not None and padding is False
         limit = self.model_max_length if max_length is None else max_length
-        return None if limit >= UNLIMITED else limit
+        if truncation in {False, "do_not_truncate"} or limit >= UNLIMITED:
+            return None
+        if padding not in _NO_PADDING and limit % (multiple or 1):
+            message = f"max_length: {limit} is no multiple of {multiple}, to which rows are padded"
+            raise ValueError(message)
+        return limit
 
     def _padded_length(
         self, rows: "_Rows", padding: _Padding, max_length: int | None, multiple: int | None
@@ -468,7 +469,16 @@ class _Rows:
             before, behind = (np.zeros((len(end), 2), np.int64) for end in self.ends)
             self.spans.append(np.concatenate([before, spans[kept], behind]))
 
-    def added(self) -> list[NDArray[np.int64]]:
+    def arrays(self, pad_id: int) -> dict[str, tuple[list[NDArray[np.int64]], int]]:
+        """By transformers' names: what there is of each text, and what padding is there."""
+        return {
+            "input_ids": (self.ids, pad_id),
+            "attention_mask": ([np.ones(len(ids), np.int64) for ids in self.ids], 0),
+            "special_tokens_mask": (self._added(), 1),
+            "offset_mapping": (self.spans, 0),
+        }
+
+    def _added(self) -> list[NDArray[np.int64]]:
         """Which ids were added."""
         before, behind = map(len, self.ends)
         masks = [np.zeros(len(ids), np.int64) for ids in self.ids]

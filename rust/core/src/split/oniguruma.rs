@@ -6,68 +6,97 @@ use std::str::Chars;
 
 /// An expression with the same matches in our engine; an error names what has none.
 pub fn from_oniguruma(expression: &str) -> Result<String, String> {
-    let mut written = String::with_capacity(expression.len());
-    let mut rest = expression.chars().peekable();
-    let mut depth = 0_usize;
-    while let Some(character) = rest.next() {
+    let mut reader = Reader {
+        expression,
+        rest: expression.chars().peekable(),
+        written: String::with_capacity(expression.len()),
+        depth: 0,
+    };
+    while let Some(character) = reader.rest.next() {
         match character {
-            '\\' => {
-                let escaped = rest.next().ok_or_else(|| refuse(expression, "a backslash at its end"))?;
-                if "GKXRyYNOgkQE".contains(escaped) {
-                    return Err(refuse(expression, &format!("\\{escaped}")));
-                }
-                match escaped {
-                    // Letters, marks, decimal digits and connectors; ours counts two joiners and enclosed letters, too.
-                    'z' if depth == 0 => written.push('$'),
-                    'A' if depth == 0 => written.push('^'),
-                    'w' if depth == 0 => written.push_str(WORD),
-                    'W' if depth == 0 => written.push_str(NO_WORD),
-                    'w' => written.push_str(&WORD[1..WORD.len() - 1]),
-                    'W' | 'b' | 'B' => return Err(refuse(expression, &format!("\\{escaped}"))),
-                    'p' | 'P' if rest.peek() == Some(&'{') => {
-                        written.extend(['\\', escaped]);
-                        written.extend(rest.by_ref().take_while(|&character| character != '}'));
-                        written.push('}');
-                    }
-                    _ => written.extend(['\\', escaped]),
-                }
-            }
-            '[' if depth == 0 && begins(&rest, OUR_WORD) => {
-                rest.nth(OUR_WORD.chars().count() - 1);
-                written.push_str(r"\w");
-            }
-            '(' if begins(&rest, OUR_LINE) => {
-                rest.nth(OUR_LINE.chars().count() - 1);
-                written.push_str("(?m:$)");
-            }
-            '[' if depth > 0 && rest.peek() == Some(&':') => {
-                return Err(refuse(expression, "a class such as [:alpha:]"));
-            }
-            '[' => {
-                depth += 1;
-                written.push('[');
-            }
-            ']' if depth > 0 => {
-                depth -= 1;
-                written.push(']');
-            }
-            _ if depth > 0 => written.push(character),
-            // Both are about lines there.
-            '$' => written.push_str("(?m:$)"),
-            '^' => written.push_str(r"(?:\A|(?<=\n)(?!\z))"),
-            '}' if rest.peek() == Some(&'+')
-                && written.ends_with(|digit: char| digit.is_ascii_digit() || digit == ',') =>
-            {
-                return Err(refuse(
-                    expression,
-                    "a possessive mark behind a counted repetition, which repeats it there",
-                ));
-            }
-            '(' if is_flag(&rest) => return Err(refuse(expression, "a flag other than i")),
-            _ => written.push(character),
+            '\\' => reader.escape()?,
+            '[' | ']' => reader.bracket(character)?,
+            _ if reader.depth > 0 => reader.written.push(character),
+            _ => reader.outside_of_classes(character)?,
         }
     }
-    Ok(written)
+    Ok(reader.written)
+}
+
+/// An expression of Oniguruma's on its way to one of ours.
+struct Reader<'e> {
+    expression: &'e str,
+    rest: Peekable<Chars<'e>>,
+    written: String,
+    /// In how many classes, one inside the other, the next character is.
+    depth: usize,
+}
+
+impl Reader<'_> {
+    fn refuse<T>(&self, what: &str) -> Result<T, String> {
+        Err(format!("the expression {:?} has {what}, which is not supported", self.expression))
+    }
+
+    /// What stands behind a backslash.
+    fn escape(&mut self) -> Result<(), String> {
+        let Some(escaped) = self.rest.next() else { return self.refuse("a backslash at its end") };
+        if "GKXRyYNOgkQE".contains(escaped) {
+            return self.refuse(&format!("\\{escaped}"));
+        }
+        match escaped {
+            // Letters, marks, decimal digits and connectors; ours counts two joiners and enclosed letters, too.
+            'z' if self.depth == 0 => self.written.push('$'),
+            'A' if self.depth == 0 => self.written.push('^'),
+            'w' if self.depth == 0 => self.written.push_str(WORD),
+            'W' if self.depth == 0 => self.written.push_str(NO_WORD),
+            'w' => self.written.push_str(&WORD[1..WORD.len() - 1]),
+            'W' | 'b' | 'B' => return self.refuse(&format!("\\{escaped}")),
+            'p' | 'P' if self.rest.peek() == Some(&'{') => {
+                self.written.extend(['\\', escaped]);
+                self.written.extend(self.rest.by_ref().take_while(|&character| character != '}'));
+                self.written.push('}');
+            }
+            _ => self.written.extend(['\\', escaped]),
+        }
+        Ok(())
+    }
+
+    /// The beginning or the end of a class.
+    fn bracket(&mut self, bracket: char) -> Result<(), String> {
+        if bracket == ']' {
+            self.depth = self.depth.saturating_sub(1);
+        } else if self.depth == 0 && begins(&self.rest, OUR_WORD) {
+            self.rest.nth(OUR_WORD.chars().count() - 1);
+            self.written.push_str(r"\w");
+            return Ok(());
+        } else if self.depth > 0 && self.rest.peek() == Some(&':') {
+            return self.refuse("a class such as [:alpha:]");
+        } else {
+            self.depth += 1;
+        }
+        self.written.push(bracket);
+        Ok(())
+    }
+
+    fn outside_of_classes(&mut self, character: char) -> Result<(), String> {
+        match character {
+            '(' if begins(&self.rest, OUR_LINE) => {
+                self.rest.nth(OUR_LINE.chars().count() - 1);
+                self.written.push_str("(?m:$)");
+            }
+            // Both are about lines there.
+            '$' => self.written.push_str("(?m:$)"),
+            '^' => self.written.push_str(r"(?:\A|(?<=\n)(?!\z))"),
+            '}' if self.rest.peek() == Some(&'+')
+                && self.written.ends_with(|digit: char| digit.is_ascii_digit() || digit == ',') =>
+            {
+                return self.refuse("a possessive mark behind a counted repetition, which repeats it there");
+            }
+            '(' if is_flag(&self.rest) => return self.refuse("a flag other than i"),
+            _ => self.written.push(character),
+        }
+        Ok(())
+    }
 }
 
 /// An expression of ours as Oniguruma is to read it. A possessive mark behind a counted repetition stays, though it is
@@ -114,10 +143,6 @@ fn begins(rest: &Peekable<Chars<'_>>, with: &str) -> bool {
 
 const WORD: &str = r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]";
 const NO_WORD: &str = r"[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]";
-
-fn refuse(expression: &str, what: &str) -> String {
-    format!("the expression {expression:?} has {what}, which is not supported")
-}
 
 /// Whether a group begins with flags among which are others than `i`.
 fn is_flag(rest: &Peekable<Chars<'_>>) -> bool {
