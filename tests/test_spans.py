@@ -54,6 +54,35 @@ def test_spans_are_one_text_with_tokens_where_they_may_be(tok, spans, most):
     assert tok.count(spans) == len(expected)
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    texts=st.lists(
+        st.lists(st.tuples(TEXTS.map("".join), POLICIES), max_size=4) | TEXTS.map("".join), max_size=6
+    ),
+    most=st.none() | st.integers(0, 9),
+    side=st.sampled_from(["left", "right"]),
+    threads=st.integers(1, 3),
+)
+def test_texts_of_a_batch_have_spans_of_their_own(tok, texts, most, side, threads):
+    batch = tok.encode_batch(texts, max_tokens=most, truncation_side=side, threads=threads)
+    each = [tok.encode(text, max_tokens=most, truncation_side=side).tolist() for text in texts]
+    assert [ids.tolist() for ids in batch] == each
+    assert tok.count_batch(texts, threads=threads).tolist() == [tok.count(text) for text in texts]
+
+
+@settings(max_examples=100, deadline=None)
+@given(spans=st.lists(st.tuples(TEXTS.map("".join), POLICIES), max_size=5))
+def test_offsets_in_spans_are_places_in_the_whole_text(tok, spans):
+    whole = "".join(text for text, _ in spans)
+    ids, places = tok.encode_with_offsets(spans)
+    in_bytes = tok.encode_with_offsets(spans, unit="byte")[1].tolist()
+    assert ids.tolist() == tok.encode(spans).tolist()
+    assert b"".join(whole.encode()[start:end] for start, end in in_bytes) == whole.encode()
+    for (start, end), (first, last), id in zip(in_bytes, places.tolist(), ids.tolist(), strict=True):
+        assert whole.encode()[start:end] == tok.bytes_of(id)
+        assert len(whole[:first].encode()) <= start < end <= len(whole[:last].encode())
+
+
 def test_what_a_user_writes_is_no_token(tok):
     chat = [
         ("<|user|>", "encode"),
@@ -100,8 +129,10 @@ def test_spans_that_are_none(tok):
         tok.encode([("a", {"<|nope|>"})])
     with pytest.raises(ValueError, match="holds the special token"):
         tok.encode([("a", "text"), ("<|end|>", "raise")])
-    with pytest.raises(TypeError, match="text: expected str or bytes"):
-        tok.encode_with_offsets([("a", "text")])
+    with pytest.raises(ValueError, match="special: each span of the text has its own"):
+        tok.encode_batch([[("a", "text")]], special="text")
+    with pytest.raises(ValueError, match="spans with surrogates have no offsets in characters"):
+        tok.encode_with_offsets([("a\ud83d\ude00", "text")])
     assert tok.encode([]).tolist() == []
 
 

@@ -6,7 +6,6 @@ and of made-up ones.
 
 import itertools
 import json
-import pickle
 
 import pytest
 import tokenizers
@@ -19,86 +18,9 @@ from tokenizers import (
     normalizers,
     pre_tokenizers,
     processors,
-    trainers,
 )
 
-import bytestride as bs
-from fuzz_text import Texts
-
-BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
-ALPHABET = pre_tokenizers.ByteLevel.alphabet()
-MADE_UP = 400
-
-
-def texts_to_compare(documents):
-    made_up = Texts("every kind").batch(MADE_UP)
-    return [*documents[-12:], "", " ", "a", "  a  b ", "▁a ▁ b", "\n\n x", *made_up]
-
-
-def trained(documents, model, trainer=None, **parts):
-    """A tokenizer of the library's, trained on some of the documents."""
-    peer = Tokenizer(model)
-    for name, part in parts.items():
-        setattr(peer, name, part)
-    options = {"vocab_size": 900, "show_progress": False} | (trainer or {})
-    peer.train_from_iterator(documents[-20:], trainers.BpeTrainer(**options))
-    return peer
-
-
-def load(peer, folder):
-    path = folder / "tokenizer.json"
-    peer.save(str(path))
-    return bs.Tokenizer.load(path)
-
-
-def up_to_whole_characters(peer, ids, count):
-    """About `count` ids, not cut among tokens of single bytes.
-
-    Where such a run is not UTF-8 as a whole, decoding makes each of its bytes a replacement character; a stream has
-    handed out the characters before by then.
-    """
-    while count < len(ids) and peer.id_to_token(ids[count]).startswith("<0x"):
-        count += 1
-    return ids[:count]
-
-
-def assert_equal(peer, ours, texts):
-    """The same ids, offsets and decoded texts, also through a file of ours."""
-    peer.encode_special_tokens = True
-    for text in texts:
-        expected = peer.encode(text, add_special_tokens=False)
-        try:
-            ids, spans = ours.encode_with_offsets(text)
-        except ValueError as error:
-            raise AssertionError(f"{error} in {text!r}") from error
-        assert ids.tolist() == expected.ids, text
-        assert ours.encode(text).tolist() == expected.ids, text
-        assert ours.count(text) == len(expected.ids)
-        assert [tuple(span) for span in spans.tolist()] == expected.offsets, text
-        decoded = peer.decode(expected.ids, skip_special_tokens=False)
-        assert ours.decode(ids) == decoded, text
-        stream = ours.stream_decoder()
-        some = up_to_whole_characters(peer, expected.ids, 500)
-        assert "".join(map(stream.push, some)) + stream.finish() == ours.decode(some), text
-    batch = ours.encode_batch(texts, threads=2)
-    assert [ids.tolist() for ids in batch] == [ours.encode(text).tolist() for text in texts]
-
-
-def check(peer, documents, folder, texts=None):
-    ours = load(peer, folder)
-    texts = texts_to_compare(documents) if texts is None else texts
-    assert_equal(peer, ours, texts)
-    # What we write, the library reads alike, and so do we.
-    ours.save(folder / "again.json")
-    again = bs.Tokenizer.load(folder / "again.json")
-    assert again == ours
-    copy = pickle.loads(pickle.dumps(ours))
-    assert copy == ours
-    assert copy.encode(texts[-1]).tolist() == ours.encode(texts[-1]).tolist()
-    theirs = Tokenizer.from_file(str(folder / "again.json"))
-    assert_equal(theirs, again, texts[:40])
-    return ours
-
+from hugging_face import ALPHABET, BYTES, check, load, texts_to_compare, trained
 
 # -- normalizers ------------------------------------------------------------------------------------------------
 
@@ -289,17 +211,6 @@ def test_unknown_characters_are_one_token_or_one_each(fuse, documents, tmp_path)
     )
     texts = [text for text in texts_to_compare(documents) if text.strip()]
     check(peer, documents, tmp_path, texts)
-
-
-def test_a_character_without_a_token_is_an_error_that_names_it(documents, tmp_path):
-    peer = trained(documents, models.BPE(), {"limit_alphabet": 40}, pre_tokenizer=pre_tokenizers.Whitespace())
-    ours = load(peer, tmp_path)
-    with pytest.raises(
-        ValueError, match=r"text: holds '漢' \(U\+6F22\), for which this tokenizer has no token"
-    ):
-        ours.encode("a 漢")
-    with pytest.raises(ValueError, match=r"text: holds the byte 0xFF"):
-        ours.encode(b"a\xff")
 
 
 def test_whole_words_win_over_merges(documents, tmp_path):

@@ -344,10 +344,10 @@ def test_bad_files_are_errors_that_name_them(tmp_path, hello):
 
     fails(text[: len(text) // 2], "not a word tokenizer: EOF")
     fails("[]", "not a word tokenizer")
-    fails({}, "missing field `version`")
+    fails({}, "missing field `model`")
     fails(file | {"model": file["model"] | {"type": "BPE"}}, "the model is BPE, expected WordLevel")
     fails(file | {"model": file["model"] | {"vocab": {"a": 2**31}}}, "has the id")
-    fails(file | {"model": file["model"] | {"vocab": ["a"]}}, "expected an object from token to id")
+    fails(file | {"model": file["model"] | {"vocab": ["a"]}}, "expected a map from tokens to ids")
     fails(file | {"pre_tokenizer": {"type": "Whitespace"}}, "the pre_tokenizer is")
     fails(file | {"normalizer": {"type": "Lowercase"}}, "the normalizer is")
 

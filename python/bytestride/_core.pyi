@@ -345,7 +345,7 @@ class Tokenizer:
     ) -> NDArray[np.uint16 | np.uint32]: ...
     def encode_batch(
         self,
-        texts: Iterable[_Text],
+        texts: Iterable[_Text | _Spans],
         *,
         threads: int | None = None,
         special: _Special = "text",
@@ -367,7 +367,7 @@ class Tokenizer:
     ) -> Ragged: ...
     def count(self, text: _Text | _Spans, *, special: _Special = "text") -> int: ...
     def count_batch(
-        self, texts: Iterable[_Text], *, threads: int | None = None, special: _Special = "text"
+        self, texts: Iterable[_Text | _Spans], *, threads: int | None = None, special: _Special = "text"
     ) -> NDArray[np.int64]: ...
     def encode_files(
         self,
@@ -390,7 +390,11 @@ class Tokenizer:
         progress: _Progress | None = None,
     ) -> TokenStore: ...
     def encode_with_offsets(
-        self, text: _Text, unit: Literal["char", "byte"] = "char", *, special: _Special = "text"
+        self,
+        text: _Text | _Spans,
+        unit: Literal["char", "byte"] = "char",
+        *,
+        special: _Special = "text",
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]: ...
     def decode(self, ids: _Ids, errors: str = "replace") -> str: ...
     def decode_bytes(self, ids: _Ids) -> bytes: ...

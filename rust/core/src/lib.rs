@@ -16,6 +16,7 @@ pub mod pretokenize;
 pub mod split;
 pub mod store;
 pub mod text;
+mod tokenizer_json;
 pub mod windows;
 pub mod words;
 

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use bytestride_core::encode;
+use bytestride_core::encode::{self, EndIds};
 use bytestride_core::store::{self, Dtype, EncodeOptions, ExportFormat, Resume, Share, Tokens};
 use bytestride_core::text::{Format, OnError, TEXT_SUFFIXES};
 use numpy::{Element, PyArrayDescr, PyUntypedArray};
@@ -359,8 +359,8 @@ pub(crate) struct FileArguments<'a, 'py> {
     pub(crate) text_field: String,
     pub(crate) separator: Option<&'a Bound<'py, PyAny>>,
     pub(crate) suffixes: Option<Vec<String>>,
-    pub(crate) bos: Option<u32>,
-    pub(crate) eos: Option<u32>,
+    pub(crate) bos: EndIds,
+    pub(crate) eos: EndIds,
     pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
     pub(crate) threads: Option<&'a Bound<'py, PyAny>>,
     pub(crate) max_memory: Option<&'a Bound<'py, PyAny>>,

@@ -18,8 +18,10 @@ use crate::errors::IntoPython;
 use crate::ragged::Ragged;
 use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
-use crate::text::{character_positions, text_bytes, text_objects};
-use crate::tokenizer_arguments::{decoded_text, detached, kept, special_ids, text_and_spans, threads_for};
+use crate::text::{text_bytes, text_objects};
+use crate::tokenizer_arguments::{
+    decoded_text, detached, kept, positions, special_ids, text_and_spans, texts_and_spans, threads_for,
+};
 use crate::watch::run_watched;
 
 /// `uint32[n]` and `int64[n, 2]`.
@@ -345,7 +347,7 @@ impl Tokenizer {
         let mut options = self.options(special, bos, eos, max_tokens)?;
         options.kept = kept(truncation_side)?;
         let (bytes, spans) = text_and_spans(text, special)?;
-        options.spans = spans;
+        options.spans = vec![spans];
         let narrow = self.is_narrow(py, dtype)?;
         let threads = threads_for(bytes.len());
         let ids = detached(py, bytes.len(), || self.inner.encode(&bytes, &options, threads)).into_python()?;
@@ -359,7 +361,7 @@ impl Tokenizer {
     /// The token ids of many texts: a `Ragged` of `ids` and `offsets`, in the order of the texts.
     ///
     /// Args:
-    ///     texts: An iterable of `str` and `bytes`.
+    ///     texts: An iterable of texts, each a `str`, `bytes`, or a list of spans as for `encode`.
     ///     threads: How many threads to use; `None` for all that the process may. The ids are the same for any number.
     ///     special: As for `encode`.
     ///     bos: As for `encode`.
@@ -403,7 +405,8 @@ impl Tokenizer {
         let narrow = self.is_narrow(py, dtype)?;
         let threads = thread_count(threads)?;
         let objects = text_objects(texts)?;
-        let texts = objects.iter().map(text_bytes).collect::<PyResult<Vec<_>>>()?;
+        let (texts, spans) = texts_and_spans(&objects, special)?;
+        options.spans = spans;
         let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
         let ragged = py.detach(|| self.inner.encode_batch(&texts, &options, threads)).into_python()?;
         Ok(if narrow { Ragged::narrow(py, ragged) } else { Ragged::from_core(py, ragged, None) })
@@ -492,7 +495,7 @@ impl Tokenizer {
     ) -> PyResult<usize> {
         let mut options = self.options(special, None, None, None)?;
         let (bytes, spans) = text_and_spans(text, special)?;
-        options.spans = spans;
+        options.spans = vec![spans];
         let threads = threads_for(bytes.len());
         detached(py, bytes.len(), || self.inner.count(&bytes, &options, threads)).into_python()
     }
@@ -500,7 +503,7 @@ impl Tokenizer {
     /// How many token ids each of many texts has: a new `int64[n]`.
     ///
     /// Args:
-    ///     texts: An iterable of `str` and `bytes`.
+    ///     texts: An iterable of texts, each a `str`, `bytes`, or a list of spans as for `encode`.
     ///     threads: How many threads to use; `None` for all that the process may.
     ///     special: As for `encode`.
     ///
@@ -522,10 +525,11 @@ impl Tokenizer {
         threads: Option<&Bound<'py, PyAny>>,
         special: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyArray1<i64>>> {
-        let options = self.options(special, None, None, None)?;
+        let mut options = self.options(special, None, None, None)?;
         let threads = thread_count(threads)?;
         let objects = text_objects(texts)?;
-        let texts = objects.iter().map(text_bytes).collect::<PyResult<Vec<_>>>()?;
+        let (texts, spans) = texts_and_spans(&objects, special)?;
+        options.spans = spans;
         let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
         let counts = py.detach(|| self.inner.count_batch(&texts, &options, threads)).into_python()?;
         Ok(counts.into_iter().map(|count| count as i64).collect::<Vec<_>>().into_pyarray(py))
@@ -643,7 +647,7 @@ impl Tokenizer {
     /// a character covers it, so that spans may overlap there, as they do in Hugging Face's tokenizers.
     ///
     /// Args:
-    ///     text: The text.
+    ///     text: The text, or a list of spans as for `encode`; places are those in all of it.
     ///     unit: `"char"` or `"byte"`.
     ///     special: As for `encode`.
     ///
@@ -674,9 +678,10 @@ impl Tokenizer {
                 )));
             }
         };
-        let options = self.options(special, None, None, None)?;
-        let bytes = text_bytes(text)?;
-        let positions = if in_characters { character_positions(text)? } else { None };
+        let mut options = self.options(special, None, None, None)?;
+        let (bytes, spans) = text_and_spans(text, special)?;
+        options.spans = vec![spans];
+        let positions = if in_characters { positions(text)? } else { None };
         let threads = bytestride_core::available_threads();
         let encode::Spans { ids, mut spans } = py
             .detach(|| {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use bytestride_core::Error;
-use bytestride_core::encode::{self, EncodeOptions, Kept, Span, SpecialPolicy};
+use bytestride_core::encode::{self, EncodeOptions, EndIds, Kept, Span, SpecialPolicy};
 use numpy::{PyArray1, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::arguments::{clamped, integers, optional_size};
 use crate::errors::IntoPython;
-use crate::text::text_bytes;
+use crate::text::{character_positions, text_bytes};
 use crate::tokenizer::Tokenizer;
 
 /// Work on less text than this is done before other threads could have made use of the GIL.
@@ -38,23 +38,27 @@ impl Tokenizer {
         })
     }
 
-    /// The id that `bos=` or `eos=` asks for: none, the tokenizer's own, or a special token by name.
+    /// The ids that `bos=` or `eos=` asks for: none, the tokenizer's own, or a special token by name.
     pub(crate) fn end_id(
         &self,
         argument: &'static str,
         wanted: Option<&Bound<'_, PyAny>>,
-        own: Option<u32>,
-    ) -> PyResult<Option<u32>> {
-        let Some(wanted) = wanted else { return Ok(None) };
+        own: &EndIds,
+    ) -> PyResult<EndIds> {
+        let Some(wanted) = wanted else { return Ok(EndIds::default()) };
         if let Ok(wanted) = wanted.extract::<bool>() {
             let missing = || {
                 let message = "the tokenizer has none of its own; give the name of a special token";
                 PyValueError::new_err(format!("{argument}: {message}"))
             };
-            return if wanted { own.ok_or_else(missing).map(Some) } else { Ok(None) };
+            return match wanted {
+                true if own.is_empty() => Err(missing()),
+                true => Ok(own.clone()),
+                false => Ok(EndIds::default()),
+            };
         }
         match wanted.extract::<Cow<'_, str>>() {
-            Ok(name) => self.inner.require_special(&name).into_python().map(Some),
+            Ok(name) => self.inner.require_special(&name).into_python().map(EndIds::from),
             Err(_) => Err(PyTypeError::new_err(format!(
                 "{argument}: expected a bool or a name, not {}",
                 repr(wanted)
@@ -131,12 +135,43 @@ pub(crate) fn special_ids(tokens: HashMap<String, Bound<'_, PyAny>>) -> PyResult
     Ok(tokens)
 }
 
+/// Whether a text is given in spans.
+pub(crate) fn is_in_spans(text: &Bound<'_, PyAny>) -> bool {
+    text.is_instance_of::<PyList>() || text.is_instance_of::<PyTuple>()
+}
+
+/// Many texts, and the policies of the spans of each; no policies at all if no text is given in spans.
+pub(crate) fn texts_and_spans<'a>(
+    texts: &'a [Bound<'_, PyAny>],
+    special: Option<&Bound<'_, PyAny>>,
+) -> PyResult<(Vec<Cow<'a, [u8]>>, Vec<Vec<Span>>)> {
+    if !texts.iter().any(is_in_spans) {
+        return Ok((texts.iter().map(text_bytes).collect::<PyResult<_>>()?, Vec::new()));
+    }
+    let both = texts.iter().map(|text| text_and_spans(text, special));
+    Ok(both.collect::<PyResult<Vec<_>>>()?.into_iter().unzip())
+}
+
+/// Where each character stands in the `str` of a text, as [`character_positions`] has it, which a text in spans has not.
+pub(crate) fn positions(text: &Bound<'_, PyAny>) -> PyResult<Option<Vec<i64>>> {
+    if !is_in_spans(text) {
+        return character_positions(text);
+    }
+    for pair in text.try_iter()? {
+        if character_positions(&pair?.get_item(0)?)?.is_some() {
+            let message = "text: spans with surrogates have no offsets in characters; ask for unit=\"byte\"";
+            return Err(PyValueError::new_err(message));
+        }
+    }
+    Ok(None)
+}
+
 /// A text, and the policies of its spans if it is given as pairs of a text and what its special tokens are.
 pub(crate) fn text_and_spans<'a>(
     text: &'a Bound<'_, PyAny>,
     special: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(Cow<'a, [u8]>, Vec<Span>)> {
-    if !text.is_instance_of::<PyList>() && !text.is_instance_of::<PyTuple>() {
+    if !is_in_spans(text) {
         return Ok((text_bytes(text)?, Vec::new()));
     }
     if special.is_some() {

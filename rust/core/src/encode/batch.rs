@@ -34,17 +34,29 @@ impl Tokenizer {
             return Ok(self.encode_batch(&[text], options, threads)?.ids);
         }
         if let (Some(most), Kept::Last) = (options.max_tokens, options.kept) {
-            return self.encode_last(text, options, most);
+            return self.encode_last(text, 0, options, most);
         }
+        self.encode_one(text, 0, options)
+    }
+
+    /// The ids of a text on this thread, all or the first ones.
+    fn encode_one(&self, text: &[u8], number: usize, options: &EncodeOptions) -> Result<Vec<u32>> {
         let mut ids = Ids::keep(text.len(), limit(options));
-        self.encode_to(text, options, &mut ids)?;
+        self.encode_to(text, number, options, &mut ids)?;
         Ok(ids.into_vec())
     }
 
     /// The last `most` ids of `text`, part by part from its end.
-    fn encode_last(&self, text: &[u8], options: &EncodeOptions, most: usize) -> Result<Vec<u32>> {
+    fn encode_last(
+        &self,
+        text: &[u8],
+        number: usize,
+        options: &EncodeOptions,
+        most: usize,
+    ) -> Result<Vec<u32>> {
         let part_bytes = most.saturating_mul(BYTES_PER_TOKEN).max(LEAST_PART_BYTES);
-        let parts = self.parts(&[text], options, part_bytes)?;
+        let mut parts = Vec::new();
+        self.add_parts(text, number, options, part_bytes, &mut parts)?;
         let mut ids_of_parts = Vec::new();
         let mut count = 0;
         for part in parts.iter().rev() {
@@ -67,8 +79,13 @@ impl Tokenizer {
         if threads > 1 && text.len() >= LEAST_PARALLEL_BYTES && options.max_tokens.is_none() {
             return Ok(self.count_batch(&[text], options, threads)?.iter().sum());
         }
+        self.count_one(text, 0, options)
+    }
+
+    /// The same on this thread, for a text of this number.
+    fn count_one(&self, text: &[u8], number: usize, options: &EncodeOptions) -> Result<usize> {
         let mut ids = Ids::count(limit(options));
-        self.encode_to(text, options, &mut ids)?;
+        self.encode_to(text, number, options, &mut ids)?;
         Ok(ids.total())
     }
 
@@ -115,7 +132,8 @@ impl Tokenizer {
         threads: usize,
     ) -> Result<Vec<usize>> {
         if options.max_tokens.is_some() {
-            let counts = map_in_order(threads, texts.len(), |index| self.count(texts[index], options, 1));
+            let counts =
+                map_in_order(threads, texts.len(), |index| self.count_one(texts[index], index, options));
             return counts.into_iter().collect();
         }
         let parts = self.parts(texts, options, JOB_BYTES / 4)?;
@@ -144,9 +162,9 @@ impl Tokenizer {
         let mut ids = Ids::keep(bytes, usize::MAX);
         let mut offsets = Vec::with_capacity(texts.len() + 1);
         offsets.push(0);
-        for text in texts {
+        for (number, text) in texts.iter().enumerate() {
             ids.set_limit(options.max_tokens);
-            self.encode_to(text, options, &mut ids)?;
+            self.encode_to(text, number, options, &mut ids)?;
             offsets.push(ids.total() as i64);
         }
         Ok(Ragged { ids: ids.into_vec(), offsets })
@@ -154,7 +172,10 @@ impl Tokenizer {
 
     /// Texts that end early have nothing to share: each is encoded whole by one thread.
     fn encode_each(&self, texts: &[&[u8]], options: &EncodeOptions, threads: usize) -> Result<Ragged> {
-        let all = map_in_order(threads, texts.len(), |index| self.encode(texts[index], options, 1));
+        let all = map_in_order(threads, texts.len(), |number| match (options.max_tokens, options.kept) {
+            (Some(most), Kept::Last) => self.encode_last(texts[number], number, options, most),
+            _ => self.encode_one(texts[number], number, options),
+        });
         let mut ragged = Ragged { ids: Vec::new(), offsets: vec![0] };
         for ids in all {
             ragged.ids.extend(ids?);
@@ -163,12 +184,18 @@ impl Tokenizer {
         Ok(ragged)
     }
 
-    /// Adds the ids of one text to `ids`, as many as are wanted.
-    pub(super) fn encode_to(&self, text: &[u8], options: &EncodeOptions, ids: &mut Ids) -> Result<()> {
+    /// Adds the ids of the text of this number to `ids`, as many as are wanted.
+    pub(super) fn encode_to(
+        &self,
+        text: &[u8],
+        number: usize,
+        options: &EncodeOptions,
+        ids: &mut Ids,
+    ) -> Result<()> {
         if ids.is_full() {
             return Ok(());
         }
-        self.for_each_part(text, options, |part| self.encode_part(part, ids))
+        self.for_each_part(text, number, options, |part| self.encode_part(part, ids))
     }
 
     /// The parts of all texts, none of them much longer than `target` where the split allows to cut.
@@ -179,19 +206,31 @@ impl Tokenizer {
         target: usize,
     ) -> Result<Vec<SizedPart<'t>>> {
         let mut parts = Vec::with_capacity(texts.len());
-        for (text, &bytes) in texts.iter().enumerate() {
-            self.for_each_part(bytes, options, |part| {
-                match part {
-                    Part::Id(..) => parts.push(SizedPart { text, part }),
-                    Part::Text(stretch) => {
-                        let pieces = self.cut_up(stretch, target);
-                        parts.extend(pieces.map(|piece| SizedPart { text, part: Part::Text(piece) }));
-                    }
-                }
-                Ok(true)
-            })?;
+        for (number, text) in texts.iter().enumerate() {
+            self.add_parts(text, number, options, target, &mut parts)?;
         }
         Ok(parts)
+    }
+
+    /// Adds the parts of the text of this number.
+    fn add_parts<'t>(
+        &self,
+        bytes: &'t [u8],
+        text: usize,
+        options: &'t EncodeOptions,
+        target: usize,
+        parts: &mut Vec<SizedPart<'t>>,
+    ) -> Result<()> {
+        self.for_each_part(bytes, text, options, |part| {
+            match part {
+                Part::Id(..) => parts.push(SizedPart { text, part }),
+                Part::Text(stretch) => {
+                    let pieces = self.cut_up(stretch, target);
+                    parts.extend(pieces.map(|piece| SizedPart { text, part: Part::Text(piece) }));
+                }
+            }
+            Ok(true)
+        })
     }
 }
 

@@ -48,12 +48,20 @@ pub(crate) fn char_of_byte(byte: u8) -> char {
 
 /// The byte that `character` stands for, if it is one of the 256.
 pub(crate) fn byte_of_char(character: char) -> Option<u8> {
-    match u32::from(character) {
-        code @ 0..=0xFF => is_printable(code as u8).then_some(code as u8),
-        code @ 0x100..=0x143 => Some(BYTE_OF_ID[(code - 0x100) as usize + 188]),
-        _ => None,
-    }
+    u8::try_from(*BYTE_OF_CHAR.get(character as usize)?).ok()
 }
+
+/// The byte that each character up to the last of them stands for; what is no byte for those that stand for none.
+static BYTE_OF_CHAR: [u16; 0x144] = {
+    let mut bytes = [u16::MAX; 0x144];
+    let mut id = 0;
+    while id < 256 {
+        let byte = BYTE_OF_ID[id];
+        bytes[if is_printable(byte) { byte as usize } else { 0x100 + id - 188 }] = byte as u16;
+        id += 1;
+    }
+    bytes
+};
 
 /// Text in which each character stands for a byte, from bytes.
 pub(super) fn text_of_bytes(bytes: &[u8]) -> String {
@@ -62,7 +70,16 @@ pub(super) fn text_of_bytes(bytes: &[u8]) -> String {
 
 /// Bytes from text in which each character stands for one; `Err` holds the first character that does not.
 pub(super) fn bytes_of_text(text: &str) -> Result<Vec<u8>, char> {
-    text.chars().map(|character| byte_of_char(character).ok_or(character)).collect()
+    let mut bytes = Vec::with_capacity(text.len());
+    push_bytes_of_text(text, &mut bytes).map(|()| bytes)
+}
+
+/// The same, added to others.
+pub(super) fn push_bytes_of_text(text: &str, bytes: &mut Vec<u8>) -> Result<(), char> {
+    text.chars().try_for_each(|character| {
+        bytes.push(byte_of_char(character).ok_or(character)?);
+        Ok(())
+    })
 }
 
 #[cfg(test)]
@@ -77,6 +94,7 @@ mod tests {
         }
         assert_eq!((BYTE_OF_ID[0], BYTE_OF_ID[188], ID_OF_BYTE[b' ' as usize]), (b'!', 0, 220));
         assert_eq!(text_of_bytes(b" caf\xc3\xa9\n"), "\u{120}caf\u{c3}\u{a9}\u{10a}");
-        assert_eq!(byte_of_char('\u{144}'), None);
+        let others = ['\0', ' ', '\u{7F}', '\u{A0}', '\u{AD}', '\u{144}', '漢'];
+        assert!(others.into_iter().all(|other| byte_of_char(other).is_none()));
     }
 }

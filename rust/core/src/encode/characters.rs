@@ -14,6 +14,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::affixes::{self, Affixes, Stand};
 use super::joins::Joins;
 use super::merges::Merge;
 use super::tokens::Tokens;
@@ -28,17 +29,24 @@ pub enum Unknown {
     Token(u32),
     /// All in a row are this token once.
     Fused(u32),
+    /// They are left out, as if the text did not have them.
+    Dropped,
     /// The text cannot be encoded.
     Refused,
 }
 
 /// What a token of the encoder's is outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outside {
+pub(super) enum Outside {
     /// This token.
     Token(u32),
     /// A part of a character that is no token: these bytes.
     Part { bytes: [u8; 3], length: u8 },
+}
+
+impl Outside {
+    /// A part whose bytes nobody asks for, since none is a token.
+    pub(super) const PART: Self = Self::Part { bytes: [0; 3], length: 0 };
 }
 
 /// A token as it stands in a text.
@@ -56,6 +64,9 @@ pub(super) struct Characters {
     outside: Vec<Outside>,
     unknown: Unknown,
     joins: Joins,
+    affixes: Affixes,
+    /// All characters that are tokens, where others are left out.
+    known: Option<HashSet<(char, Stand)>>,
 }
 
 /// What the encoder is to be made of.
@@ -107,7 +118,7 @@ impl Characters {
         let own: HashSet<u32> = match &unknown {
             Unknown::Bytes(ids) => ids.iter().copied().collect(),
             &(Unknown::Token(id) | Unknown::Fused(id)) => HashSet::from([id]),
-            Unknown::Refused => HashSet::new(),
+            Unknown::Dropped | Unknown::Refused => HashSet::new(),
         };
         let is_own = |&(id, token): &(u32, &[u8])| own.contains(&id) && !is_character(token);
         let last: HashSet<u32> = last.iter().copied().collect();
@@ -115,12 +126,7 @@ impl Characters {
         let (last, others): (Vec<_>, Vec<_>) = all.partition(|(id, _)| last.contains(id));
         let joins = Joins::new(&last, &others)?;
         let vocabulary = || others.iter().copied();
-        let mut inside = Builder {
-            tokens: Tokens::default(),
-            merges: Vec::new(),
-            outside: Vec::new(),
-            known: HashMap::new(),
-        };
+        let mut inside = Builder::default();
         let ascii: HashMap<u8, u32> =
             vocabulary().filter(|(_, token)| token.len() == 1).map(|(id, token)| (token[0], id)).collect();
         for byte in 0..=255 {
@@ -128,17 +134,61 @@ impl Characters {
             inside.add(&[byte], ascii.get(&byte).map_or(part, |&id| Outside::Token(id)));
         }
         for (id, token) in vocabulary().filter(|(_, token)| token.len() > 1 && is_character(token)) {
-            inside.add_character(id, token)?;
+            let bytes: Vec<&[u8]> = token.chunks(1).collect();
+            inside.add_character(&bytes, Outside::Token(id))?;
         }
         for (id, token) in vocabulary().filter(|(_, token)| !is_character(token)) {
-            inside.add(token, Outside::Token(id));
+            inside.push(token, Outside::Token(id));
         }
-        let Builder { tokens, merges, outside, .. } = inside;
+        let Builder { tokens: made, merges, outside, .. } = inside;
         let ids = (0..).zip(&outside).filter_map(|(inside, outside)| match outside {
             Outside::Token(id) => Some((*id, inside)),
             Outside::Part { .. } => None,
         });
-        Ok(Inside { tokens, merges, ids: ids.collect(), characters: Self { outside, unknown, joins } })
+        let ids = ids.collect();
+        let affixes = Affixes::default();
+        let known = known_characters(tokens, &affixes, &unknown);
+        let characters = Self { outside, unknown, joins, affixes, known };
+        Ok(Inside { tokens: made, merges, ids, characters })
+    }
+
+    /// The same for words whose first or last tokens are written apart; the tokens and all merges are those of `listed`.
+    pub(super) fn inside_affixes(
+        tokens: &Tokens,
+        listed: &[Merge],
+        unknown: &Unknown,
+        affixes: &Affixes,
+    ) -> std::result::Result<(Inside, Vec<Merge>), String> {
+        if matches!(unknown, Unknown::Bytes(_)) {
+            return Err("byte_fallback in words with a prefix or suffix is not supported".to_owned());
+        }
+        let (builder, merges) = affixes::inside(tokens, listed, affixes)?;
+        let Builder { tokens: made, outside, .. } = builder;
+        let known = known_characters(tokens, affixes, unknown);
+        let (unknown, affixes) = (unknown.clone(), affixes.clone());
+        let characters = Self { outside, unknown, joins: Joins::default(), affixes, known };
+        let inside = Inside { tokens: made, merges: Vec::new(), ids: HashMap::new(), characters };
+        Ok((inside, merges))
+    }
+
+    /// Whether pieces are more than their text to the encoder, or less.
+    pub(super) fn rewrites_pieces(&self) -> bool {
+        !self.affixes.is_empty() || self.known.is_some()
+    }
+
+    /// Adds the bytes of a piece as the encoder wants them.
+    pub(super) fn write_piece(&self, piece: &str, bytes: &mut Vec<u8>) {
+        if !self.rewrites_pieces() {
+            bytes.extend_from_slice(piece.as_bytes());
+            return;
+        }
+        for (at, character) in piece.char_indices() {
+            let end = at + character.len_utf8();
+            let stand = self.affixes.stand(at == 0, end == piece.len());
+            if self.known.as_ref().is_none_or(|known| known.contains(&(character, stand))) {
+                Affixes::write(&piece[at..end], stand, bytes);
+            }
+        }
     }
 
     /// Calls `visit` with the tokens that pieces of text have outside, from those that they have inside: ids, and how
@@ -202,6 +252,7 @@ impl Characters {
             }
             return Ok(());
         }
+        let start = start + affixes::mark_at(text, start);
         let window = &text[start..text.len().min(start + 4)];
         let Some(character) = window.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next())
         else {
@@ -215,6 +266,8 @@ impl Characters {
                 Some(run) => run.end = end,
                 None => *fused = Some(Placed { id, start, end }),
             },
+            // These never came here.
+            Unknown::Dropped => {}
             Unknown::Bytes(_) | Unknown::Refused => {
                 return Err(no_token(&format!("{character:?} (U+{:04X})", character as u32)));
             }
@@ -227,9 +280,24 @@ impl Characters {
         match &self.unknown {
             Unknown::Bytes(ids) => Ok(ids[usize::from(byte)]),
             &(Unknown::Token(id) | Unknown::Fused(id)) => Ok(id),
-            Unknown::Refused => Err(no_token(&format!("the byte 0x{byte:02X}, which is no UTF-8"))),
+            Unknown::Dropped | Unknown::Refused => {
+                Err(no_token(&format!("the byte 0x{byte:02X}, which is no UTF-8")))
+            }
         }
     }
+}
+
+/// All characters that are tokens, if others are left out.
+fn known_characters(tokens: &Tokens, affixes: &Affixes, unknown: &Unknown) -> Option<HashSet<(char, Stand)>> {
+    let known = |(_, token)| {
+        let stands = affixes.stands().filter_map(move |stand| {
+            let text = affixes.characters(std::str::from_utf8(token).ok()?, stand)?;
+            let mut characters = text.chars();
+            Some((characters.next()?, stand)).filter(|_| characters.next().is_none())
+        });
+        stands.collect::<Vec<_>>()
+    };
+    (*unknown == Unknown::Dropped).then(|| tokens.iter().flat_map(known).collect())
 }
 
 /// Whether a token is a single character.
@@ -245,51 +313,76 @@ fn no_token(what: &str) -> Error {
 }
 
 /// The encoder's vocabulary in the making.
-struct Builder {
-    tokens: Tokens,
-    merges: Vec<Merge>,
-    outside: Vec<Outside>,
-    /// Bytes and beginnings of characters.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    pub(super) tokens: Tokens,
+    /// The merges that make characters.
+    pub(super) merges: Vec<Merge>,
+    pub(super) outside: Vec<Outside>,
+    /// Bytes, characters and beginnings of characters.
     known: HashMap<Vec<u8>, u32>,
 }
 
 impl Builder {
-    fn add(&mut self, token: &[u8], outside: Outside) -> u32 {
+    /// Adds a token that is no part of a character; returns its id.
+    pub(super) fn push(&mut self, token: &[u8], outside: Outside) -> u32 {
         let id = self.outside.len() as u32;
         self.tokens.push(id, token);
         self.outside.push(outside);
-        if token.len() <= 4 {
-            self.known.insert(token.to_owned(), id);
-        }
         id
     }
 
-    /// Adds a character, and the beginnings of it that are not there yet.
-    fn add_character(&mut self, id: u32, character: &[u8]) -> std::result::Result<(), String> {
-        let mut left = self.known[&character[..1]];
-        for length in 2..=character.len() {
-            let beginning = &character[..length];
-            let made = match self.known.get(beginning) {
-                Some(_) if length == character.len() => {
-                    return Err(format!("{:?} is a token twice", String::from_utf8_lossy(character)));
+    /// Adds a byte, a character or a beginning of one.
+    pub(super) fn add(&mut self, token: &[u8], outside: Outside) -> u32 {
+        let id = self.push(token, outside);
+        self.known.insert(token.to_owned(), id);
+        id
+    }
+
+    /// Adds what two of those make, and the merge that makes it.
+    pub(super) fn join(&mut self, left: &[u8], right: &[u8], outside: Outside) -> u32 {
+        let id = self.add(&[left, right].concat(), outside);
+        self.merges.push(Merge { left: self.known[left], right: self.known[right], id });
+        id
+    }
+
+    /// Adds a character out of parts that are there, and the beginnings of it that are not; returns its id. One of a single
+    /// part is there.
+    pub(super) fn add_character(
+        &mut self,
+        parts: &[&[u8]],
+        outside: Outside,
+    ) -> std::result::Result<u32, String> {
+        let character = parts.concat();
+        let mut length = parts[0].len();
+        for (number, part) in parts.iter().enumerate().skip(1) {
+            let is_whole = number + 1 == parts.len();
+            let (left, longer) = (&character[..length], length + part.len());
+            match self.known.get(&character[..longer]) {
+                Some(_) if is_whole => {
+                    return Err(format!("{:?} is a token twice", String::from_utf8_lossy(&character)));
                 }
-                Some(&made) => made,
+                Some(_) => {}
                 None => {
-                    let mut bytes = [0; 3];
-                    let outside = if length == character.len() {
-                        Outside::Token(id)
-                    } else {
-                        bytes[..length].copy_from_slice(beginning);
-                        Outside::Part { bytes, length: length as u8 }
-                    };
-                    let made = self.add(beginning, outside);
-                    let right = self.known[&character[length - 1..length]];
-                    self.merges.push(Merge { left, right, id: made });
-                    made
+                    let outside = if is_whole { outside } else { beginning(&character[..longer]) };
+                    self.join(left, part, outside);
                 }
-            };
-            left = made;
+            }
+            length = longer;
         }
-        Ok(())
+        Ok(self.known[&character])
+    }
+}
+
+/// What the beginning of a character is outside: nothing, but its bytes may be tokens.
+fn beginning(of_character: &[u8]) -> Outside {
+    let mut bytes = [0; 3];
+    match bytes.get_mut(..of_character.len()) {
+        Some(all) => {
+            all.copy_from_slice(of_character);
+            Outside::Part { bytes, length: of_character.len() as u8 }
+        }
+        // With a mark, which no tokens of bytes have.
+        None => Outside::PART,
     }
 }

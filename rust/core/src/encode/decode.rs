@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use super::bytes::text_of_bytes;
 use super::decoders::byte_of_token;
-use super::pipeline::Output;
+use super::pipeline::{Output, Placing};
 use super::tokenizer::{EncodeOptions, Part, Tokenizer};
+use super::trims::Blanks;
 use crate::{Error, Result};
 
 /// How many tokens a stream looks back at before it forgets some.
@@ -18,13 +19,6 @@ pub struct Spans {
     pub ids: Vec<u32>,
     /// Start and end of each.
     pub spans: Vec<[i64; 2]>,
-}
-
-impl Spans {
-    pub(super) fn push(&mut self, id: u32, span: [i64; 2]) {
-        self.ids.push(id);
-        self.spans.push(span);
-    }
 }
 
 impl Tokenizer {
@@ -116,19 +110,28 @@ impl Tokenizer {
 
     /// The tokens of `text` and where each stands in it, in bytes.
     pub fn encode_with_spans(&self, text: &[u8], options: &EncodeOptions, threads: usize) -> Result<Spans> {
+        let trims = &*self.pipeline.trims;
+        let mut placing = Placing { spans: Spans::default(), text, trims };
         if self.pipeline.is_plain() && self.specials.keep_to_themselves() {
             let ids = self.encode(text, options, threads)?;
             let spans = self.byte_spans(&ids);
-            return Ok(Spans { ids, spans });
+            if trims.is_empty() {
+                return Ok(Spans { ids, spans });
+            }
+            for (&id, span) in ids.iter().zip(spans) {
+                placing.push(id, span, || self.blanks_of(id));
+            }
+            return Ok(placing.spans);
         }
-        let mut spans = Spans::default();
-        self.for_each_part(text, options, |part| match part {
+        self.for_each_part(text, 0, options, |part| match part {
             Part::Id(id, place) => {
-                spans.push(id, place.map(|at| at as i64));
+                let found = || String::from_utf8_lossy(&text[place[0]..place[1]]);
+                placing.push(id, place.map(|at| at as i64), || Blanks::of_text(&found()));
                 Ok(true)
             }
-            Part::Text(stretch) => self.encode_stretch(stretch, &mut Output::Spans(&mut spans)),
+            Part::Text(stretch) => self.encode_stretch(stretch, &mut Output::Spans(&mut placing)),
         })?;
+        let mut spans = placing.spans;
         if let Some(most) = options.max_tokens {
             spans.ids.truncate(most);
             spans.spans.truncate(most);

@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::end_ids::EndIds;
 use super::ids::Ids;
 use super::ragged::Ragged;
 use super::shelf::with_shelf;
@@ -16,14 +17,14 @@ use crate::{Monitor, Phase, Result, map_in_order};
 const PORTION_BYTES: usize = if cfg!(test) { 61 } else { 256 << 10 };
 
 /// How the documents of a text are encoded.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct DocumentOptions<'o> {
     /// What stands between them, one byte at least; `None`: all is one document.
     pub separator: Option<&'o [u8]>,
-    /// An id to begin each with.
-    pub bos: Option<u32>,
-    /// An id to end each with.
-    pub eos: Option<u32>,
+    /// Ids to begin each with.
+    pub bos: EndIds,
+    /// Ids to end each with.
+    pub eos: EndIds,
 }
 
 /// What became of a portion.
@@ -80,7 +81,7 @@ impl Tokenizer {
             if part.opens {
                 ids.extend(options.bos.as_slice());
             }
-            self.encode_to(part.bytes, &as_text, ids)?;
+            self.encode_to(part.bytes, 0, &as_text, ids)?;
             if part.closes {
                 ids.extend(options.eos.as_slice());
                 ends.push(ids.total());

@@ -23,7 +23,7 @@ impl Tokenizer {
         let mut offsets = Vec::with_capacity(texts.len() + 1);
         offsets.push(0);
         for text in texts {
-            self.encode_to(text, &options, &mut ids)?;
+            self.encode_to(text, 0, &options, &mut ids)?;
             offsets.push(ids.total());
         }
         let (filled, count) = ids.into_buffer();

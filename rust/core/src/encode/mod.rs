@@ -3,6 +3,7 @@
 //! A [`Tokenizer`] splits text into pretokens, finds each in a cache of what it encoded lately, and merges the bytes
 //! of those that are not there. [`files`] reads and writes tokenizers as others know them.
 
+mod affixes;
 mod arena;
 mod batch;
 mod bpe;
@@ -15,6 +16,7 @@ mod decoders;
 mod documents;
 mod emit;
 mod encoder;
+mod end_ids;
 pub mod files;
 mod filter;
 mod id_buffer;
@@ -38,8 +40,10 @@ pub(crate) mod table;
 mod tests;
 mod tokenizer;
 mod tokens;
+mod trims;
 mod vocabulary;
 
+pub use affixes::Affixes;
 pub use batch::LEAST_PARALLEL_BYTES;
 pub use bytes::{BYTE_OF_ID, ID_OF_BYTE};
 pub use characters::Unknown;
@@ -47,6 +51,7 @@ pub use decode::{Spans, StreamDecoder, char_spans};
 pub use decoders::{Decoder, Pieces};
 pub use documents::DocumentOptions;
 pub use encoder::WholePretokens;
+pub use end_ids::EndIds;
 pub use id_buffer::IdBuffer;
 pub use merges::Merge;
 pub use pipeline::{Pipeline, Written};
@@ -55,3 +60,4 @@ pub use ranks::Merges;
 pub use special::{Manner, SpecialPolicy};
 pub use tokenizer::{Definition, EncodeOptions, Kept, Span, Tokenizer};
 pub use tokens::Tokens;
+pub use trims::Trim;

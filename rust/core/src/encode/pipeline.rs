@@ -5,9 +5,11 @@
 //! between special tokens, one at a time.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::affixes::{Affixes, mark_at, mark_before};
 use super::characters::{Characters, Placed, Unknown};
 use super::decode::Spans;
 use super::decoders::Decoder;
@@ -15,6 +17,7 @@ use super::ids::Ids;
 use super::merges::Merge;
 use super::special::{SpecialPolicy, Stage};
 use super::tokenizer::Tokenizer;
+use super::trims::{Blanks, Trim};
 use super::vocabulary::Vocabulary;
 use crate::normalize::{Aligned, Normalizer, Origin, Origins};
 use crate::pretokenize::{Pieces, Step, bytes_of_piece};
@@ -34,6 +37,10 @@ pub struct Pipeline {
     pub last: Vec<u32>,
     /// How tokens become text, if not by putting their bytes together.
     pub decoder: Option<Decoder>,
+    /// For a vocabulary of characters: how tokens are written by their place in a word.
+    pub affixes: Affixes,
+    /// What happens to offsets.
+    pub trims: Vec<Trim>,
     /// How the file says all this.
     pub written: Written,
 }
@@ -52,7 +59,7 @@ pub struct Written {
     /// The settings of the model.
     pub model: Value,
     /// A whole file of another format instead.
-    pub file: Option<std::sync::Arc<[u8]>>,
+    pub file: Option<Arc<[u8]>>,
 }
 
 impl Written {
@@ -84,20 +91,41 @@ pub(super) struct Stretch<'t> {
 }
 
 /// Where tokens go.
-pub(super) enum Output<'o> {
+pub(super) enum Output<'o, 't> {
     /// Their ids alone.
     Ids(&'o mut Ids),
     /// And where each stands in the text.
-    Spans(&'o mut Spans),
+    Spans(&'o mut Placing<'t>),
 }
 
-impl Output<'_> {
+/// Tokens and their spans in the making.
+pub(super) struct Placing<'t> {
+    pub(super) spans: Spans,
+    pub(super) text: &'t [u8],
+    pub(super) trims: &'t [Trim],
+}
+
+impl Placing<'_> {
+    /// Adds a token that came of the bytes in `span`; `blanks` tells what white space is in it.
+    pub(super) fn push(&mut self, id: u32, span: [i64; 2], blanks: impl FnOnce() -> Blanks) {
+        let span = if self.trims.is_empty() {
+            span
+        } else {
+            let (blanks, is_first) = (blanks(), self.spans.ids.is_empty());
+            self.trims.iter().fold(span, |span, trim| trim.apply(self.text, span, blanks, is_first))
+        };
+        self.spans.ids.push(id);
+        self.spans.spans.push(span);
+    }
+}
+
+impl Output<'_, '_> {
     /// Adds a token; tells whether more are wanted.
-    fn push(&mut self, id: u32, origin: impl FnOnce() -> Origin) -> bool {
+    fn push(&mut self, id: u32, origin: impl FnOnce() -> Origin, blanks: impl FnOnce() -> Blanks) -> bool {
         match self {
             Self::Ids(ids) => ids.extend(&[id]),
-            Self::Spans(spans) => {
-                spans.push(id, origin().map(i64::from));
+            Self::Spans(placing) => {
+                placing.push(id, origin().map(i64::from), blanks);
                 true
             }
         }
@@ -126,7 +154,7 @@ impl Pipeline {
         Ok(text.text().to_owned())
     }
 
-    fn origins(&self, start: usize, output: &Output<'_>) -> Result<Origins> {
+    fn origins(&self, start: usize, output: &Output<'_, '_>) -> Result<Origins> {
         let needs = |steps: &Vec<Step>| steps.len() > 1 || self.normalizer.is_some();
         let asks = |steps: &&Vec<Step>| steps.iter().any(Step::needs_origins);
         let is_needed = self.steps.as_ref().filter(asks).is_some_and(needs);
@@ -142,7 +170,7 @@ impl Pipeline {
 
 impl Tokenizer {
     /// Adds the tokens of a stretch to `output`; tells whether more are wanted.
-    pub(super) fn encode_stretch(&self, stretch: Stretch<'_>, output: &mut Output<'_>) -> Result<bool> {
+    pub(super) fn encode_stretch(&self, stretch: Stretch<'_>, output: &mut Output<'_, '_>) -> Result<bool> {
         let mut start = stretch.start;
         for chunk in stretch.bytes.utf8_chunks() {
             if !chunk.valid().is_empty()
@@ -153,7 +181,7 @@ impl Tokenizer {
             start += chunk.valid().len();
             for &byte in chunk.invalid() {
                 let id = self.id_of_stray_byte(byte)?;
-                if !output.push(id, || [start as u32, start as u32 + 1]) {
+                if !output.push(id, || [start as u32, start as u32 + 1], || self.blanks_of(id)) {
                     return Ok(false);
                 }
                 start += 1;
@@ -174,7 +202,7 @@ impl Tokenizer {
         text: &str,
         start: usize,
         policy: &SpecialPolicy,
-        output: &mut Output<'_>,
+        output: &mut Output<'_, '_>,
     ) -> Result<bool> {
         let mut aligned = Aligned::new(text, self.pipeline.origins(start, output)?);
         if let Some(normalizer) = &self.pipeline.normalizer {
@@ -196,7 +224,8 @@ impl Tokenizer {
                 return Ok(false);
             }
             let origin = || aligned.origin(found.start, found.end).unwrap_or_default();
-            if !output.push(found.id, origin) {
+            let blanks = || Blanks::of_text(&aligned.text()[found.start..found.end]);
+            if !output.push(found.id, origin, blanks) {
                 return Ok(false);
             }
             done = found.end;
@@ -208,26 +237,17 @@ impl Tokenizer {
     }
 
     /// The same for text behind the normalizer, without special tokens.
-    fn encode_normalized(&self, text: Aligned, is_first: bool, output: &mut Output<'_>) -> Result<bool> {
-        let Some(steps) = &self.pipeline.steps else {
-            let whole = 0..text.text().len();
-            return match output {
-                Output::Ids(ids) if self.outside.is_none() => {
-                    self.encoder.encode(text.text().as_bytes(), ids)
-                }
-                _ => {
-                    let mut inside = Ids::keep(whole.end, usize::MAX);
-                    self.encoder.encode(text.text().as_bytes(), &mut inside)?;
-                    let bytes = text.text().as_bytes().to_vec();
-                    self.place(&text, &bytes, &[whole.end], &[whole], &inside.into_vec(), output)
-                }
-            };
+    fn encode_normalized(&self, text: Aligned, is_first: bool, output: &mut Output<'_, '_>) -> Result<bool> {
+        let steps = match &self.pipeline.steps {
+            Some(steps) => &**steps,
+            None if self.outside.as_ref().is_some_and(|outside| outside.characters.rewrites_pieces()) => &[],
+            None => return self.encode_whole(text, output),
         };
         let mut pieces = Pieces::whole(text);
         for step in steps {
             step.apply(&mut pieces, is_first)?;
         }
-        let (bytes, ends) = self.bytes_of_pieces(&pieces);
+        let (bytes, ends) = self.bytes_of_pieces(&mut pieces);
         if let (Output::Ids(ids), None) = (&mut *output, &self.outside) {
             return self.encoder.encode_pretokens(&bytes, &ends, ids);
         }
@@ -236,19 +256,36 @@ impl Tokenizer {
         self.place(&pieces.text, &bytes, &ends, &pieces.places, &inside.into_vec(), output)
     }
 
-    /// The bytes of all pieces, one after another, as the encoder wants them, and where each piece ends.
-    fn bytes_of_pieces(&self, pieces: &Pieces) -> (Vec<u8>, Vec<usize>) {
+    /// The same for a text that is one piece.
+    fn encode_whole(&self, text: Aligned, output: &mut Output<'_, '_>) -> Result<bool> {
+        let whole = 0..text.text().len();
+        match output {
+            Output::Ids(ids) if self.outside.is_none() => self.encoder.encode(text.text().as_bytes(), ids),
+            _ => {
+                let mut inside = Ids::keep(whole.end, usize::MAX);
+                self.encoder.encode(text.text().as_bytes(), &mut inside)?;
+                let bytes = text.text().as_bytes().to_vec();
+                self.place(&text, &bytes, &[whole.end], &[whole], &inside.into_vec(), output)
+            }
+        }
+    }
+
+    /// The bytes of all pieces, one after another, as the encoder wants them, and where each piece ends. Pieces of which
+    /// nothing is left go.
+    fn bytes_of_pieces(&self, pieces: &mut Pieces) -> (Vec<u8>, Vec<usize>) {
         let text = pieces.text.text();
         let mut bytes = Vec::with_capacity(text.len());
-        let ends = pieces.places.iter().map(|place| {
-            let piece = &text[place.clone()];
+        let mut ends = Vec::with_capacity(pieces.places.len());
+        pieces.places.retain(|place| {
+            let (piece, before) = (&text[place.clone()], bytes.len());
             match &self.outside {
-                Some(_) => bytes.extend_from_slice(piece.as_bytes()),
+                Some(outside) => outside.characters.write_piece(piece, &mut bytes),
                 None => bytes_of_piece(piece, &mut bytes),
             }
-            bytes.len()
+            let is_left = bytes.len() > before;
+            ends.extend(is_left.then_some(bytes.len()));
+            is_left
         });
-        let ends = ends.collect();
         (bytes, ends)
     }
 
@@ -260,13 +297,18 @@ impl Tokenizer {
         ends: &[usize],
         places: &[Range<usize>],
         inside: &[u32],
-        output: &mut Output<'_>,
+        output: &mut Output<'_, '_>,
     ) -> Result<bool> {
         let length = |id: u32| self.encoder.vocabulary.bytes_of(id).map_or(0, <[u8]>::len);
-        let mut origins = PieceOrigins::new(text, ends, places, self.is_written_in_bytes());
+        let mut origins = PieceOrigins::new(text, bytes, ends, places, self.is_written_in_bytes());
         let mut goes_on = true;
         let mut visit = |placed: Placed| {
-            goes_on = goes_on && output.push(placed.id, || origins.of(placed.start, placed.end));
+            goes_on = goes_on
+                && output.push(
+                    placed.id,
+                    || origins.of(placed.start, placed.end),
+                    || self.blanks_of(placed.id),
+                );
         };
         let sized = inside.iter().map(|&id| (id, length(id)));
         match &self.outside {
@@ -282,6 +324,16 @@ impl Tokenizer {
         Ok(goes_on)
     }
 
+    /// The white space of a token.
+    pub(super) fn blanks_of(&self, id: u32) -> Blanks {
+        let token = self.bytes_of(id).unwrap_or_default();
+        if self.outside.is_some() || self.is_special(id) {
+            Blanks::of_text(&String::from_utf8_lossy(token))
+        } else {
+            Blanks::of_bytes(token)
+        }
+    }
+
     /// Whether the text behind the steps has a character for each byte.
     fn is_written_in_bytes(&self) -> bool {
         self.outside.is_none() && self.pipeline.steps.is_some()
@@ -291,6 +343,7 @@ impl Tokenizer {
 /// Where bytes of pieces come from, for places that only go forward.
 struct PieceOrigins<'p> {
     text: &'p Aligned,
+    bytes: &'p [u8],
     ends: &'p [usize],
     places: &'p [Range<usize>],
     /// Where each byte's character stands, if there is a character for each byte.
@@ -299,13 +352,19 @@ struct PieceOrigins<'p> {
 }
 
 impl<'p> PieceOrigins<'p> {
-    fn new(text: &'p Aligned, ends: &'p [usize], places: &'p [Range<usize>], in_bytes: bool) -> Self {
+    fn new(
+        text: &'p Aligned,
+        bytes: &'p [u8],
+        ends: &'p [usize],
+        places: &'p [Range<usize>],
+        in_bytes: bool,
+    ) -> Self {
         let of_place = |place: &Range<usize>| {
             let start = place.start;
             text.text()[place.clone()].char_indices().map(move |(at, _)| start + at)
         };
         let characters = in_bytes.then(|| places.iter().flat_map(of_place).collect());
-        Self { text, ends, places, characters, piece: 0 }
+        Self { text, bytes, ends, places, characters, piece: 0 }
     }
 
     fn of(&mut self, start: usize, end: usize) -> Origin {
@@ -316,8 +375,11 @@ impl<'p> PieceOrigins<'p> {
                     self.piece += 1;
                 }
                 let before = if self.piece == 0 { 0 } else { self.ends[self.piece - 1] };
+                // What was left out of the piece counts as if it came behind, as in Hugging Face's.
                 let place = self.places[self.piece].start;
-                (place + start - before, place + end - 1 - before)
+                let mark = mark_at(self.bytes, before);
+                let end = end - mark_before(self.bytes, end);
+                (place + start.max(before + mark) - before - mark, place + end - 1 - before - mark)
             }
         };
         self.text.origin(first, last + 1).unwrap_or_default()

@@ -267,17 +267,22 @@ fn place(manner: Manner, text: &[u8], found: Range<usize>, done: usize) -> Optio
 }
 
 fn ends_with(text: &[u8], is_wanted: fn(char) -> bool) -> bool {
-    let start = text.iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0);
-    let last = std::str::from_utf8(&text[start..]).ok().and_then(|last| last.chars().next_back());
-    last.is_some_and(is_wanted)
+    last_character(text).is_some_and(is_wanted)
 }
 
 fn begins_with(text: &[u8], is_wanted: fn(char) -> bool) -> bool {
     first_character(text).is_some_and(is_wanted)
 }
 
-fn first_character(text: &[u8]) -> Option<char> {
+/// The character with which a text begins, if it does with one.
+pub(super) fn first_character(text: &[u8]) -> Option<char> {
     text[..text.len().min(4)].utf8_chunks().next()?.valid().chars().next()
+}
+
+/// The character with which a text ends, if it does with one.
+pub(super) fn last_character(text: &[u8]) -> Option<char> {
+    let start = text.iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0);
+    std::str::from_utf8(&text[start..]).ok()?.chars().next_back()
 }
 
 /// Special tokens that a user chooses need names, each its own, and none that is a byte's.

@@ -127,7 +127,7 @@ proptest! {
 
     #[test]
     fn max_tokens_cuts_what_would_come(tokenizer in any_tokenizer(), text in "[abcd ]{0,80}", most in 0_usize..40) {
-        let whole = EncodeOptions { bos: Some(1), eos: Some(2), ..options() };
+        let whole = EncodeOptions { bos: 1.into(), eos: 2.into(), ..options() };
         let cut = EncodeOptions { max_tokens: Some(most), ..whole.clone() };
         let mut expected = tokenizer.encode(text.as_bytes(), &whole, 1).expect("encodes");
         expected.truncate(most);
@@ -150,7 +150,7 @@ fn any_number_of_threads_gives_the_same_ids() {
     let text = "abcd dcba aabbccdd <|x|>y  ab\n".repeat(40_000);
     let texts: Vec<&[u8]> = vec![text.as_bytes(), b"", b"ab", &text.as_bytes()[..300_000], b"<|x|>"];
     for special in [SpecialPolicy::Text, SpecialPolicy::Encode] {
-        let options = EncodeOptions { special, eos: Some(9), ..options() };
+        let options = EncodeOptions { special, eos: 9.into(), ..options() };
         let expected = tokenizer.encode_batch(&texts, &options, 1).expect("encodes");
         for (ids, text) in expected.iter().zip(&texts) {
             assert_eq!(ids, tokenizer.encode(text, &options, 1).expect("encodes"));
@@ -341,12 +341,12 @@ proptest! {
     fn documents_of_a_text_are_encoded_like_each_alone(
         tokenizer in any_tokenizer(),
         documents in prop::collection::vec("[abcd ]{0,400}", 0..20),
-        ends in prop::sample::select(vec![(None, None), (Some(1), None), (Some(2), Some(3))]),
+        ends in prop::sample::select(vec![(vec![], vec![]), (vec![1], vec![]), (vec![2, 5], vec![3])]),
         threads in 1_usize..4,
     ) {
-        let (bos, eos) = ends;
+        let (bos, eos) = (EndIds::from(ends.0), EndIds::from(ends.1));
         let text: String = documents.iter().flat_map(|document| [document, ";"]).collect();
-        let separated = DocumentOptions { separator: Some(b";"), bos, eos };
+        let separated = DocumentOptions { separator: Some(b";"), bos: bos.clone(), eos: eos.clone() };
         let found = tokenizer.encode_documents(text.as_bytes(), &separated, threads, &Monitor::default()).expect("encodes");
         let texts: Vec<&[u8]> = documents.iter().map(String::as_bytes).collect();
         let expected = tokenizer.encode_batch(&texts, &EncodeOptions { bos, eos, ..options() }, 1).expect("encodes");

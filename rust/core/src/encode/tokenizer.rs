@@ -5,9 +5,11 @@ use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::Xxh3;
 
+use super::affixes::Affixes;
 use super::bytes::{BYTE_OF_ID, bytes_of_text};
 use super::characters::{Characters, Unknown};
 use super::encoder::{Encoder, WholePretokens};
+use super::end_ids::EndIds;
 use super::ids::Ids;
 use super::merges::{MOST_MERGES, Merge};
 use super::pipeline::{Output, Outside, Pipeline, Stretch};
@@ -38,10 +40,10 @@ pub struct Definition {
     pub manners: Vec<(u32, Manner)>,
     /// What happens besides.
     pub pipeline: Pipeline,
-    /// The special token that begins a text on request.
-    pub bos: Option<u32>,
-    /// The special token that ends a text on request.
-    pub eos: Option<u32>,
+    /// The tokens that begin a text on request.
+    pub bos: EndIds,
+    /// The tokens that end a text on request.
+    pub eos: EndIds,
 }
 
 /// How one call encodes.
@@ -49,18 +51,18 @@ pub struct Definition {
 pub struct EncodeOptions {
     /// What the names of special tokens in the text are.
     pub special: SpecialPolicy,
-    /// An id to begin with.
-    pub bos: Option<u32>,
-    /// An id to end with.
-    pub eos: Option<u32>,
+    /// Ids to begin with.
+    pub bos: EndIds,
+    /// Ids to end with.
+    pub eos: EndIds,
     /// The most ids to return, `bos` and `eos` among them; encoding stops there.
     pub max_tokens: Option<usize>,
     /// Which ids those are.
     pub kept: Kept,
-    /// The spans of a single text in which special tokens are looked for in different ways, in place of `special`; none
-    /// if it holds for all of the text. Only names count that lie within a span. All else of the text is one, so that
-    /// it is encoded as it would be without the borders of spans.
-    pub spans: Vec<Span>,
+    /// By the number of a text: the spans in which special tokens are looked for in different ways, in place of `special`;
+    /// none if it holds for all of the text. Only names count that lie within a span. All else of the text is one, so
+    /// that it is encoded as it would be without the borders of spans.
+    pub spans: Vec<Vec<Span>>,
 }
 
 /// Which ids are left where there may not be more than a number of them.
@@ -93,8 +95,8 @@ pub struct Tokenizer {
     pub(super) outside: Option<Outside>,
     /// Where text may be cut before it is encoded.
     cutter: Splitter,
-    bos: Option<u32>,
-    eos: Option<u32>,
+    bos: EndIds,
+    eos: EndIds,
     token_count: usize,
     fingerprint: OnceLock<String>,
 }
@@ -133,15 +135,8 @@ impl Tokenizer {
         let (encoder, outside) = match &pipeline.unknown {
             None => (byte_encoder(splitter, tokens, merges, whole_pretokens, &once)?, None),
             Some(unknown) => {
-                let (encoder, outside) = character_encoder(
-                    splitter,
-                    tokens,
-                    merges,
-                    whole_pretokens,
-                    &once,
-                    unknown,
-                    &pipeline.last,
-                )?;
+                let characters = CharacterVocabulary { tokens, merges, unknown, pipeline: &pipeline };
+                let (encoder, outside) = character_encoder(splitter, characters, whole_pretokens, &once)?;
                 (encoder, Some(outside))
             }
         };
@@ -167,8 +162,8 @@ impl Tokenizer {
             special_tokens,
             manners: Vec::new(),
             pipeline: Pipeline::default(),
-            bos: None,
-            eos: None,
+            bos: EndIds::default(),
+            eos: EndIds::default(),
         };
         Self::new(definition).map_err(|message| {
             Error::argument("special_tokens", format!("{message}; choose names that the text does not hold"))
@@ -193,8 +188,8 @@ impl Tokenizer {
             special_tokens: self.specials.tokens().to_vec(),
             manners: self.manners.clone(),
             pipeline: self.pipeline.clone(),
-            bos: self.bos,
-            eos: self.eos,
+            bos: self.bos.clone(),
+            eos: self.eos.clone(),
         }
     }
 
@@ -267,8 +262,8 @@ impl Tokenizer {
             special_tokens: Vec::new(),
             manners: Vec::new(),
             pipeline: Pipeline::default(),
-            bos: None,
-            eos: None,
+            bos: EndIds::default(),
+            eos: EndIds::default(),
             ..self.definition()
         };
         Self::new(pretokens).map_err(|message| Error::argument("tokenizer", message))
@@ -358,14 +353,14 @@ impl Tokenizer {
         self.specials.require(text)
     }
 
-    /// The id that begins a text by the tokenizer's own rule, if it has one.
-    pub fn bos(&self) -> Option<u32> {
-        self.bos
+    /// The ids that begin a text by the tokenizer's own rule.
+    pub fn bos(&self) -> &EndIds {
+        &self.bos
     }
 
-    /// The id that ends a text by the tokenizer's own rule, if it has one.
-    pub fn eos(&self) -> Option<u32> {
-        self.eos
+    /// The ids that end a text by the tokenizer's own rule.
+    pub fn eos(&self) -> &EndIds {
+        &self.eos
     }
 
     /// Whether `id` is a special token.
@@ -421,8 +416,9 @@ impl Tokenizer {
             for (_, id) in self.special_tokens() {
                 add(&id.to_le_bytes());
             }
-            for id in [self.bos, self.eos] {
-                add(&id.unwrap_or(u32::MAX).to_le_bytes());
+            for end in [&self.bos, &self.eos] {
+                let ids = if end.is_empty() { &[u32::MAX] } else { end.as_slice() };
+                add(&ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<_>>());
             }
             self.pipeline.written.for_each(&mut add);
             for (id, manner) in self.manners.iter().filter(|(_, manner)| manner.changes_text()) {
@@ -433,29 +429,28 @@ impl Tokenizer {
         })
     }
 
-    /// The parts of `text` as `options` wants them, until `visit` returns `false`.
+    /// The parts of `text`, which has this number among others, as `options` wants them, until `visit` returns `false`.
     pub(super) fn for_each_part<'t>(
         &self,
         text: &'t [u8],
+        number: usize,
         options: &'t EncodeOptions,
         mut visit: impl FnMut(Part<'t>) -> Result<bool>,
     ) -> Result<()> {
         let policy = &options.special;
         self.specials.check_policy(policy)?;
         let end = text.len();
-        if let Some(bos) = options.bos
-            && !visit(Part::Id(bos, [0, 0]))?
-        {
-            return Ok(());
+        for &bos in options.bos.as_slice() {
+            if !visit(Part::Id(bos, [0, 0]))? {
+                return Ok(());
+            }
         }
-        let wants_more = match &*options.spans {
+        let mut wants_more = match options.spans.get(number).map_or(&[][..], |spans| spans) {
             [] => self.for_each_named(Stretch { bytes: text, start: 0, policy }, &mut visit)?,
             spans => self.for_each_in_spans(text, spans, &mut visit)?,
         };
-        if let Some(eos) = options.eos
-            && wants_more
-        {
-            visit(Part::Id(eos, [end, end]))?;
+        for &eos in options.eos.as_slice() {
+            wants_more = wants_more && visit(Part::Id(eos, [end, end]))?;
         }
         Ok(())
     }
@@ -565,36 +560,51 @@ fn byte_encoder(
 ) -> std::result::Result<Encoder, String> {
     let vocabulary = Vocabulary::new(tokens, special_tokens).map_err(|error| error.to_string())?;
     if let Merges::Listed(merges) = &merges {
-        check_merges(merges, &vocabulary)?;
+        check_merges(merges, &vocabulary, &Affixes::default())?;
     }
     let byte_ids = byte_ids(&vocabulary)?;
     check_written_names(special_tokens, &vocabulary)?;
     Ok(Encoder::new(splitter, vocabulary, merges, &byte_ids, whole_pretokens))
 }
 
+/// What makes a vocabulary of characters.
+struct CharacterVocabulary<'p> {
+    tokens: Tokens,
+    merges: Merges,
+    unknown: &'p Unknown,
+    pipeline: &'p Pipeline,
+}
+
 /// The encoder of a vocabulary of characters, and what that is outside.
 fn character_encoder(
     splitter: Splitter,
-    tokens: Tokens,
-    merges: Merges,
+    characters: CharacterVocabulary<'_>,
     whole_pretokens: WholePretokens,
     special_tokens: &[(String, u32)],
-    unknown: &Unknown,
-    last: &[u32],
 ) -> std::result::Result<(Encoder, Outside), String> {
-    let inside = Characters::inside(&tokens, unknown.clone(), last)?;
+    let CharacterVocabulary { tokens, merges, unknown, pipeline } = characters;
+    let affixes = &pipeline.affixes;
+    let (inside, of_words) = match &merges {
+        Merges::Listed(listed) if !affixes.is_empty() => {
+            let (inside, merges) = Characters::inside_affixes(&tokens, listed, unknown, affixes)?;
+            (inside, Some(merges))
+        }
+        _ => (Characters::inside(&tokens, unknown.clone(), &pipeline.last)?, None),
+    };
     let vocabulary = Vocabulary::new(tokens, special_tokens).map_err(|error| error.to_string())?;
     let (merges, listed) = match merges {
         Merges::Spelled => (Merges::Spelled, Vec::new()),
         Merges::Listed(listed) => {
-            check_merges(&listed, &vocabulary)?;
-            let merges = inside.merges(&listed, special_tokens)?;
-            if merges.len() > MOST_MERGES {
-                return Err(format!("{} merges, and {MOST_MERGES} are the most", merges.len()));
-            }
+            check_merges(&listed, &vocabulary, affixes)?;
+            let merges = of_words.map_or_else(|| inside.merges(&listed, special_tokens), Ok)?;
             (Merges::Listed(merges), listed)
         }
     };
+    if let Merges::Listed(merges) = &merges
+        && merges.len() > MOST_MERGES
+    {
+        return Err(format!("{} merges, and {MOST_MERGES} are the most", merges.len()));
+    }
     let of_inside = Vocabulary::new(inside.tokens, &[]).map_err(|error| error.to_string())?;
     let byte_ids = byte_ids(&of_inside)?;
     let encoder = Encoder::new(splitter, of_inside, merges, &byte_ids, whole_pretokens);
@@ -645,8 +655,12 @@ fn check_written_names(
     Ok(())
 }
 
-/// Each merge must be of tokens that exist, and spell the one it makes.
-fn check_merges(merges: &[Merge], vocabulary: &Vocabulary) -> std::result::Result<(), String> {
+/// Each merge must be of tokens that exist, and spell the one it makes, without the prefix of its second part.
+fn check_merges(
+    merges: &[Merge],
+    vocabulary: &Vocabulary,
+    affixes: &Affixes,
+) -> std::result::Result<(), String> {
     let bytes_of = |rank: usize, id: u32| {
         vocabulary.bytes_of(id).ok_or_else(|| format!("merge {rank} uses id {id}, which no token has"))
     };
@@ -656,6 +670,7 @@ fn check_merges(merges: &[Merge], vocabulary: &Vocabulary) -> std::result::Resul
     for (rank, merge) in merges.iter().enumerate() {
         let (left, right) = (bytes_of(rank, merge.left)?, bytes_of(rank, merge.right)?);
         let made = bytes_of(rank, merge.id)?;
+        let right = right.get(affixes.prefix.len()..).unwrap_or_default();
         if made.len() != left.len() + right.len() || !made.starts_with(left) || !made.ends_with(right) {
             return Err(format!("merge {rank} makes id {}, which does not spell its two parts", merge.id));
         }

@@ -5,6 +5,7 @@
 //! characters anew. They work on a text that is rewritten as a whole, and on the places of its pieces.
 
 mod behavior;
+mod scripts;
 #[cfg(test)]
 mod tests;
 
@@ -57,6 +58,8 @@ pub enum Step {
     Bytes,
     /// Cuts into pieces of so many characters.
     FixedLength(usize),
+    /// Cuts where another script begins. What stands before the first character with a script goes.
+    Scripts,
 }
 
 /// A text cut into pieces, none of them empty, in order.
@@ -114,6 +117,7 @@ impl Step {
             }),
             Self::Bytes => write_bytes(pieces),
             Self::FixedLength(length) => cut_to_length(pieces, *length),
+            Self::Scripts => cut_by_script(pieces),
         }
         Ok(())
     }
@@ -204,6 +208,28 @@ fn cut_to_length(pieces: &mut Pieces, length: usize) {
             start = at;
         }
         cut.push(start..place.end);
+    }
+    pieces.places = cut;
+}
+
+fn cut_by_script(pieces: &mut Pieces) {
+    let text = pieces.text.text();
+    let mut cut = Vec::with_capacity(pieces.places.len());
+    for place in &pieces.places {
+        let mut open = None;
+        for (at, character) in text[place.clone()].char_indices() {
+            let (at, script) = (place.start + at, scripts::script(character));
+            match open {
+                _ if script == 0 => {}
+                Some((_, last)) if last == script => {}
+                Some((start, _)) => {
+                    cut.push(start..at);
+                    open = Some((at, script));
+                }
+                None => open = Some((at, script)),
+            }
+        }
+        cut.extend(open.map(|(start, _)| start..place.end));
     }
     pieces.places = cut;
 }

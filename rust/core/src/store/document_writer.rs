@@ -3,6 +3,7 @@
 use std::mem;
 use std::path::Path;
 
+use crate::encode::EndIds;
 use crate::text::{Batch, Input, Piece, Position};
 use crate::{Error, Place, Result};
 
@@ -29,10 +30,10 @@ impl Encoded {
         ids: &[u32],
         offsets: &[usize],
         pieces: &[Piece],
-        (bos, eos): (Option<u32>, Option<u32>),
+        [bos, eos]: [&EndIds; 2],
         (dtype, mut bytes): (Dtype, Vec<u8>),
     ) -> Result<Self> {
-        if bos.is_none() && eos.is_none() {
+        if bos.is_empty() && eos.is_empty() {
             dtype.write(ids, &mut bytes)?;
             let lengths = offsets.windows(2).map(|range| (range[1] - range[0]) as u64).collect();
             return Ok(Self { bytes, lengths });
@@ -40,9 +41,13 @@ impl Encoded {
         let mut lengths = Vec::with_capacity(pieces.len());
         for (range, piece) in offsets.windows(2).zip(pieces) {
             let before = bytes.len();
-            dtype.write(bos.filter(|_| piece.opens).as_slice(), &mut bytes)?;
+            if piece.opens {
+                dtype.write(bos.as_slice(), &mut bytes)?;
+            }
             dtype.write(&ids[range[0]..range[1]], &mut bytes)?;
-            dtype.write(eos.filter(|_| piece.closes).as_slice(), &mut bytes)?;
+            if piece.closes {
+                dtype.write(eos.as_slice(), &mut bytes)?;
+            }
             lengths.push(((bytes.len() - before) / dtype.width()) as u64);
         }
         Ok(Self { bytes, lengths })
@@ -52,8 +57,8 @@ impl Encoded {
 /// Puts pieces together to documents and keeps account of where they come from.
 pub(super) struct DocumentWriter<'a> {
     writer: StoreWriter,
-    bos: Option<u32>,
-    eos: Option<u32>,
+    bos: EndIds,
+    eos: EndIds,
     inputs: &'a [Input],
     is_share: bool,
     sources: Vec<Source>,
@@ -100,8 +105,8 @@ impl<'a> DocumentWriter<'a> {
         }
         let mut documents = Self {
             writer,
-            bos: options.bos,
-            eos: options.eos,
+            bos: options.bos.clone(),
+            eos: options.eos.clone(),
             inputs,
             is_share: options.share.world_size > 1,
             sources: Vec::new(),

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use crate::encode::{IdBuffer, Tokenizer};
+use crate::encode::{EndIds, IdBuffer, Tokenizer};
 use crate::split::Splitter;
 use crate::text::{
     Batch, Format, OnError, ReadOptions, Spare, TEXT_SUFFIXES, TableReader, expand_inputs, read_batches,
@@ -52,10 +52,10 @@ pub struct EncodeOptions {
     pub separator: Option<Vec<u8>>,
     /// The files that a folder stands for.
     pub suffixes: Vec<String>,
-    /// The id that stands before each document, if any.
-    pub bos: Option<u32>,
-    /// The id that stands after each document, if any.
-    pub eos: Option<u32>,
+    /// The ids that stand before each document.
+    pub bos: EndIds,
+    /// The ids that stand after each document.
+    pub eos: EndIds,
     /// How ids are stored; `None`: the smallest type that holds all of the tokenizer's.
     pub dtype: Option<Dtype>,
     /// How many threads encode; one more reads and one more writes.
@@ -89,8 +89,8 @@ impl Default for EncodeOptions {
             text_field: "text".to_owned(),
             separator: None,
             suffixes: TEXT_SUFFIXES.iter().map(ToString::to_string).collect(),
-            bos: None,
-            eos: None,
+            bos: EndIds::default(),
+            eos: EndIds::default(),
             dtype: None,
             threads: available_threads(),
             max_memory: 2 << 30,
@@ -163,8 +163,8 @@ fn encode_with(
     let inputs = expand_inputs(inputs, &options.suffixes)?;
     let (prefix, inputs) = options.share.of(prefix, inputs)?;
     monitor.start(Phase::Encode, total_bytes(&inputs));
-    let max_id =
-        [Some(tokenizer.max_id()), options.bos, options.eos].into_iter().flatten().max().unwrap_or(0);
+    let ends = [&options.bos, &options.eos].into_iter().flat_map(EndIds::as_slice);
+    let max_id = ends.copied().chain([tokenizer.max_id()]).max().unwrap_or(0);
     let dtype = options.dtype.unwrap_or(Dtype::for_max_id(max_id));
     let read_options = read_options(options)?;
     let (texts, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
@@ -180,7 +180,7 @@ fn encode_with(
             let (ids, offsets) = tokenizer.encode_into(&pieces, &mut buffer)?;
             let into = bytes.take(ids.len() * dtype.width());
             let encoded =
-                Encoded::new(ids, &offsets, &batch.pieces, (options.bos, options.eos), (dtype, into))?;
+                Encoded::new(ids, &offsets, &batch.pieces, [&options.bos, &options.eos], (dtype, into))?;
             texts.give(mem::take(&mut batch.bytes), batch_bytes);
             Ok((encoded, batch))
         }

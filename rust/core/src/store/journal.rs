@@ -13,6 +13,7 @@ use std::time::UNIX_EPOCH;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::encode::EndIds;
 use crate::text::{Input, Position};
 use crate::{Error, Result};
 
@@ -31,8 +32,8 @@ pub(super) struct Job {
     creator: String,
     tokenizer: String,
     dtype: Dtype,
-    bos: Option<u32>,
-    eos: Option<u32>,
+    bos: EndIds,
+    eos: EndIds,
     format: String,
     text_field: String,
     separator: Option<Vec<u8>>,
@@ -55,8 +56,8 @@ impl Job {
             creator: concat!("bytestride ", env!("CARGO_PKG_VERSION")).to_owned(),
             tokenizer: tokenizer.to_owned(),
             dtype,
-            bos: options.bos,
-            eos: options.eos,
+            bos: options.bos.clone(),
+            eos: options.eos.clone(),
             format: format!("{:?}", options.format),
             text_field: options.text_field.clone(),
             separator: options.separator.clone(),

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::encode::EndIds;
 use crate::{Error, Place, Result};
 
 use super::dtype::Dtype;
@@ -36,10 +37,12 @@ pub struct Manifest {
     pub tokens: u64,
     /// How many documents.
     pub documents: u64,
-    /// The id that stands before each document, if any.
-    pub bos: Option<u32>,
-    /// The id that stands after each document, if any.
-    pub eos: Option<u32>,
+    /// The ids that stand before each document: none, one, or a list.
+    #[serde(default)]
+    pub bos: EndIds,
+    /// The ids that stand after each document: none, one, or a list.
+    #[serde(default)]
+    pub eos: EndIds,
     /// Where the documents come from, in order.
     pub sources: Vec<Source>,
     /// What was wrong with each line, row or input that was left out, with its place: the first thousand.
@@ -92,8 +95,8 @@ impl Manifest {
             dtype,
             tokens: 0,
             documents: 0,
-            bos: None,
-            eos: None,
+            bos: EndIds::default(),
+            eos: EndIds::default(),
             sources: Vec::new(),
             skipped: Vec::new(),
             checksums: Checksums { block_bytes: 0, bin: Vec::new(), idx: String::new() },

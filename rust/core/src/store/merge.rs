@@ -42,10 +42,13 @@ fn manifest_of(shard: &Shard) -> Result<&Manifest> {
 fn facts_of(merged: &TokenStore, manifests: &[&Manifest]) -> Result<StoreFacts> {
     let first = manifests[0];
     for (shard, manifest) in merged.parts().zip(manifests) {
-        if (manifest.bos, manifest.eos) != (first.bos, first.eos) {
+        if (&manifest.bos, &manifest.eos) != (&first.bos, &first.eos) {
             let message = format!(
                 "documents stand between the ids {:?} and {:?}; expected {:?} and {:?}, as in the first store",
-                manifest.bos, manifest.eos, first.bos, first.eos
+                manifest.bos.as_slice(),
+                manifest.eos.as_slice(),
+                first.bos.as_slice(),
+                first.eos.as_slice()
             );
             return Err(Error::malformed(shard.path(), Place::Whole, message));
         }
@@ -54,8 +57,8 @@ fn facts_of(merged: &TokenStore, manifests: &[&Manifest]) -> Result<StoreFacts> 
     Ok(StoreFacts {
         tokenizer: first.tokenizer.clone(),
         tokenizer_json: tokenizer_beside(merged)?,
-        bos: first.bos,
-        eos: first.eos,
+        bos: first.bos.clone(),
+        eos: first.eos.clone(),
         sources: manifests.iter().flat_map(|manifest| manifest.sources.iter().cloned()).collect(),
         skipped: skipped.take(Batch::LISTED_ERRORS).cloned().collect(),
     })

@@ -11,6 +11,7 @@ use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
 
+use crate::encode::EndIds;
 use crate::{Error, Result, map_in_order};
 
 use super::checksum::{BLOCK_BYTES, BlockChecksums, checksum};
@@ -34,10 +35,10 @@ pub struct StoreFacts {
     pub tokenizer: String,
     /// The tokenizer as a `tokenizer.json`, to stand beside the store.
     pub tokenizer_json: Option<String>,
-    /// The id that stands before each document, if any.
-    pub bos: Option<u32>,
-    /// The id that stands after each document, if any.
-    pub eos: Option<u32>,
+    /// The ids that stand before each document.
+    pub bos: EndIds,
+    /// The ids that stand after each document.
+    pub eos: EndIds,
     /// Where the documents come from.
     pub sources: Vec<Source>,
     /// What was wrong with what was left out.

@@ -4,96 +4,31 @@
 //! token unless told not to (`encode_special_tokens`). Of foreign files only those are read that mean exactly what
 //! this tokenizer does; the error about any other says what differs.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::split::PATTERN;
 use super::{UNKNOWN, WordTokenizer};
+use crate::tokenizer_json::{self, AddedToken, Vocab};
 use crate::whole_file::write_whole;
 use crate::{Error, Place, Result};
 
-#[derive(Serialize, Deserialize)]
-struct File {
-    version: String,
-    #[serde(default)]
-    truncation: Value,
-    #[serde(default)]
-    padding: Value,
-    #[serde(default)]
-    added_tokens: Vec<AddedToken>,
-    #[serde(default)]
-    normalizer: Value,
-    #[serde(default)]
-    pre_tokenizer: Value,
-    #[serde(default)]
-    post_processor: Value,
-    #[serde(default)]
-    decoder: Value,
-    model: Model,
-}
+/// The file, with a model of words.
+type File<'f> = tokenizer_json::File<Model<'f>>;
 
 #[derive(Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the file has them")]
-struct AddedToken {
-    id: u32,
-    content: Box<str>,
-    #[serde(default)]
-    single_word: bool,
-    #[serde(default)]
-    lstrip: bool,
-    #[serde(default)]
-    rstrip: bool,
-    #[serde(default)]
-    normalized: bool,
-    special: bool,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Model {
+struct Model<'f> {
     #[serde(rename = "type")]
     kind: String,
-    vocab: Vocabulary,
+    #[serde(borrow)]
+    vocab: Vocab<'f>,
     unk_token: String,
-}
-
-/// A JSON object from token to id, as a list: in order when written, with duplicates when read.
-struct Vocabulary(Vec<(Box<str>, u32)>);
-
-impl Serialize for Vocabulary {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(token, id)| (token, id)))
-    }
-}
-
-impl<'de> Deserialize<'de> for Vocabulary {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct Entries;
-
-        impl<'de> Visitor<'de> for Entries {
-            type Value = Vocabulary;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object from token to id")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Vocabulary, A::Error> {
-                let mut entries = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    entries.push(entry);
-                }
-                Ok(Vocabulary(entries))
-            }
-        }
-
-        deserializer.deserialize_map(Entries)
-    }
 }
 
 fn pre_tokenizer() -> Value {
@@ -123,7 +58,7 @@ impl WordTokenizer {
             decoder: Value::Null,
             model: Model {
                 kind: "WordLevel".to_owned(),
-                vocab: Vocabulary(self.tokens().map(Box::from).zip(0..).collect()),
+                vocab: Vocab(self.tokens().map(Cow::Borrowed).zip(0..).collect()),
                 unk_token: self.unknown().unwrap_or(UNKNOWN).to_owned(),
             },
         };
@@ -132,11 +67,11 @@ impl WordTokenizer {
 
     /// Reads the text of a `tokenizer.json`; `path` is for messages.
     pub fn from_json(text: &[u8], path: &Path) -> Result<Self> {
-        let file: File = serde_json::from_slice(text).map_err(|error| {
+        let file: File<'_> = serde_json::from_slice(text).map_err(|error| {
             Error::malformed(path, Place::Line(error.line() as u64), format!("not a word tokenizer: {error}"))
         })?;
-        file.check()
-            .and_then(|()| file.into_tokenizer())
+        check(&file)
+            .and_then(|()| into_tokenizer(file))
             .map_err(|message| Error::malformed(path, Place::Whole, message))
     }
 
@@ -152,55 +87,54 @@ impl WordTokenizer {
     }
 }
 
-impl File {
-    /// Whether the file means what this tokenizer does; else what differs.
-    fn check(&self) -> std::result::Result<(), String> {
-        if self.model.kind != "WordLevel" {
-            return Err(format!("the model is {}, expected WordLevel", self.model.kind));
-        }
-        if self.pre_tokenizer != pre_tokenizer() {
-            let expected = pre_tokenizer();
-            return Err(format!("the pre_tokenizer is {}, expected {expected}", self.pre_tokenizer));
-        }
-        let steps = [
-            ("truncation", &self.truncation),
-            ("padding", &self.padding),
-            ("normalizer", &self.normalizer),
-            ("post_processor", &self.post_processor),
-            ("decoder", &self.decoder),
-        ];
-        match steps.into_iter().find(|(_, step)| !step.is_null()) {
-            Some((name, step)) => Err(format!("the {name} is {step}, expected none")),
-            None => Ok(()),
-        }
+/// Whether the file means what this tokenizer does; else what differs.
+fn check(file: &File<'_>) -> std::result::Result<(), String> {
+    if file.model.kind != "WordLevel" {
+        return Err(format!("the model is {}, expected WordLevel", file.model.kind));
     }
+    if file.pre_tokenizer != pre_tokenizer() {
+        let expected = pre_tokenizer();
+        return Err(format!("the pre_tokenizer is {}, expected {expected}", file.pre_tokenizer));
+    }
+    let steps = [
+        ("truncation", &file.truncation),
+        ("padding", &file.padding),
+        ("normalizer", &file.normalizer),
+        ("post_processor", &file.post_processor),
+        ("decoder", &file.decoder),
+    ];
+    match steps.into_iter().find(|(_, step)| !step.is_null()) {
+        Some((name, step)) => Err(format!("the {name} is {step}, expected none")),
+        None => Ok(()),
+    }
+}
 
-    fn into_tokenizer(self) -> std::result::Result<WordTokenizer, String> {
-        let mut special = Vec::with_capacity(self.added_tokens.len());
-        let vocabulary: HashSet<(&str, u32)> =
-            self.model.vocab.0.iter().map(|(token, id)| (&**token, *id)).collect();
-        let mut beyond = Vec::new();
-        for AddedToken { id, content, single_word, lstrip, rstrip, normalized: _, special: is_special } in
-            self.added_tokens
-        {
-            if !is_special || single_word || lstrip || rstrip {
-                return Err(format!("the added token \"{content}\" is not a plain special token"));
-            }
-            if !vocabulary.contains(&(&*content, id)) {
-                beyond.push((content, id));
-            }
-            special.push(id);
+fn into_tokenizer(file: File<'_>) -> std::result::Result<WordTokenizer, String> {
+    let mut special = Vec::with_capacity(file.added_tokens.len());
+    let vocabulary: HashSet<(&str, u32)> =
+        file.model.vocab.0.iter().map(|(token, id)| (&**token, *id)).collect();
+    let mut beyond = Vec::new();
+    for AddedToken { id, content, single_word, lstrip, rstrip, normalized: _, special: is_special } in
+        file.added_tokens
+    {
+        if !is_special || single_word || lstrip || rstrip {
+            return Err(format!("the added token \"{content}\" is not a plain special token"));
         }
-        special.sort_unstable();
-        let count = special.len();
-        special.dedup();
-        if special.len() < count {
-            return Err("two added tokens have one id".to_owned());
+        if !vocabulary.contains(&(&*content, id)) {
+            beyond.push((content.into_boxed_str(), id));
         }
-        drop(vocabulary);
-        let tokens = by_id(self.model.vocab.0.into_iter().chain(beyond).collect())?;
-        Ok(WordTokenizer::from_tokens(tokens, special, &self.model.unk_token))
+        special.push(id);
     }
+    special.sort_unstable();
+    let count = special.len();
+    special.dedup();
+    if special.len() < count {
+        return Err("two added tokens have one id".to_owned());
+    }
+    drop(vocabulary);
+    let listed = file.model.vocab.0.into_iter().map(|(token, id)| (Box::from(token), id));
+    let tokens = by_id(listed.chain(beyond).collect())?;
+    Ok(WordTokenizer::from_tokens(tokens, special, &file.model.unk_token))
 }
 
 /// The tokens in the order of their ids, if the ids are 0, 1, 2 … and the tokens distinct.

@@ -38,7 +38,7 @@ impl LoadOptions {
         }
         if let Some(special_tokens) = &self.special_tokens {
             definition.special_tokens.clone_from(special_tokens);
-            (definition.bos, definition.eos) = (None, None);
+            (definition.bos, definition.eos) = Default::default();
         }
     }
 }

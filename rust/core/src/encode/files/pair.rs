@@ -14,6 +14,7 @@ use super::LoadOptions;
 use super::huggingface::read_vocab;
 use crate::encode::bytes::{bytes_of_text, text_of_bytes};
 use crate::encode::encoder::WholePretokens;
+use crate::encode::end_ids::EndIds;
 use crate::encode::merges::Merge;
 use crate::encode::pipeline::Pipeline;
 use crate::encode::ranks::Merges;
@@ -72,8 +73,8 @@ pub(super) fn read(folder: &Path, options: &LoadOptions) -> Result<Tokenizer> {
         special_tokens,
         manners: Vec::new(),
         pipeline: Pipeline::default(),
-        bos: None,
-        eos: None,
+        bos: EndIds::default(),
+        eos: EndIds::default(),
     };
     Tokenizer::new(definition).map_err(malformed)
 }

@@ -60,8 +60,8 @@ impl Published {
             special_tokens: self.special_tokens(),
             manners: Vec::new(),
             pipeline: Pipeline::default(),
-            bos: self.bos,
-            eos: self.eos,
+            bos: self.bos.into(),
+            eos: self.eos.into(),
         }
     }
 

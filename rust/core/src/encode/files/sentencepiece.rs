@@ -124,9 +124,10 @@ fn definition(model: &Model, file: &[u8]) -> Checked<Definition> {
             last,
             decoder: Some(decoder),
             written: Written { file: Some(file.into()), ..Written::default() },
+            ..Pipeline::default()
         },
-        bos: end(model.bos_id),
-        eos: end(model.eos_id),
+        bos: end(model.bos_id).into(),
+        eos: end(model.eos_id).into(),
     })
 }
 

@@ -46,8 +46,8 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
         special_tokens,
         manners: Vec::new(),
         pipeline: Pipeline::default(),
-        bos: own.and_then(|known| known.bos),
-        eos: own.and_then(|known| known.eos),
+        bos: own.and_then(|known| known.bos).into(),
+        eos: own.and_then(|known| known.eos).into(),
     };
     Tokenizer::new(definition).map_err(|message| Error::malformed(path, Place::Whole, message))
 }

@@ -4,21 +4,24 @@
 //! BPE, split by a pattern: their tokens are written with a character for each byte (see [`super::super::bytes`]), and
 //! nothing happens to a text but what the encoder does. For all others the parts become a [`Pipeline`].
 
-mod json;
+mod merges;
+mod names;
 mod parts;
+mod processors;
 mod write;
 
 pub(super) use write::write;
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Fault;
 use crate::Place;
-use crate::encode::bytes::bytes_of_text;
+use crate::encode::affixes::Affixes;
+use crate::encode::bytes::push_bytes_of_text;
 use crate::encode::characters::Unknown;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::merges::Merge;
@@ -29,31 +32,17 @@ use crate::encode::tokenizer::{Definition, Tokenizer};
 use crate::encode::tokens::Tokens;
 use crate::pretokenize::Step;
 use crate::split::{Find, Pattern, from_oniguruma};
-use json::{Pair, Vocab};
+use crate::tokenizer_json::{self, AddedToken, Vocab};
+use merges::Pair;
+use names::Names;
 use parts::unsupported;
+use processors::Processed;
+use write::byte_level;
 
 type Checked<T> = std::result::Result<T, String>;
 
-#[derive(Deserialize)]
-#[serde(expecting = "the object that a tokenizer.json is")]
-struct File<'f> {
-    #[serde(default)]
-    truncation: Value,
-    #[serde(default)]
-    padding: Value,
-    #[serde(default)]
-    added_tokens: Vec<AddedToken>,
-    #[serde(default)]
-    normalizer: Value,
-    #[serde(default)]
-    pre_tokenizer: Value,
-    #[serde(default)]
-    post_processor: Value,
-    #[serde(default)]
-    decoder: Value,
-    #[serde(borrow)]
-    model: Model<'f>,
-}
+/// The file, with a model of BPE.
+type File<'f> = tokenizer_json::File<Model<'f>>;
 
 #[derive(Deserialize)]
 #[serde(expecting = "a model with vocab and merges")]
@@ -78,23 +67,6 @@ struct Model<'f> {
     continuing_subword_prefix: Option<String>,
     #[serde(default)]
     end_of_word_suffix: Option<String>,
-}
-
-#[derive(Deserialize, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "the fields of the format")]
-struct AddedToken {
-    id: u32,
-    content: String,
-    #[serde(default)]
-    single_word: bool,
-    #[serde(default)]
-    lstrip: bool,
-    #[serde(default)]
-    rstrip: bool,
-    #[serde(default)]
-    normalized: bool,
-    #[serde(default)]
-    special: bool,
 }
 
 /// The entries of a `vocab.json`.
@@ -122,23 +94,27 @@ fn definition(file: &File<'_>, own: Option<&Pattern>) -> Checked<Definition> {
             return Err(unsupported(part, value));
         }
     }
-    let ids: HashMap<&str, u32> = file.model.vocab.0.iter().map(|(text, id)| (&**text, *id)).collect();
-    let special_tokens = special_tokens(&file.added_tokens, &ids)?;
-    let (bos, eos) = bos_and_eos(&file.post_processor, &special_tokens)?;
+    let names = Names::new(&file.model.vocab);
+    let special_tokens = special_tokens(&file.added_tokens, &names)?;
+    let has = |id: u32| {
+        let entries = &file.model.vocab.0;
+        special_tokens.iter().any(|&(_, special)| special == id)
+            || entries.iter().any(|&(_, entry)| entry == id)
+    };
+    let Processed { bos, eos, trims } = processors::read(&file.post_processor, &special_tokens, has)?;
     let normalizer = parts::normalizer(&file.normalizer)?;
-    let merges = Merges::Listed(merges(&file.model.merges, &ids)?);
+    let affixes = affixes(&file.model);
+    let merges = merges(&file.model.merges, &names, &affixes)?;
     let ordinary = ordinary(&file.model.vocab, &special_tokens);
-    let Cut { pattern, steps, tokens } = Cut::new(file, &ordinary, own)?;
+    let Cut { pattern, steps, tokens } = Cut::new(file, &ordinary, &affixes, own)?;
     let (tokens, unknown) = match tokens {
         Some(tokens) => (tokens, None),
         None => {
             let tokens = ordinary.iter().map(|(text, id)| (*id, text.as_bytes())).collect();
-            (tokens, Some(unknown(&file.model, &ids)?))
+            (tokens, Some(unknown(&file.model, &names, &merges)?))
         }
     };
     let decoder = match &file.decoder {
-        // Without any, Hugging Face puts spaces between tokens, which nobody wants of bytes.
-        Value::Null if unknown.is_none() => None,
         decoder if decoder["type"] == "ByteLevel" && unknown.is_none() => None,
         decoder => Some(parts::decoder(decoder)?),
     };
@@ -147,25 +123,32 @@ fn definition(file: &File<'_>, own: Option<&Pattern>) -> Checked<Definition> {
     Ok(Definition {
         pattern,
         tokens,
-        merges,
+        merges: Merges::Listed(merges),
         whole_pretokens: if file.model.ignore_merges { WholePretokens::Take } else { WholePretokens::Merge },
-        manners: file.added_tokens.iter().map(|token| (token.id, token.manner())).collect(),
-        pipeline: Pipeline { normalizer, steps, unknown, last: Vec::new(), decoder, written },
+        manners: file.added_tokens.iter().map(|token| (token.id, manner(token))).collect(),
+        pipeline: Pipeline { normalizer, steps, unknown, last: Vec::new(), decoder, affixes, trims, written },
         special_tokens,
         bos,
         eos,
     })
 }
 
+/// How tokens are written by their place in a word.
+fn affixes(model: &Model<'_>) -> Affixes {
+    Affixes {
+        prefix: model.continuing_subword_prefix.clone().unwrap_or_default(),
+        suffix: model.end_of_word_suffix.clone().unwrap_or_default(),
+    }
+}
+
 fn check_model(model: &Model<'_>) -> Checked<()> {
     if model.kind.as_deref().is_some_and(|kind| kind != "BPE") {
         return Err(format!("model: type {:?} is not supported; expected \"BPE\"", model.kind.as_deref()));
     }
-    let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    let has_affixes = !affixes(model).is_empty();
     let unsupported = [
         ("dropout", model.dropout.is_some_and(|dropout| dropout > 0.0)),
-        ("continuing_subword_prefix", is_set(&model.continuing_subword_prefix)),
-        ("end_of_word_suffix", is_set(&model.end_of_word_suffix)),
+        ("ignore_merges in words with a prefix or suffix", model.ignore_merges && has_affixes),
     ];
     match unsupported.iter().find(|(_, is_used)| *is_used) {
         Some((part, _)) => Err(format!("model: {part} is not supported")),
@@ -173,17 +156,15 @@ fn check_model(model: &Model<'_>) -> Checked<()> {
     }
 }
 
-impl AddedToken {
-    fn manner(&self) -> Manner {
-        let &Self { single_word, lstrip, rstrip, normalized, special, .. } = self;
-        Manner { normalized, single_word, lstrip, rstrip, unmarked: !special }
-    }
+fn manner(token: &AddedToken) -> Manner {
+    let &AddedToken { single_word, lstrip, rstrip, normalized, special, .. } = token;
+    Manner { normalized, single_word, lstrip, rstrip, unmarked: !special }
 }
 
 /// Names and ids of the added tokens. Hugging Face gives those that are not in the vocabulary the numbers behind it,
 /// whatever the file says; where that is not the same, one of the two would be wrong.
-fn special_tokens(added: &[AddedToken], ids: &HashMap<&str, u32>) -> Checked<Vec<(String, u32)>> {
-    let mut next = ids.len() as u32;
+fn special_tokens(added: &[AddedToken], names: &Names<'_>) -> Checked<Vec<(String, u32)>> {
+    let mut next = names.count() as u32;
     let mut known = HashSet::new();
     let mut check = |token: &AddedToken| {
         let AddedToken { id, content, .. } = token;
@@ -193,8 +174,8 @@ fn special_tokens(added: &[AddedToken], ids: &HashMap<&str, u32>) -> Checked<Vec
         if content.is_empty() {
             return Err(format!("added token {id} is empty"));
         }
-        match ids.get(content.as_str()) {
-            Some(other) if other != id => {
+        match names.id_of(content) {
+            Some(other) if other != *id => {
                 Err(format!("added token {content:?} has id {id}, and {other} in the vocabulary"))
             }
             None if *id != next => Err(format!(
@@ -212,8 +193,13 @@ fn special_tokens(added: &[AddedToken], ids: &HashMap<&str, u32>) -> Checked<Vec
 
 /// The entries of the vocabulary that are no added tokens.
 fn ordinary<'v, 'f>(vocab: &'v Vocab<'f>, special_tokens: &[(String, u32)]) -> Vec<&'v (Cow<'f, str>, u32)> {
-    let special: HashMap<&str, u32> = special_tokens.iter().map(|(name, id)| (name.as_str(), *id)).collect();
-    vocab.0.iter().filter(|(text, _)| !special.contains_key(&**text)).collect()
+    let special: HashSet<&str> = special_tokens.iter().map(|(name, _)| name.as_str()).collect();
+    let mut ids: Vec<u32> = special_tokens.iter().map(|&(_, id)| id).collect();
+    ids.sort_unstable();
+    // An added token in the vocabulary has its id there, and few entries do have one of these.
+    let is_special =
+        |(text, id): &(Cow<'_, str>, u32)| ids.binary_search(id).is_ok() && special.contains(&**text);
+    vocab.0.iter().filter(|entry| !is_special(entry)).collect()
 }
 
 /// How text is cut, and what that makes of the vocabulary.
@@ -226,11 +212,16 @@ struct Cut {
 
 impl Cut {
     /// `own` is the pattern in our words, where that is known.
-    fn new(file: &File<'_>, ordinary: &[&(Cow<'_, str>, u32)], own: Option<&Pattern>) -> Checked<Self> {
+    fn new(
+        file: &File<'_>,
+        ordinary: &[&(Cow<'_, str>, u32)],
+        affixes: &Affixes,
+        own: Option<&Pattern>,
+    ) -> Checked<Self> {
         let parts = parts::flat("pre_tokenizer", &file.pre_tokenizer, "pretokenizers")?;
         let normalizers = parts::flat("normalizer", &file.normalizer, "normalizers")?;
         let count = |parts: &[&Value]| parts.iter().filter(|part| part["type"] == "ByteLevel").count();
-        let writes_bytes = count(&parts) + count(&normalizers) == 1;
+        let writes_bytes = count(&parts) + count(&normalizers) == 1 && affixes.is_empty();
         let tokens = if writes_bytes { tokens_of_bytes(ordinary) } else { None };
         if tokens.is_some()
             && count(&parts) == 1
@@ -250,20 +241,24 @@ fn tokens_of_bytes(ordinary: &[&(Cow<'_, str>, u32)]) -> Option<Tokens> {
     let mut has = [false; 256];
     let mut tokens = Tokens::with_capacity(ordinary.len(), ordinary.len() * 8);
     for (text, id) in ordinary {
-        let bytes = bytes_of_text(text).ok()?;
-        if let [byte] = *bytes {
-            has[usize::from(byte)] = true;
-        }
-        tokens.push(*id, &bytes);
+        let write = |bytes: &mut Vec<u8>| {
+            let before = bytes.len();
+            push_bytes_of_text(text, bytes)?;
+            if let [byte] = bytes[before..] {
+                has[usize::from(byte)] = true;
+            }
+            Ok::<u32, char>(*id)
+        };
+        tokens.push_with(write).ok()?;
     }
     has.iter().all(|&has| has).then_some(tokens)
 }
 
 /// What becomes of characters that are no tokens.
-fn unknown(model: &Model<'_>, ids: &HashMap<&str, u32>) -> Checked<Unknown> {
+fn unknown(model: &Model<'_>, names: &Names<'_>, merges: &[Merge]) -> Checked<Unknown> {
     if model.byte_fallback {
         let bytes: Vec<Option<u32>> =
-            (0..=255).map(|byte: u8| ids.get(&*format!("<0x{byte:02X}>")).copied()).collect();
+            (0..=255).map(|byte: u8| names.id_of(&format!("<0x{byte:02X}>"))).collect();
         if let Some(ids) = bytes.iter().copied().collect::<Option<Vec<u32>>>() {
             let ids = ids.into_boxed_slice().try_into().expect("one for each byte");
             return Ok(Unknown::Bytes(ids));
@@ -276,10 +271,16 @@ fn unknown(model: &Model<'_>, ids: &HashMap<&str, u32>) -> Checked<Unknown> {
             ));
         }
     }
-    let id = model.unk_token.as_deref().and_then(|token| ids.get(token).copied());
+    let id = model.unk_token.as_deref().and_then(|token| names.id_of(token));
+    if let Some(rank) =
+        merges.iter().position(|merge| id.is_some_and(|id| [merge.left, merge.right].contains(&id)))
+    {
+        return Err(format!("model: merge {rank} is of the unknown token, which is not supported"));
+    }
     Ok(match id {
         Some(id) if model.fuse_unk => Unknown::Fused(id),
         Some(id) => Unknown::Token(id),
+        None if model.unk_token.is_none() && !model.ignore_merges => Unknown::Dropped,
         None => Unknown::Refused,
     })
 }
@@ -287,29 +288,61 @@ fn unknown(model: &Model<'_>, ids: &HashMap<&str, u32>) -> Checked<Unknown> {
 /// The parts as they are, for whoever writes the file again.
 fn written(file: &File<'_>) -> Written {
     let Model { unk_token, fuse_unk, byte_fallback, .. } = &file.model;
+    let mut model = json!({"unk_token": unk_token, "fuse_unk": fuse_unk, "byte_fallback": byte_fallback});
+    let Affixes { prefix, suffix } = affixes(&file.model);
+    for (name, affix) in [("continuing_subword_prefix", prefix), ("end_of_word_suffix", suffix)] {
+        if !affix.is_empty() {
+            model[name] = Value::String(affix);
+        }
+    }
     Written {
         normalizer: file.normalizer.clone(),
         pre_tokenizer: file.pre_tokenizer.clone(),
         post_processor: file.post_processor.clone(),
         decoder: file.decoder.clone(),
-        model: json!({"unk_token": unk_token, "fuse_unk": fuse_unk, "byte_fallback": byte_fallback}),
+        model,
         file: None,
     }
 }
 
-fn merges(pairs: &[Pair<'_>], ids: &HashMap<&str, u32>) -> Checked<Vec<Merge>> {
-    let mut spelled = String::new();
-    let mut merge = |(rank, Pair(left, right)): (usize, &Pair<'_>)| {
-        spelled.clear();
-        spelled.push_str(left);
-        spelled.push_str(right);
-        let id = |text: &str| {
-            let id = ids.get(text).copied();
-            id.ok_or_else(|| format!("merge {rank} ({left:?}, {right:?}): {text:?} is not in the vocabulary"))
-        };
-        Ok(Merge { left: id(left)?, right: id(right)?, id: id(&spelled)? })
-    };
-    pairs.iter().enumerate().map(&mut merge).collect()
+/// How many merges' parts are on their way from memory at once.
+const AHEAD: usize = 32;
+
+fn merges(pairs: &[Pair<'_>], names: &Names<'_>, affixes: &Affixes) -> Checked<Vec<Merge>> {
+    let mut merges = Vec::with_capacity(pairs.len());
+    let mut asked = Vec::with_capacity(AHEAD);
+    // What merges make mostly stands one behind the other.
+    let mut next = 0;
+    for few in pairs.chunks(AHEAD) {
+        asked.clear();
+        asked.extend(few.iter().map(|Pair(left, right)| [names.ask(left), names.ask(right)]));
+        for (Pair(left, right), hashes) in few.iter().zip(&asked) {
+            let fault = |text: &str| {
+                format!("merge {} ({left:?}, {right:?}): {text:?} is not in the vocabulary", merges.len())
+            };
+            let part = |text: &str, hash: u64| names.answer(text, hash).ok_or_else(|| fault(text));
+            let (left_id, right_id) = (part(left, hashes[0])?.1, part(right, hashes[1])?.1);
+            // As Hugging Face does, whatever the right part begins with.
+            let rest = right.get(affixes.prefix.len()..).ok_or_else(|| {
+                format!(
+                    "merge {} ({left:?}, {right:?}): {right:?} has no prefix {:?}",
+                    merges.len(),
+                    affixes.prefix
+                )
+            })?;
+            let id = if let Some(id) = names.id_at(next, [left, rest]) {
+                id
+            } else {
+                let made = format!("{left}{rest}");
+                let found = names.answer(&made, names.ask(&made)).ok_or_else(|| fault(&made))?;
+                next = found.0;
+                found.1
+            };
+            next += 1;
+            merges.push(Merge { left: left_id, right: right_id, id });
+        }
+    }
+    Ok(merges)
 }
 
 /// The pattern that does what these pretokenizers do: a `ByteLevel`, alone or behind `Split`s. `None` if there is none.
@@ -374,43 +407,4 @@ fn keeps_all(step: &Value) -> bool {
 /// Whether a pretokenizer is a `Split` that leaves its matches alone.
 fn keeps_matches(step: &Value) -> bool {
     step["type"] == "Split" && step["behavior"] == "Removed" && step["invert"] == true
-}
-
-/// What the post-processor puts before and behind a single text.
-fn bos_and_eos(post_processor: &Value, specials: &[(String, u32)]) -> Checked<(Option<u32>, Option<u32>)> {
-    let mut ends = (None, None);
-    for step in parts::flat("post_processor", post_processor, "processors")? {
-        match step["type"].as_str() {
-            Some("ByteLevel") => {}
-            Some("TemplateProcessing") if ends == (None, None) => ends = template_ends(step, specials)?,
-            Some("RobertaProcessing" | "BertProcessing") if ends == (None, None) => {
-                ends = (Some(named_end(step, "cls", specials)?), Some(named_end(step, "sep", specials)?));
-            }
-            _ => return Err(unsupported("post_processor", step)),
-        }
-    }
-    Ok(ends)
-}
-
-/// One of the two tokens that BERT's and RoBERTa's processors put around a text.
-fn named_end(step: &Value, end: &str, specials: &[(String, u32)]) -> Checked<u32> {
-    let id = step[end][1].as_u64().and_then(|id| u32::try_from(id).ok());
-    let id = id.filter(|id| specials.iter().any(|(_, special)| special == id));
-    id.ok_or_else(|| format!("post_processor: {} is not among the added tokens", parts::brief(&step[end])))
-}
-
-fn template_ends(template: &Value, specials: &[(String, u32)]) -> Checked<(Option<u32>, Option<u32>)> {
-    let refuse = || unsupported("post_processor", &template["single"]);
-    let pieces = template["single"].as_array().ok_or_else(refuse)?;
-    let text = pieces.iter().position(|piece| piece.get("Sequence").is_some()).ok_or_else(refuse)?;
-    let special = |pieces: &[Value]| match pieces {
-        [] => Ok(None),
-        [piece] => {
-            let name = piece["SpecialToken"]["id"].as_str().ok_or_else(refuse)?;
-            let id = specials.iter().find(|(other, _)| other == name).map(|&(_, id)| id);
-            id.map(Some).ok_or_else(|| format!("post_processor: {name:?} is not among the added tokens"))
-        }
-        _ => Err(refuse()),
-    };
-    Ok((special(&pieces[..text])?, special(&pieces[text + 1..])?))
 }

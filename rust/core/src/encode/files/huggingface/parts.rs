@@ -146,6 +146,7 @@ fn steps_of_one(value: &Value) -> Checked<Vec<Step>> {
             split(Find::Characters(char::is_whitespace), Behavior::Removed),
             split(Find::Characters(Step::is_punctuation), Behavior::Isolated),
         ],
+        "UnicodeScripts" => vec![Step::Scripts],
         "FixedLength" => {
             let length = value["length"].as_u64().filter(|&length| length > 0).ok_or_else(refuse)?;
             vec![Step::FixedLength(usize::try_from(length).map_err(|_| refuse())?)]

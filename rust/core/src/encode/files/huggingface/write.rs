@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::AddedToken;
+use super::processors;
 use crate::encode::bytes::char_of_byte;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::special::Manner;
 use crate::encode::tokenizer::{Definition, Tokenizer};
 use crate::split::Pattern;
+use crate::tokenizer_json::AddedToken;
 
 /// The whole file, for a tokenizer that others are to read.
 pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> String {
@@ -25,14 +26,14 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> String {
         "added_tokens": added_tokens(tokenizer, &definition),
         "normalizer": written.normalizer,
         "pre_tokenizer": if is_own { pre_tokenizer(&definition.pattern) } else { written.pre_tokenizer.clone() },
-        "post_processor": as_written(&written.post_processor, post_processor(&definition)),
+        "post_processor": as_written(&written.post_processor, processors::write(tokenizer, &definition)),
         "decoder": if is_own { byte_level() } else { written.decoder.clone() },
         "model": {
             "type": "BPE",
             "dropout": null,
             "unk_token": written.model["unk_token"],
-            "continuing_subword_prefix": null,
-            "end_of_word_suffix": null,
+            "continuing_subword_prefix": written.model["continuing_subword_prefix"],
+            "end_of_word_suffix": written.model["end_of_word_suffix"],
             "fuse_unk": written.model["fuse_unk"] == true,
             "byte_fallback": written.model["byte_fallback"] == true,
             "ignore_merges": definition.whole_pretokens == WholePretokens::Take,
@@ -143,7 +144,8 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-fn byte_level() -> Value {
+/// What neither splits nor changes a text that is split, nor its offsets.
+pub(super) fn byte_level() -> Value {
     json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false})
 }
 
@@ -159,29 +161,4 @@ fn pre_tokenizer(pattern: &Pattern) -> Value {
     }
     steps.push(byte_level());
     json!({"type": "Sequence", "pretokenizers": steps})
-}
-
-fn post_processor(definition: &Definition) -> Value {
-    if definition.bos.is_none() && definition.eos.is_none() {
-        return byte_level();
-    }
-    let name =
-        |id: u32| definition.special_tokens.iter().find(|&&(_, other)| other == id).map(|(name, _)| name);
-    let special = |id: Option<u32>, type_id: u32| {
-        id.and_then(name).map(|name| json!({"SpecialToken": {"id": name, "type_id": type_id}}))
-    };
-    let around = |text: &str, type_id: u32| -> Vec<Value> {
-        let text = json!({"Sequence": {"id": text, "type_id": type_id}});
-        let pieces = [special(definition.bos, type_id), Some(text), special(definition.eos, type_id)];
-        pieces.into_iter().flatten().collect()
-    };
-    let single = around("A", 0);
-    let pair = [single.clone(), around("B", 1)].concat();
-    let ends = [definition.bos, definition.eos].into_iter().flatten();
-    let tokens = ends.filter_map(|id| {
-        let name = name(id)?;
-        Some((name.clone(), json!({"id": name, "ids": [id], "tokens": [name]})))
-    });
-    let tokens: serde_json::Map<String, Value> = tokens.collect();
-    json!({"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": tokens})
 }

@@ -1,67 +1,15 @@
-//! The texts of a `tokenizer.json` without a copy of each: vocabulary and merges.
+//! The merges of a `tokenizer.json`, without a copy of each text.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 
-/// The entries of `vocab` as they stand, a key that comes twice included.
-pub(super) struct Vocab<'f>(pub(super) Vec<(Cow<'f, str>, u32)>);
+use crate::tokenizer_json::Text;
 
 /// A merge, written `"left right"` or `["left", "right"]`.
 pub(super) struct Pair<'f>(pub(super) Cow<'f, str>, pub(super) Cow<'f, str>);
-
-/// A text, borrowed from the file where it has no escapes.
-struct Text<'f>(Cow<'f, str>);
-
-impl<'de: 'f, 'f> Deserialize<'de> for Text<'f> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> std::result::Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> std::result::Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
-
-impl<'de: 'f, 'f> Deserialize<'de> for Vocab<'f> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        struct VocabVisitor;
-
-        impl<'de> Visitor<'de> for VocabVisitor {
-            type Value = Vocab<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map from tokens to ids")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> std::result::Result<Vocab<'de>, A::Error> {
-                let mut entries = Vec::new();
-                while let Some((Text(text), id)) = map.next_entry()? {
-                    entries.push((text, id));
-                }
-                Ok(Vocab(entries))
-            }
-        }
-
-        deserializer.deserialize_map(VocabVisitor)
-    }
-}
 
 impl<'de: 'f, 'f> Deserialize<'de> for Pair<'f> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
