@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import bytestride as bs
+
 SCRIPTS = (
     "Der Übergang über die Brücke kostet 3,50 €, 'ne Fahrkarte nicht.\r\n\r\nÄrgerlich!",
     "国破山河在,城春草木深。感时花溅泪,恨别鸟惊心。",
@@ -58,3 +60,9 @@ def corpus(documents: list[str], tmp_path_factory: pytest.TempPathFactory) -> Pa
     for number, document in enumerate(documents):
         (folder / f"{number:04}.txt").write_bytes(document.encode())
     return folder
+
+
+@pytest.fixture(scope="session")
+def tok(documents: list[str]) -> bs.Tokenizer:
+    """A tokenizer of these documents, with two special tokens."""
+    return bs.train(iter(documents), 1000, special_tokens=["<|endoftext|>", "<|pad|>"])

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import sentencepiece
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 import bytestride as bs
 from fuzz_text import Texts
@@ -48,12 +48,13 @@ def texts():
     return Texts("files").batch(300)
 
 
-def hugging_face(**parts):
-    peer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True))
+def hugging_face(model=None, options=None, **parts):
+    peer = Tokenizer(model or models.BPE(unk_token="<unk>", byte_fallback=True))
     for name, part in parts.items():
         setattr(peer, name, part)
     special = ["<unk>", "<s>", *(f"<0x{byte:02X}>" for byte in range(256))]
-    trainer = trainers.BpeTrainer(vocab_size=600, show_progress=False, special_tokens=special)
+    settings = {"vocab_size": 600, "show_progress": False, "special_tokens": special} | (options or {})
+    trainer = trainers.BpeTrainer(**settings)
     peer.train_from_iterator(texts(), trainer)
     return peer.to_str().encode()
 
@@ -93,9 +94,24 @@ def seeds(folder):
         pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Digits()]),
         decoder=decoders.Sequence([decoders.Metaspace(), decoders.ByteFallback(), decoders.Strip(" ", 1, 1)]),
     )
+    affixes = {"continuing_subword_prefix": "##", "end_of_word_suffix": "</w>"}
+    words = hugging_face(
+        models.BPE(unk_token="<unk>", **affixes),
+        {**affixes, "special_tokens": ["<unk>", "<s>"]},
+        pre_tokenizer=pre_tokenizers.Sequence(
+            [pre_tokenizers.BertPreTokenizer(), pre_tokenizers.UnicodeScripts()]
+        ),
+        post_processor=processors.Sequence(
+            [
+                processors.ByteLevel(trim_offsets=True),
+                processors.TemplateProcessing("<s> <unk> $A <s>", special_tokens=[("<s>", 1), ("<unk>", 0)]),
+            ]
+        ),
+    )
     return {
         "tokenizer.json": (read["own.json"], {}),
         "steps.json": (steps, {}),
+        "words.json": (words, {}),
         "ranks.tiktoken": (read["own.tiktoken"], {"pattern": "gpt2"}),
         "vocab.json": (read["vocab.json"], {}),
         "merges.txt": (read["merges.txt"], {}),
@@ -143,10 +159,12 @@ def load(path, options):
     return True
 
 
-def fuzz(folder, seconds, seed):
-    """Loads damaged files of each kind; yields the kind, how many there were and how many loaded."""
+def fuzz(folder, seconds, seed, kinds=()):
+    """Loads damaged files of each kind, or of some; yields the kind, how many there were and how many loaded."""
     good, pair = seeds(folder)
     for name, (data, options) in good.items():
+        if kinds and name not in kinds:
+            continue
         chance = random.Random(f"{seed} {name}")
         place = folder / "damaged"
         place.mkdir(exist_ok=True)
@@ -182,10 +200,11 @@ def main():
     )
     parser.add_argument("--seconds", type=float, default=60, help="for each kind of file (60)")
     parser.add_argument("--seed", default=str(time.time_ns()), help="other damage for another one (the time)")
+    parser.add_argument("--kinds", nargs="+", default=[], help="only these, as words.json (all)")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)
     with tempfile.TemporaryDirectory() as name:
-        for kind, count, loaded in fuzz(Path(name), chosen.seconds, chosen.seed):
+        for kind, count, loaded in fuzz(Path(name), chosen.seconds, chosen.seed, chosen.kinds):
             print(f"{kind}: {count} damaged files, of which {loaded} loaded", flush=True)
 
 

@@ -117,6 +117,33 @@ def test_random_texts_give_what_transformers_gives(pair, texts, length, side):
     same(pair, texts, return_offsets_mapping=True)
 
 
+@pytest.mark.filterwarnings("ignore:`max_length` is ignored")
+@pytest.mark.parametrize("padding", [*PADDINGS, "do_not_pad"])
+def test_what_was_encoded_before_is_padded_as_there(pair, padding):
+    for side, multiple, length in itertools.product(("left", "right"), (None, 4), (None, 9)):
+        options = {"padding": padding, "padding_side": side, "pad_to_multiple_of": multiple}
+        # Rows of unequal length, as without padding or beyond `max_length`, are no array here.
+        for tensors in (None, "np") if padding in (True, "longest") else (None,):
+            given = [
+                [tokenizer(text, return_special_tokens_mask=True) for text in TEXTS] for tokenizer in pair
+            ]
+            made = []
+            for tokenizer, rows in zip(pair, given, strict=True):
+                several = {name: [row[name] for row in rows] for name in rows[0]}
+                without = [{"input_ids": row["input_ids"]} for row in rows]
+                for encoded in (rows, several, without, dict(rows[1]), without[1]):
+                    try:
+                        made.append(
+                            plain(
+                                tokenizer.pad(encoded, max_length=length, return_tensors=tensors, **options)
+                            )
+                        )
+                    except ValueError:
+                        made.append("refused")
+            assert made[:5] == made[5:], options
+    assert pair[0].num_special_tokens_to_add() == pair[1].num_special_tokens_to_add()
+
+
 def test_a_truncation_that_no_padding_fits_is_refused(pair):
     options = {"padding": True, "truncation": True, "max_length": 3, "pad_to_multiple_of": 4}
     assert same(pair, TEXTS, **options) == "refused"

@@ -8,6 +8,7 @@ def test_no_damage_does_more_than_raise(tmp_path):
     assert list(kinds) == [
         "tokenizer.json",
         "steps.json",
+        "words.json",
         "ranks.tiktoken",
         "vocab.json",
         "merges.txt",

@@ -228,7 +228,7 @@ class PreTrainedTokenizerFast:
         encode(
             [text] if isinstance(text, str) else list(text), limit, truncation_side or self.truncation_side
         )
-        length = self._padded_length(rows, padding, max_length, pad_to_multiple_of)
+        length = self._padded_length(rows.ids, padding, max_length, pad_to_multiple_of)
         wanted = {
             "input_ids": True,
             "attention_mask": return_attention_mask,
@@ -265,6 +265,67 @@ class PreTrainedTokenizerFast:
         """
         return [self._written(token) for token in self.backend.encode(text, special="encode").tolist()]
 
+    def pad(
+        self,
+        encoded_inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        padding: _Padding = True,
+        max_length: int | None = None,
+        pad_to_multiple_of: int | None = None,
+        padding_side: _Side | None = None,
+        return_tensors: _Tensors | None = None,
+    ) -> BatchEncoding:
+        """Pads what calls gave before, one text or several, as data collators do.
+
+        Args:
+            encoded_inputs: What a call gave, or a list of that.
+            padding: As for a call.
+            max_length: As for a call.
+            pad_to_multiple_of: As for a call.
+            padding_side: In place of `self.padding_side`.
+            return_tensors: As for a call.
+
+        Raises:
+            ValueError: Padding without a `pad_token`, or arrays of rows of unequal length.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> tokenizer = AutoTokenizer.from_pretrained("gpt2", pad_token="<|endoftext|>")
+            >>> tokenizer.pad([tokenizer("hello world"), tokenizer("a")])["input_ids"]
+            [[31373, 995], [64, 50256]]
+        """
+        columns = encoded_inputs
+        if not isinstance(columns, Mapping):
+            columns = {name: [row[name] for row in columns] for name in (columns[0] if columns else {})}
+        ids = columns.get("input_ids", [])
+        single = len(ids) > 0 and np.ndim(ids[0]) == 0
+        rows = [ids] if single else list(ids)
+        length = self._padded_length(rows, padding, max_length, pad_to_multiple_of)
+        ones = [[1] * len(row) for row in rows]
+        columns = {**columns, "attention_mask": columns.get("attention_mask", ones[0] if single else ones)}
+        fills = {"input_ids": self.pad_token_id or 0, "attention_mask": 0, "special_tokens_mask": 1}
+        made = BatchEncoding()
+        for name, column in columns.items():
+            arrays = [np.asarray(row, np.int64) for row in ([column] if single else column)]
+            if name in fills:
+                side = padding_side or self.padding_side
+                arrays = [_padded(array, length, side, fills[name]) for array in arrays]
+            # As an array, a single text is no row here.
+            if single and return_tensors is not None:
+                made[name] = _tensor(arrays[0], return_tensors)
+            else:
+                made[name] = _shaped(arrays, return_tensors, single=single)
+        return made
+
+    def num_special_tokens_to_add(self) -> int:
+        """How many ids a text gets before it and behind it.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> AutoTokenizer.from_pretrained("gpt2").num_special_tokens_to_add()
+            0
+        """
+        return sum(len(_own_end(self.backend, end)) for end in _ENDS)
+
     def _limit(
         self, truncation: _Truncation | None, max_length: int | None, padding: _Padding, multiple: int | None
     ) -> int | None:
@@ -280,7 +341,7 @@ class PreTrainedTokenizerFast:
         return limit
 
     def _padded_length(
-        self, rows: "_Rows", padding: _Padding, max_length: int | None, multiple: int | None
+        self, rows: Sequence[_Ids], padding: _Padding, max_length: int | None, multiple: int | None
     ) -> int:
         """How long rows are made; 0 for no padding."""
         if padding in _NO_PADDING:
@@ -288,7 +349,7 @@ class PreTrainedTokenizerFast:
         if self.pad_token is None:
             message = "padding needs a token: set tokenizer.pad_token, for example to tokenizer.eos_token"
             raise ValueError(message)
-        length = max(map(len, rows.ids), default=0)
+        length = max(map(len, rows), default=0)
         if padding == "max_length":
             wanted = self.model_max_length if max_length is None else max_length
             if wanted >= UNLIMITED:
@@ -417,6 +478,7 @@ class PreTrainedTokenizerFast:
         return f"{type(self).__name__}({self.backend!r}, {settings})"
 
 
+_ENDS: tuple[Literal["bos", "eos"], ...] = ("bos", "eos")
 _SETTINGS = ("bos_token", "eos_token", "pad_token", "model_max_length", "padding_side", "truncation_side")
 
 
@@ -450,7 +512,7 @@ class _Rows:
     def __init__(self, backend: Tokenizer, *, special: Literal["text", "encode"], ends: bool) -> None:
         self.backend = backend
         self.special: Literal["text", "encode"] = special
-        self.ends = [_own_end(backend, "bos"), _own_end(backend, "eos")] if ends else [[], []]
+        self.ends = [_own_end(backend, end) if ends else [] for end in _ENDS]
         self.ids: list[NDArray[np.int64]] = []
         self.spans: list[NDArray[np.int64]] = []
 

@@ -21,6 +21,9 @@ const DETACH_BYTES: usize = 4096;
 /// Errors show no more ids than these.
 const SHOWN_IDS: usize = 8;
 
+/// The bytes of texts, and the policies of the spans of each.
+type TextsAndSpans<'a> = (Vec<Cow<'a, [u8]>>, Vec<Vec<Span>>);
+
 impl Tokenizer {
     pub(crate) fn options(
         &self,
@@ -144,7 +147,7 @@ pub(crate) fn is_in_spans(text: &Bound<'_, PyAny>) -> bool {
 pub(crate) fn texts_and_spans<'a>(
     texts: &'a [Bound<'_, PyAny>],
     special: Option<&Bound<'_, PyAny>>,
-) -> PyResult<(Vec<Cow<'a, [u8]>>, Vec<Vec<Span>>)> {
+) -> PyResult<TextsAndSpans<'a>> {
     if !texts.iter().any(is_in_spans) {
         return Ok((texts.iter().map(text_bytes).collect::<PyResult<_>>()?, Vec::new()));
     }

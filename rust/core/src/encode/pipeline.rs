@@ -241,7 +241,7 @@ impl Tokenizer {
         let steps = match &self.pipeline.steps {
             Some(steps) => &**steps,
             None if self.outside.as_ref().is_some_and(|outside| outside.characters.rewrites_pieces()) => &[],
-            None => return self.encode_whole(text, output),
+            None => return self.encode_whole(&text, output),
         };
         let mut pieces = Pieces::whole(text);
         for step in steps {
@@ -257,7 +257,7 @@ impl Tokenizer {
     }
 
     /// The same for a text that is one piece.
-    fn encode_whole(&self, text: Aligned, output: &mut Output<'_, '_>) -> Result<bool> {
+    fn encode_whole(&self, text: &Aligned, output: &mut Output<'_, '_>) -> Result<bool> {
         let whole = 0..text.text().len();
         match output {
             Output::Ids(ids) if self.outside.is_none() => self.encoder.encode(text.text().as_bytes(), ids),
@@ -265,7 +265,7 @@ impl Tokenizer {
                 let mut inside = Ids::keep(whole.end, usize::MAX);
                 self.encoder.encode(text.text().as_bytes(), &mut inside)?;
                 let bytes = text.text().as_bytes().to_vec();
-                self.place(&text, &bytes, &[whole.end], &[whole], &inside.into_vec(), output)
+                self.place(text, &bytes, &[whole.end], &[whole], &inside.into_vec(), output)
             }
         }
     }

@@ -1,0 +1,117 @@
+"""Tokenizers in copies, threads and other processes."""
+
+import copy
+import os
+import pickle
+import threading
+
+import numpy as np
+import pytest
+import tokenizers
+
+import bytestride as bs
+
+END = "<|endoftext|>"
+
+
+def test_copies_are_equal(tok, documents):
+    assert copy.copy(tok) is tok
+    assert copy.deepcopy(tok) is tok
+    again = pickle.loads(pickle.dumps(tok))
+    assert again == tok
+    assert hash(again) == hash(tok)
+    assert again.fingerprint == tok.fingerprint
+    assert again.encode(documents[0]).tolist() == tok.encode(documents[0]).tolist()
+    assert tok != tok.truncated(900)
+    assert tok != "tok"
+
+
+def test_patterns_survive_a_file(documents, tmp_path):
+    for pattern in ("gpt2", "o200k", None, r"\w+|\s"):
+        tok = bs.train(iter(documents[:3]), 300, pattern=pattern)
+        tok.save(tmp_path / "tokenizer.json")
+        again = bs.Tokenizer.load(tmp_path / "tokenizer.json")
+        assert again.pattern == pattern
+        assert again == tok
+
+
+def test_special_tokens_keep_their_ids_in_a_file(tok, tmp_path):
+    ranks, path = tmp_path / "x.tiktoken", tmp_path / "tokenizer.json"
+    tok.save(ranks)
+    for ids in ([998, 999], [999, 998], [1000, 1005]):
+        names = dict(zip(("<a>", "<b>"), ids, strict=True))
+        ours = bs.Tokenizer.load(ranks, pattern="cl100k", special_tokens=names)
+        ours.save(path)
+        assert bs.Tokenizer.load(path).special_tokens == names
+        peer = tokenizers.Tokenizer.from_file(str(path))
+        assert peer.encode("x<b>y<a>").ids == ours.encode("x<b>y<a>", special="encode").tolist()
+
+
+def test_threads_share_a_tokenizer(tok, documents):
+    expected = [tok.encode(text).tolist() for text in documents]
+    wrong = []
+
+    def work():
+        wrong.extend(
+            text for text, ids in zip(documents, expected, strict=True) if tok.encode(text).tolist() != ids
+        )
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_forked_child_encodes(tok, documents):
+    text = "".join(documents)
+    expected = tok.encode(text).tolist()
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if tok.encode(text).tolist() == expected else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_tokenizer_cannot_be_changed(tok):
+    with pytest.raises(AttributeError):
+        tok.vocab_size = 3
+
+
+def test_any_number_of_threads_may_be_asked_for(tok, documents):
+    expected = tok.encode_batch(documents, threads=1)
+    for threads in (5000, 2**62):
+        assert tok.encode_batch(documents, threads=threads) == expected
+        assert bs.train(iter(documents[:2]), 300, threads=threads).vocab_size == 300
+
+
+def test_ids_may_be_decoded_while_they_are_written(tok):
+    windows = bs.windows(np.arange(900, dtype=np.uint16), 64, 1)
+    out = np.zeros((2, 800, 64), np.int64)
+    indices = np.arange(800)
+    writer = threading.Thread(target=lambda: [windows.gather(indices, out=out) for _ in range(50)])
+    writer.start()
+    while writer.is_alive():
+        assert len(tok.decode_bytes(out[0, 0, :4])) > 0
+    writer.join()
+
+
+def test_threads_may_save_to_one_path(tok, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    failures = []
+
+    def save():
+        try:
+            tok.save(path)
+        except OSError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=save) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert bs.Tokenizer.load(path) == tok
+    assert list(tmp_path.iterdir()) == [path]
