@@ -365,8 +365,10 @@ def test_an_error_in_progress_stops_the_work_and_leaves_what_it_should(tmp_path,
         if done > 8 << 20:
             raise RuntimeError("enough")
 
+    # Progress is told every 50 ms, so the job must take several times as long.
+    inputs = [tmp_path / "a.txt"] * 8
     with pytest.raises(RuntimeError, match="enough"):
-        tokenizer.encode_files(tmp_path / "a.txt", tmp_path / "x", resume=resume, progress=progress)
+        tokenizer.encode_files(inputs, tmp_path / "x", resume=resume, progress=progress)
     partial = ["x.bin.partial", "x.idx.partial", "x.journal.partial"]
     assert names(tmp_path) == ["a.txt", *(partial if resume else [])]
 
