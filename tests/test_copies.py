@@ -47,6 +47,14 @@ def test_special_tokens_keep_their_ids_in_a_file(tok, tmp_path):
         assert peer.encode("x<b>y<a>").ids == ours.encode("x<b>y<a>", special="encode").tolist()
 
 
+def on_eight_threads(work):
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def test_threads_share_a_tokenizer(tok, documents):
     expected = [tok.encode(text).tolist() for text in documents]
     wrong = []
@@ -56,11 +64,7 @@ def test_threads_share_a_tokenizer(tok, documents):
             text for text, ids in zip(documents, expected, strict=True) if tok.encode(text).tolist() != ids
         )
 
-    threads = [threading.Thread(target=work) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    on_eight_threads(work)
     assert not wrong
 
 
@@ -107,11 +111,7 @@ def test_threads_may_save_to_one_path(tok, tmp_path):
         except OSError as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=save) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    on_eight_threads(save)
     assert not failures
     assert bs.Tokenizer.load(path) == tok
     assert list(tmp_path.iterdir()) == [path]
