@@ -115,15 +115,26 @@ pub(crate) fn train(
         let options = SourceOptions { pattern, files, weights, count, progress };
         Arc::new(count_source(py, source, &options)?)
     };
-    let merges = run_watched(py, progress, |monitor| match words {
-        Some(words) => learn_superwords(&counts, words, &options, monitor),
-        None => learn(&counts, &options, monitor),
-    })?;
+    let merges = learned(py, &counts, words, &options, progress)?;
     let pattern = counts.pattern().clone();
     sizes.each(|most| {
         let merges = &merges[..merges.len().min(most.unwrap_or(usize::MAX))];
         let made = py.detach(|| core::Tokenizer::from_merges(pattern.clone(), merges, &special_tokens));
         Ok(made.into_python()?.into())
+    })
+}
+
+/// The merges learned from counts; with `words`, superwords behind so many.
+fn learned(
+    py: Python<'_>,
+    counts: &Counts,
+    words: Option<usize>,
+    options: &MergeOptions,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Vec<Merge>> {
+    run_watched(py, progress, |monitor| match words {
+        Some(words) => learn_superwords(counts, words, options, monitor),
+        None => learn(counts, options, monitor),
     })
 }
 
@@ -323,7 +334,7 @@ impl<'py> FromPyObject<'_, 'py> for PatternArgument {
     }
 }
 
-/// The merges learned from `counts`, as `(left, right, id)`; with `words`, superwords behind so many.
+/// What [`learned`] gives, as `(left, right, id)`.
 #[pyfunction]
 #[pyo3(signature = (counts, merges=None, min_frequency=2, max_token_bytes=None, threads=None, words=None))]
 pub(crate) fn _learn(
@@ -337,10 +348,6 @@ pub(crate) fn _learn(
 ) -> PyResult<Vec<(u32, u32, u32)>> {
     let threads = thread_count(threads)?;
     let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
-    let counts = counts.core();
-    let merges = run_watched(py, None, |monitor| match words {
-        Some(words) => learn_superwords(&counts, words, &options, monitor),
-        None => learn(&counts, &options, monitor),
-    })?;
+    let merges = learned(py, &counts.core(), words, &options, None)?;
     Ok(merges.into_iter().map(|Merge { left, right, id }| (left, right, id)).collect())
 }

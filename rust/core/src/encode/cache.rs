@@ -196,6 +196,7 @@ impl<'c> View<'c> {
     }
 
     /// The slots at these places.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     #[expect(unsafe_code, reason = "one comparison instead of four")]
     pub(super) fn buckets(self, places: &[u32; 4]) -> [&'c Bucket; 4] {

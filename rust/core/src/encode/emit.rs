@@ -82,7 +82,6 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::super::cache::Lanes;
-    use super::super::keys::AHEAD;
     use super::super::probe::{Found, find};
     use super::{GROUP, Keys, Known, LANES, Level, Range, View};
 
@@ -114,16 +113,12 @@ mod x86 {
         room: &mut [u32],
         mut elsewhere: impl FnMut(usize, &mut [u32]) -> Option<usize>,
     ) -> Known {
-        let (list, places) = keys.with_room();
         let mut known = Known { pretokens: 0, ids: 0 };
         while known.pretokens < numbers.len() {
             let number = numbers.start + known.pretokens;
-            let Some(keys) = list[number..].first_chunk() else { break };
-            let Some((places, rest)) = places[number..].split_first_chunk() else { break };
-            let Some(later) = rest[AHEAD - GROUP..].first_chunk::<GROUP>() else { break };
             let Some(group_room) = room[known.ids..].first_chunk_mut() else { break };
-            cache.fetch(later);
-            let found = find(keys, cache.buckets(places));
+            let (group, places) = keys.fetching_four(number, cache);
+            let found = find(group, cache.buckets(places));
             let lanes = found.lanes;
             let here = are_here(found).trailing_ones() as usize;
             if here == GROUP && number + GROUP <= numbers.end {

@@ -91,10 +91,11 @@ impl LongPretokens {
         self.hashes[self.asked]
     }
 
-    /// Goes on to the one behind.
+    /// The hash of the next one, which is done with then.
     #[inline]
-    fn skip(&mut self) {
+    fn take(&mut self) -> Option<Hash> {
         self.asked += 1;
+        self.hashes[self.asked - 1]
     }
 }
 
@@ -206,9 +207,7 @@ impl Encoder {
         let (all, places) = keys.first(count);
         let key = all[number];
         if !has_bytes(key) {
-            let hash = long.next(&misses.cache.arena);
-            long.skip();
-            return self.encode_long(misses, pretoken, hash, &mut |more| ids.extend(more));
+            return self.encode_long(misses, pretoken, long.take(), &mut |more| ids.extend(more));
         }
         let view = misses.cache.view();
         let lanes = match view.find_near(key, places[number]) {
@@ -269,6 +268,6 @@ fn copy_kept(
     let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
     let ids = cache.arena.find(hash, pretoken, Extent::Pretoken)?;
     let count = cache.arena.copy(ids, room)?;
-    long.skip();
+    long.take();
     Some(count)
 }

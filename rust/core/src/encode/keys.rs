@@ -18,7 +18,7 @@ pub(crate) const KEY_BYTES: usize = 15;
 
 /// How far ahead of its use the memory of a place is asked for: long enough before for it to come from afar, and not so
 /// long that it is gone from the nearest memory, 512 lines on some processors.
-pub(super) const AHEAD: usize = 128;
+const AHEAD: usize = 128;
 
 /// How many more keys than there are can be read at once.
 const ROOM: usize = 16;
@@ -194,10 +194,15 @@ impl Keys {
         &self.long
     }
 
-    /// All keys and places, and behind those some that say nothing: a few keys, and as many places and [`AHEAD`] besides.
+    /// Four keys from number `number` on, not beyond the last by more than [`ROOM`], and their places; the memory of later
+    /// ones is on its way then, as with [`fetching`](Self::fetching). What is behind the last says nothing.
+    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    pub(super) fn with_room(&self) -> (&[Key], &[u32]) {
-        (&self.list, &self.places)
+    pub(super) fn fetching_four(&self, number: usize, cache: View<'_>) -> (&[Key; 4], &[u32; 4]) {
+        let places = |from: usize| self.places[from..].first_chunk().expect("there are more than keys");
+        let later: &[u32; 4] = places(number + AHEAD);
+        cache.fetch(later);
+        (self.list[number..].first_chunk().expect("room behind the last"), places(number))
     }
 
     /// One of them.
@@ -223,7 +228,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::super::probe;
-    use super::{AHEAD, Ends, Extent, FACTORS, KEY_BYTES, Key, Keys, Level, NO_LENGTH, Range, View};
+    use super::{Ends, Extent, FACTORS, KEY_BYTES, Key, Keys, Level, NO_LENGTH, Range, View};
 
     /// How many keys are made at once: in four vectors of four.
     const GROUP: usize = 16;
@@ -259,13 +264,8 @@ mod x86 {
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi1,bmi2")]
     fn look_up_groups(keys: &Keys, numbers: Range<usize>, cache: View<'_>, mut visit: impl FnMut(Key, u32)) {
-        let (list, places) = keys.with_room();
         for first in numbers.clone().step_by(probe::GROUP) {
-            let keys = list[first..].first_chunk().expect("room behind");
-            let (places, later) = places[first..].split_first_chunk().expect("room behind");
-            let later: &[u32; probe::GROUP] =
-                later[AHEAD - probe::GROUP..].first_chunk().expect("room behind");
-            cache.fetch(later);
+            let (keys, places) = keys.fetching_four(first, cache);
             let mut missing = !probe::find(keys, cache.buckets(places)).keys & 0xF;
             missing = _bzhi_u32(missing, (numbers.end - first).min(probe::GROUP) as u32);
             while missing != 0 {

@@ -31,10 +31,9 @@ impl<'t, C: Cell> Learner<'t, C> {
     pub(super) fn new(
         counts: &WordCounts,
         weights: Vec<u64>,
-        start: Start<'t>,
+        mut start: Start<'t>,
         options: &MergeOptions,
     ) -> Self {
-        let mut start = start;
         let sizes = Sizes::new(&start, counts, options.max_token_bytes);
         let symbols = Symbols::new(counts, weights, &start);
         start.forget_words();

@@ -152,7 +152,7 @@ impl Pattern {
             return Ok(self.clone());
         }
         match (Variant::of(self), self) {
-            (Some(variant), _) => match (Variant { superwords: true, ..variant }.pattern()) {
+            (Some(variant), _) => match (Variant { superwords: true, ..variant }).pattern() {
                 Some(changed) => Ok(changed),
                 None => refuse("splits in several steps"),
             },
