@@ -16,32 +16,31 @@ use super::keys::Keys;
 use super::probe::GROUP;
 use crate::processor::Level;
 
-/// Adds the ids of pretokens of these numbers, up to the first that is not known, or that does not fit into the room there
-/// is; tells how many pretokens these are. `cache` has those with few ids; `elsewhere` writes the ids of another one by
-/// its number and tells how many, if it can.
+/// Writes the ids of pretokens of these numbers to the room there is among `ids`, up to the first that is not known, or
+/// that does not fit. `cache` has those with few ids. `elsewhere` is given the number of another one, how many ids were
+/// written, and the room behind; it writes ids and tells how many, if it can.
 #[inline(always)]
-pub(super) fn emit_known(
+pub(super) fn write_known(
     level: Level,
     cache: View<'_>,
     keys: &Keys,
     numbers: Range<usize>,
     ids: &mut Ids,
-    elsewhere: impl FnMut(usize, &mut [u32]) -> Option<usize>,
-) -> usize {
+    elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
+) -> Known {
     let room = ids.room((numbers.len() + GROUP) * LANES);
-    let known = match level {
+    match level {
         #[cfg(target_arch = "x86_64")]
         Level::Avx512 => x86::write(cache, keys, numbers, room, elsewhere),
         _ => write(cache, keys, numbers, room, elsewhere),
-    };
-    ids.add(known.ids);
-    known.pretokens
+    }
 }
 
-/// How many pretokens were known, and how many ids they have.
-struct Known {
-    pretokens: usize,
-    ids: usize,
+/// How many pretokens were known, and how many ids were written for them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known {
+    pub(super) pretokens: usize,
+    pub(super) ids: usize,
 }
 
 /// Writes the ids to `room`.
@@ -51,7 +50,7 @@ fn write(
     keys: &Keys,
     numbers: Range<usize>,
     room: &mut [u32],
-    mut elsewhere: impl FnMut(usize, &mut [u32]) -> Option<usize>,
+    mut elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
 ) -> Known {
     let mut known = Known { pretokens: 0, ids: 0 };
     let start = numbers.start;
@@ -62,7 +61,7 @@ fn write(
                 *room = lanes.ids();
                 lanes.len()
             }
-            _ => match elsewhere(start + known.pretokens, room) {
+            _ => match elsewhere(start + known.pretokens, known.ids, room) {
                 Some(count) => count,
                 None => break,
             },
@@ -97,7 +96,7 @@ mod x86 {
         keys: &Keys,
         numbers: Range<usize>,
         room: &mut [u32],
-        elsewhere: impl FnMut(usize, &mut [u32]) -> Option<usize>,
+        elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
     ) -> Known {
         debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
         // SAFETY: the callers of this module have found the level `Avx512`, all of whose extensions are named there.
@@ -111,7 +110,7 @@ mod x86 {
         keys: &Keys,
         numbers: Range<usize>,
         room: &mut [u32],
-        mut elsewhere: impl FnMut(usize, &mut [u32]) -> Option<usize>,
+        mut elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
     ) -> Known {
         let mut known = Known { pretokens: 0, ids: 0 };
         while known.pretokens < numbers.len() {
@@ -132,7 +131,8 @@ mod x86 {
             known.ids += write_used(lanes, used, group_room);
             known.pretokens += wanted;
             if known.pretokens < numbers.len() {
-                let Some(count) = elsewhere(number + wanted, &mut room[known.ids..]) else { break };
+                let room = &mut room[known.ids..];
+                let Some(count) = elsewhere(number + wanted, known.ids, room) else { break };
                 known.ids += count;
                 known.pretokens += 1;
             }
@@ -214,13 +214,14 @@ mod tests {
                 let mut results = Level::available().map(|level| {
                     let mut ids = Ids::keep(0, usize::MAX);
                     let mut asked = Vec::new();
-                    let pretokens =
-                        emit_known(level, cache.view(), &keys, numbers.clone(), &mut ids, |number, room| {
-                            asked.push(number);
-                            room[..6].fill(7);
-                            knows_elsewhere.then_some(6)
-                        });
-                    (pretokens, asked, ids.into_vec())
+                    let elsewhere = |number, before, room: &mut [u32]| {
+                        asked.push((number, before));
+                        room[..6].fill(7);
+                        knows_elsewhere.then_some(6)
+                    };
+                    let known = write_known(level, cache.view(), &keys, numbers.clone(), &mut ids, elsewhere);
+                    ids.add(known.ids);
+                    (known.pretokens, asked, ids.into_vec())
                 });
                 let portable = results.next().expect("there is always one");
                 assert!(!knows_elsewhere || portable.0 == numbers.len());
@@ -240,8 +241,10 @@ mod tests {
         let mut keys = Keys::default();
         keys.find(Level::best(), &text, &pieces, Extent::Pretoken, cache.view());
         let mut ids = Ids::keep(0, usize::MAX);
-        let none = |_: usize, _: &mut [u32]| Some(0);
-        assert_eq!(emit_known(Level::best(), cache.view(), &keys, 0..600, &mut ids, none), 600);
+        let none = |_: usize, _: usize, _: &mut [u32]| Some(0);
+        let known = write_known(Level::best(), cache.view(), &keys, 0..600, &mut ids, none);
+        assert_eq!(known.pretokens, 600);
+        ids.add(known.ids);
         let known = (0..600).filter(|&piece| !is_elsewhere(piece)).map(made_up);
         let expected: Vec<u32> = known.flat_map(|(ids, count)| ids.into_iter().take(count)).collect();
         assert_eq!(ids.into_vec(), expected);

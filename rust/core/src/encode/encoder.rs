@@ -5,9 +5,10 @@ use std::sync::{Mutex, TryLockError};
 use super::arena::{Arena, Hash};
 use super::cache::{Cache, LANES};
 use super::cuts::Cuts;
-use super::emit::emit_known;
+use super::emit::write_known;
+use super::holes::Holes;
 use super::ids::Ids;
-use super::keys::{Extent, Key, Keys, has_bytes};
+use super::keys::{Extent, KEY_BYTES, Keys, has_bytes};
 use super::merges::Merge;
 use super::misses::MissSpace;
 use super::ranks::{Merges, Ranks};
@@ -55,9 +56,8 @@ struct Workspace {
 #[derive(Debug, Default)]
 struct BlockSpace {
     keys: Keys,
-    /// Keys in the block that the cache does not have.
-    missed: Vec<Key>,
     long: LongPretokens,
+    holes: Holes,
     misses: MissSpace,
 }
 
@@ -149,20 +149,23 @@ impl Encoder {
                 break;
             }
         }
+        let filled = self.fill(&mut block.misses, &mut block.holes, ids);
         self.return_workspace(workspace);
-        outcome
+        outcome.and(filled.map(|()| !ids.is_full()))
     }
 
     fn encode_in(&self, workspace: &mut Workspace, text: &[u8], ids: &mut Ids) -> Result<bool> {
+        let Workspace { ends, block } = workspace;
         let mut outcome = Ok(true);
-        self.splitter.for_each_block(text, &mut workspace.ends, |text, pretokens| {
-            outcome = self.encode_block(&mut workspace.block, text, pretokens, ids);
+        let split = self.splitter.for_each_block(text, ends, |text, pretokens| {
+            outcome = self.encode_block(block, text, pretokens, ids);
             matches!(outcome, Ok(true))
-        })?;
-        outcome
+        });
+        let filled = self.fill(&mut block.misses, &mut block.holes, ids);
+        split.and(outcome).and(filled.map(|()| !ids.is_full()))
     }
 
-    /// Encodes some pretokens of `text`.
+    /// Encodes some pretokens of `text`; tells whether more are wanted. There may be holes among the ids then.
     #[inline]
     fn encode_block(
         &self,
@@ -176,10 +179,15 @@ impl Encoder {
         let count = pretokens.ends().len();
         let mut done = 0;
         while done < count {
-            let BlockSpace { keys, long, misses: MissSpace { cache, .. }, .. } = space;
-            let elsewhere =
-                |number, room: &mut [u32]| copy_kept(cache, keys, long, text, pretokens, number, room);
-            done += emit_known(self.level, cache.view(), keys, done..count, ids, elsewhere);
+            let BlockSpace { keys, long, holes, misses: MissSpace { cache, .. } } = space;
+            let start = ids.len();
+            let elsewhere = |number, before, room: &mut [u32]| {
+                write_kept(cache, keys, long, text, pretokens, number, room)
+                    .or_else(|| leave_hole(holes, keys, number, start + before, room.len()))
+            };
+            let known = write_known(self.level, cache.view(), keys, done..count, ids, elsewhere);
+            ids.add_with(known.ids, holes);
+            done += known.pretokens;
             if ids.is_full() {
                 return Ok(false);
             }
@@ -188,10 +196,13 @@ impl Encoder {
             }
             done += 1;
         }
+        if space.holes.are_enough(ids) {
+            self.fill(&mut space.misses, &mut space.holes, ids)?;
+        }
         Ok(true)
     }
 
-    /// Encodes pretoken `number`, whose ids were not at hand, and makes the cache know what else it misses in the block.
+    /// Encodes pretoken `number`: a long one that is not at hand, or one for whose ids there was no room.
     #[cold]
     fn encode_unknown(
         &self,
@@ -201,28 +212,17 @@ impl Encoder {
         number: usize,
         ids: &mut Ids,
     ) -> Result<bool> {
-        let BlockSpace { keys, missed, long, misses } = space;
+        let BlockSpace { keys, long, holes, misses } = space;
+        if has_bytes(keys.at(number).0) {
+            let (start, most) = (ids.len(), ids.room(KEY_BYTES).len());
+            let room = leave_hole(holes, keys, number, start, most);
+            ids.add_with(room.expect("no key has more bytes"), holes);
+            return Ok(!ids.is_full());
+        }
         let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
-        let count = pretokens.ends().len();
-        let (all, places) = keys.first(count);
-        let key = all[number];
-        if !has_bytes(key) {
-            return self.encode_long(misses, pretoken, long.take(), &mut |more| ids.extend(more));
-        }
-        let view = misses.cache.view();
-        let lanes = match view.find_near(key, places[number]) {
-            Some(lanes) => lanes,
-            None => {
-                keys.find_missed(self.level, number..count, view, missed);
-                let lanes = self.resolve(misses, missed)[0];
-                keys.follow(misses.cache.view());
-                lanes
-            }
-        };
-        if lanes.len() <= LANES {
-            return Ok(ids.extend(&lanes.ids()[..lanes.len()]));
-        }
-        Ok(ids.extend(self.recall_pretoken(misses, key, lanes)?))
+        let wants_more = self.encode_long(misses, pretoken, long.take(), &mut |more| ids.extend(more))?;
+        keys.follow(misses.cache.view());
+        Ok(wants_more)
     }
 
     /// A workspace that no other thread has. Never waits: the lock may be held by a thread that a fork left behind.
@@ -243,10 +243,16 @@ impl Encoder {
     }
 }
 
+/// Leaves a hole at `start` for the ids of a short pretoken, if there is room for `most` ids at least; tells how many.
+fn leave_hole(holes: &mut Holes, keys: &Keys, number: usize, start: usize, most: usize) -> Option<usize> {
+    let (key, place) = keys.at(number);
+    if has_bytes(key) { holes.leave(start, key, place, most) } else { None }
+}
+
 /// Copies the ids of pretoken `number` to `room`, from the arena or from a slot beside its place, if they are there and if
 /// there is room; tells how many.
 #[inline(never)]
-fn copy_kept(
+fn write_kept(
     cache: &Cache,
     keys: &Keys,
     long: &mut LongPretokens,

@@ -1,6 +1,8 @@
 //! Where ids go: to one array for good, or nowhere when they are only counted.
 
+use super::holes::{Hole, Holes};
 use super::pages::Pages;
+use crate::Result;
 
 /// Ids as they come. They are written to room ahead of time, because that is faster than looking how many there are.
 #[derive(Debug)]
@@ -12,6 +14,8 @@ pub(super) struct Ids {
     ready: usize,
     /// What is known of the rest.
     pages: Pages,
+    /// How many of those in the buffer are [room](Holes::room) for ids that are not known yet.
+    unknown: usize,
     /// Ids that were counted but not kept.
     dropped: usize,
     keeps: bool,
@@ -41,19 +45,28 @@ impl Ids {
         let buffer = vec![0; expected];
         let pages = Pages::of(bytemuck::cast_slice(&buffer));
         let ready = ready(&pages, &buffer);
-        Self { buffer, len: 0, ready, pages, dropped: 0, keeps: true, limit }
+        Self { buffer, len: 0, unknown: 0, ready, pages, dropped: 0, keeps: true, limit }
     }
 
     /// The same, any number, in a buffer that may have been used before.
     pub(super) fn keep_in(mut buffer: Vec<u32>, text_bytes: usize) -> Self {
         buffer.resize(buffer.len().max(text_bytes / BYTES_PER_ID + 8), 0);
         let (ready, pages) = (buffer.len(), Pages::of(&[]));
-        Self { buffer, len: 0, ready, pages, dropped: 0, keeps: true, limit: usize::MAX }
+        Self { buffer, len: 0, unknown: 0, ready, pages, dropped: 0, keeps: true, limit: usize::MAX }
     }
 
     /// To count them, up to `limit`.
     pub(super) fn count(limit: usize) -> Self {
-        Self { buffer: Vec::new(), len: 0, ready: 0, pages: Pages::of(&[]), dropped: 0, keeps: false, limit }
+        Self {
+            buffer: Vec::new(),
+            len: 0,
+            unknown: 0,
+            ready: 0,
+            pages: Pages::of(&[]),
+            dropped: 0,
+            keeps: false,
+            limit,
+        }
     }
 
     /// Wants at most so many more.
@@ -61,15 +74,21 @@ impl Ids {
         self.limit = more.map_or(usize::MAX, |more| self.total().saturating_add(more));
     }
 
-    /// Whether no more are wanted.
+    /// Whether no more are wanted, whatever the ids are that are not known yet.
     #[inline]
     pub(super) fn is_full(&self) -> bool {
-        self.total() >= self.limit
+        self.total() - self.unknown >= self.limit
     }
 
     /// How many ids came, up to the limit.
     pub(super) fn total(&self) -> usize {
         self.dropped + self.len
+    }
+
+    /// How many are in the buffer.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
     }
 
     /// The ids kept.
@@ -112,15 +131,49 @@ impl Ids {
     #[inline]
     pub(super) fn add(&mut self, count: usize) -> bool {
         self.len += count;
-        let total = self.total();
-        if total >= self.limit {
-            self.len -= total - self.limit;
+        if self.unknown == 0 {
+            self.settle();
         }
+        !self.is_full()
+    }
+
+    /// Adds the first `count` ids in the room, with the last of `holes` among them.
+    #[inline]
+    pub(super) fn add_with(&mut self, count: usize, holes: &Holes) {
+        self.unknown = holes.room();
+        self.add(count);
+    }
+
+    /// Fills all holes: `write` gets the number of the miss and the room for its ids, and tells how many they are. What is
+    /// behind a hole moves up.
+    pub(super) fn fill(
+        &mut self,
+        holes: &[Hole],
+        mut write: impl FnMut(usize, &mut [u32]) -> Result<usize>,
+    ) -> Result<()> {
+        let Some(first) = holes.first() else { return Ok(()) };
+        let mut end = first.start;
+        let nexts = holes[1..].iter().map(|next| next.start).chain([self.len]);
+        for (hole, next) in holes.iter().zip(nexts) {
+            end += write(hole.miss, &mut self.buffer[end..end + hole.room])?;
+            let behind = hole.start + hole.room..next;
+            self.buffer.copy_within(behind.clone(), end);
+            end += behind.len();
+        }
+        self.len = end;
+        self.unknown = 0;
+        self.settle();
+        Ok(())
+    }
+
+    /// Drops what is beyond the limit, and all others if they are only counted.
+    #[inline]
+    fn settle(&mut self) {
+        self.len -= self.total().saturating_sub(self.limit);
         if !self.keeps {
             self.dropped += self.len;
             self.len = 0;
         }
-        total < self.limit
     }
 
     /// Adds these ids; tells whether more are wanted.

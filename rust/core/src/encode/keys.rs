@@ -45,6 +45,12 @@ pub(crate) fn has_bytes(key: Key) -> bool {
     key != NO_KEY
 }
 
+/// How many bytes a key has.
+#[inline(always)]
+pub(super) fn length_of(key: Key) -> usize {
+    (key >> LENGTH_SHIFT) as usize & 0xF
+}
+
 /// The bits of so many bytes.
 const BITS_OF_BYTES: [Key; KEY_BYTES + 1] = {
     let mut bits = [0; KEY_BYTES + 1];

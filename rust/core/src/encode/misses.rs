@@ -5,7 +5,9 @@ use super::arena::{Arena, Hash};
 use super::bpe::Merger;
 use super::cache::{Cache, LANES, Lanes};
 use super::encoder::{Encoder, WholePretokens};
-use super::keys::{Extent, Key, Keys};
+use super::holes::Holes;
+use super::ids::Ids;
+use super::keys::{Extent, Key, Keys, length_of};
 use super::lockstep::{self, Lockstep, Word};
 use super::ranks::{PairRanks, Ranks};
 use super::slots::Asked;
@@ -42,14 +44,26 @@ struct Resolved {
 }
 
 impl Encoder {
-    /// The ids of short pretokens or pieces that the cache does not know, as the keys say: lanes for each, in order.
-    /// The cache has them from now on.
-    pub(super) fn resolve<'s>(&self, space: &'s mut MissSpace, keys: &[Key]) -> &'s [Lanes] {
-        self.resolve_in(&mut space.resolved, &mut space.cache, keys);
-        &space.resolved.lanes
+    /// Fills the holes that short pretokens left among `ids`. The cache has them from now on.
+    pub(super) fn fill(&self, space: &mut MissSpace, holes: &mut Holes, ids: &mut Ids) -> crate::Result<()> {
+        let MissSpace { cache, merger, resolved, .. } = space;
+        self.resolve(resolved, cache, holes.keys());
+        let filled = ids.fill(holes.list(), |miss, room| {
+            let lanes = resolved.lanes[miss];
+            let ids = match lanes.len() {
+                count @ ..=LANES => &lanes.ids()[..count],
+                _ => self.recall(merger, cache, holes.keys()[miss], lanes)?,
+            };
+            room[..ids.len()].copy_from_slice(ids);
+            Ok(ids.len())
+        });
+        holes.clear();
+        filled
     }
 
-    fn resolve_in(&self, space: &mut Resolved, cache: &mut Cache, keys: &[Key]) {
+    /// The ids of short pretokens or pieces that the cache does not know, as the keys say: lanes for each, in order.
+    /// The cache has them from now on.
+    fn resolve(&self, space: &mut Resolved, cache: &mut Cache, keys: &[Key]) {
         let Resolved { asked, merged, lanes, .. } = space;
         let vocabulary = self.vocabulary.view();
         let takes_whole = self.whole_pretokens == WholePretokens::Take;
@@ -148,7 +162,7 @@ impl Encoder {
         let count = pieces.ends().len();
         keys.find_missed(self.level, 0..count, cache.view(), missed);
         if !missed.is_empty() {
-            self.resolve_in(resolved, cache, missed);
+            self.resolve(resolved, cache, missed);
             keys.follow(cache.view());
         }
         let (all, places) = keys.first(count);
@@ -171,16 +185,6 @@ impl Encoder {
             }
         }
         Ok(true)
-    }
-
-    /// The ids of a short pretoken, which has more than the lanes of its slot hold.
-    pub(super) fn recall_pretoken<'s>(
-        &self,
-        space: &'s mut MissSpace,
-        key: Key,
-        lanes: Lanes,
-    ) -> crate::Result<&'s [u32]> {
-        self.recall(&mut space.merger, &mut space.cache, key, lanes)
     }
 
     /// The ids of a short pretoken or piece, from where the lanes say they are; if they are gone, they are made anew.
@@ -264,11 +268,6 @@ fn resolve_merged<R: PairRanks>(space: &mut Resolved, arena: &mut Arena, ranks: 
 #[inline(always)]
 fn bytes_of(key: Key) -> [u8; 16] {
     key.to_le_bytes()
-}
-
-#[inline(always)]
-fn length_of(key: Key) -> usize {
-    (key >> 120) as usize & 0xF
 }
 
 #[inline(always)]

@@ -19,6 +19,7 @@ mod encoder;
 mod end_ids;
 pub mod files;
 mod filter;
+mod holes;
 mod id_buffer;
 mod ids;
 mod joins;

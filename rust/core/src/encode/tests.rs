@@ -359,20 +359,30 @@ proptest! {
         words in prop::collection::vec("[abcd ]{1,15}", 0..120),
     ) {
         use super::cache::LANES;
+        use super::holes::Holes;
+        use super::ids::Ids;
         use super::keys::{Extent, key_of};
-        let keys: Vec<_> = words.iter().map(|word| key_of(word.as_bytes(), 0, word.len(), Extent::Pretoken)).collect();
         let mut space = misses::MissSpace::default();
-        let lanes = tokenizer.encoder.resolve(&mut space, &keys).to_vec();
-        prop_assert_eq!(lanes.len(), words.len());
-        for ((word, &key), lanes) in words.iter().zip(&keys).zip(lanes) {
+        let (mut ids, mut holes) = (Ids::keep(0, usize::MAX), Holes::default());
+        let mut expected_ids = Vec::new();
+        let keys: Vec<_> = words.iter().map(|word| key_of(word.as_bytes(), 0, word.len(), Extent::Pretoken)).collect();
+        for (number, (word, &key)) in (0..).zip(words.iter().zip(&keys)) {
+            let (start, most) = (ids.len(), ids.room(word.len()).len());
+            let room = holes.leave(start, key, space.cache.view().place_of(key), most).expect("enough room");
+            ids.add_with(room, &holes);
+            ids.extend(&[number, 7]);
+            expected_ids.extend(naive_ids(&tokenizer, word.as_bytes()).into_iter().chain([number, 7]));
+        }
+        tokenizer.encoder.fill(&mut space, &mut holes, &mut ids).expect("fills");
+        prop_assert_eq!(ids.into_vec(), expected_ids);
+        for (word, &key) in words.iter().zip(&keys) {
             let expected = naive_ids(&tokenizer, word.as_bytes());
             let view = space.cache.view();
-            for lanes in [Some(lanes), view.find_near(key, view.place_of(key))].into_iter().flatten() {
-                if expected.len() <= LANES {
-                    prop_assert_eq!(&lanes.ids()[..lanes.len()], &*expected);
-                } else {
-                    prop_assert_eq!(space.cache.arena.ids(lanes.excerpt()), Some(&*expected));
-                }
+            let lanes = view.find_near(key, view.place_of(key)).expect("the cache has room");
+            if expected.len() <= LANES {
+                prop_assert_eq!(&lanes.ids()[..lanes.len()], &*expected);
+            } else {
+                prop_assert_eq!(space.cache.arena.ids(lanes.excerpt()), Some(&*expected));
             }
         }
     }
