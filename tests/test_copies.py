@@ -115,3 +115,24 @@ def test_threads_may_save_to_one_path(tok, tmp_path):
     assert not failures
     assert bs.Tokenizer.load(path) == tok
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_memory_is_used_again_only_when_no_array_looks_at_it(tok, documents, threads):
+    text = "\n".join(documents)
+    texts = [text * (3_000_000 // len(text.encode()) + 1), text[: len(text) // 2] * 8, text]
+    expected = [tok.encode(part).tolist() for part in texts]
+    batch = tok.encode_batch(texts, threads=threads)
+    first, view = batch.ids, batch[0][::7]
+    assert first.nbytes > 4 << 20, "large enough to come from memory that is kept"
+    for _ in range(3):
+        again = tok.encode_batch(texts[::-1], threads=threads)
+        assert [ids.tolist() for ids in again] == expected[::-1]
+    del batch, first, again
+    assert tok.encode_batch(texts, threads=threads)[0].tolist() == expected[0]
+    assert view.tolist() == expected[0][::7]
+    whole = tok.encode(texts[0])
+    assert whole.flags.writeable
+    whole[:] = 0
+    del whole
+    assert tok.encode(texts[0]).tolist() == expected[0]

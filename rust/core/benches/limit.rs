@@ -192,7 +192,7 @@ fn fill(table: &mut Table, text: &Text) -> (Vec<u32>, usize) {
 
 /// The first ids of a pretoken: four, or one where the key is not its own.
 fn first_ids(tokenizer: &Tokenizer, key: Key, pretoken: &[u8]) -> Vec<u32> {
-    let mut ids = tokenizer.encode(pretoken, &EncodeOptions::default(), 1).expect("no runaway");
+    let mut ids = tokenizer.encode(pretoken, &EncodeOptions::default(), 1).expect("no runaway").into_vec();
     ids.truncate(if key == LONG { 1 } else { LANES });
     ids
 }

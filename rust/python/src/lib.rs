@@ -16,6 +16,7 @@ mod batches;
 mod blocks;
 mod counts;
 mod errors;
+mod ids;
 mod made;
 mod memory;
 mod mix;

@@ -12,8 +12,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::arguments::unsigned;
-use crate::arrow;
 use crate::view::view_of;
+use crate::{arrow, ids};
 
 /// Ids and mask.
 type Padded<'py> = (Bound<'py, PyUntypedArray>, Bound<'py, PyArray2<bool>>);
@@ -64,21 +64,25 @@ pub(crate) struct Ragged {
 }
 
 impl Ragged {
-    /// Hands the vectors of `ragged` over to numpy, without a copy.
-    pub(crate) fn from_core(py: Python<'_>, ragged: CoreRagged, pad_id: Option<u32>) -> Self {
-        Self { ids: Ids::Wide(frozen(py, ragged.ids)), offsets: frozen(py, ragged.offsets), pad_id }
+    /// Hands the memory of `ragged` over to numpy, without a copy.
+    pub(crate) fn from_core(py: Python<'_>, ragged: CoreRagged, pad_id: Option<u32>) -> PyResult<Self> {
+        let ids = Ids::Wide(freeze(ids::into_array(py, ragged.ids)?));
+        Ok(Self { ids, offsets: frozen(py, ragged.offsets), pad_id })
     }
 
     /// The same with ids of 16 bits, which must hold them.
     pub(crate) fn narrow(py: Python<'_>, ragged: CoreRagged) -> Self {
-        let ids = py.detach(|| ragged.ids.into_iter().map(|id| id as u16).collect());
+        let ids = py.detach(|| ragged.ids.iter().map(|&id| id as u16).collect());
         Self { ids: Ids::Narrow(frozen(py, ids)), offsets: frozen(py, ragged.offsets), pad_id: None }
     }
 }
 
 /// An array of the vector's memory, read-only.
 fn frozen<T: Element>(py: Python<'_>, vector: Vec<T>) -> Py<PyArray1<T>> {
-    let array = vector.into_pyarray(py);
+    freeze(vector.into_pyarray(py))
+}
+
+fn freeze<T: Element>(array: Bound<'_, PyArray1<T>>) -> Py<PyArray1<T>> {
     array.readwrite().make_nonwriteable();
     array.unbind()
 }

@@ -15,6 +15,7 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 
 use crate::arguments::{clamped, optional_size, thread_count};
 use crate::errors::IntoPython;
+use crate::ids;
 use crate::ragged::Ragged;
 use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
@@ -352,10 +353,10 @@ impl Tokenizer {
         let threads = threads_for(bytes.len());
         let ids = detached(py, bytes.len(), || self.inner.encode(&bytes, &options, threads)).into_python()?;
         if narrow {
-            let ids: Vec<u16> = ids.into_iter().map(|id| id as u16).collect();
+            let ids: Vec<u16> = ids.iter().map(|&id| id as u16).collect();
             return Ok(ids.into_pyarray(py).into_any());
         }
-        Ok(ids.into_pyarray(py).into_any())
+        Ok(ids::into_array(py, ids)?.into_any())
     }
 
     /// The token ids of many texts: a `Ragged` of `ids` and `offsets`, in the order of the texts.
@@ -409,7 +410,7 @@ impl Tokenizer {
         options.spans = spans;
         let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
         let ragged = py.detach(|| self.inner.encode_batch(&texts, &options, threads)).into_python()?;
-        Ok(if narrow { Ragged::narrow(py, ragged) } else { Ragged::from_core(py, ragged, None) })
+        if narrow { Ok(Ragged::narrow(py, ragged)) } else { Ragged::from_core(py, ragged, None) }
     }
 
     /// The token ids of a plain text file's documents, in memory: a `Ragged` of `ids` and `offsets`.
@@ -468,7 +469,7 @@ impl Tokenizer {
         let ragged = run_watched(py, progress, |monitor| {
             self.inner.encode_documents(file.bytes(), &options, threads, monitor)
         })?;
-        Ok(Ragged::from_core(py, ragged, None))
+        Ragged::from_core(py, ragged, None)
     }
 
     /// How many token ids a text has, without making them.

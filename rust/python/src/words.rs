@@ -184,18 +184,19 @@ impl WordTokenizer {
         }
         let bos = bos.map_or(Ok(None), |bos| self.edge("bos", "[BOS]", bos))?;
         let eos = eos.map_or(Ok(None), |eos| self.edge("eos", "[EOS]", eos))?;
-        let mut ragged = CoreRagged { ids: Vec::new(), offsets: vec![0] };
+        let (mut ids, mut offsets) = (Vec::new(), vec![0]);
         for text in texts.try_iter()? {
             let text = text?;
             let text = text.cast::<PyString>().map_err(|_| {
                 PyTypeError::new_err(format!("texts: expected strings, not {}", type_name(&text)))
             })?;
-            ragged.ids.extend(bos);
-            self.0.encode_into(&text_of(text)?, &mut ragged.ids).into_python()?;
-            ragged.ids.extend(eos);
-            ragged.offsets.push((ragged.ids.len() as u64).cast_signed());
+            ids.extend(bos);
+            self.0.encode_into(&text_of(text)?, &mut ids).into_python()?;
+            ids.extend(eos);
+            offsets.push((ids.len() as u64).cast_signed());
         }
-        Ok(Ragged::from_core(py, ragged, self.0.special_id("[PAD]")))
+        let ragged = CoreRagged { ids: ids.into(), offsets };
+        Ragged::from_core(py, ragged, self.0.special_id("[PAD]"))
     }
 
     /// The words of `ids` as a text, with spaces between them.

@@ -8,6 +8,7 @@ use std::ops::Range;
 
 use super::ids::Ids;
 use super::ragged::Ragged;
+use super::room::IdArray;
 use super::shelf::with_shelf;
 use super::tokenizer::{EncodeOptions, Kept, Part, Tokenizer};
 use crate::{Result, map_in_order};
@@ -29,7 +30,7 @@ const LEAST_PART_BYTES: usize = 4 << 10;
 
 impl Tokenizer {
     /// The ids of `text`.
-    pub fn encode(&self, text: &[u8], options: &EncodeOptions, threads: usize) -> Result<Vec<u32>> {
+    pub fn encode(&self, text: &[u8], options: &EncodeOptions, threads: usize) -> Result<IdArray> {
         if threads > 1 && text.len() >= LEAST_PARALLEL_BYTES && options.max_tokens.is_none() {
             return Ok(self.encode_batch(&[text], options, threads)?.ids);
         }
@@ -40,10 +41,10 @@ impl Tokenizer {
     }
 
     /// The ids of a text on this thread, all or the first ones.
-    fn encode_one(&self, text: &[u8], number: usize, options: &EncodeOptions) -> Result<Vec<u32>> {
+    fn encode_one(&self, text: &[u8], number: usize, options: &EncodeOptions) -> Result<IdArray> {
         let mut ids = Ids::keep(text.len(), limit(options));
         self.encode_to(text, number, options, &mut ids)?;
-        Ok(ids.into_vec())
+        Ok(ids.into_array())
     }
 
     /// The last `most` ids of `text`, part by part from its end.
@@ -53,7 +54,7 @@ impl Tokenizer {
         number: usize,
         options: &EncodeOptions,
         most: usize,
-    ) -> Result<Vec<u32>> {
+    ) -> Result<IdArray> {
         let part_bytes = most.saturating_mul(BYTES_PER_TOKEN).max(LEAST_PART_BYTES);
         let mut parts = Vec::new();
         self.add_parts(text, number, options, part_bytes, &mut parts)?;
@@ -66,12 +67,11 @@ impl Tokenizer {
             let mut ids = Ids::keep(part.bytes(), usize::MAX);
             self.encode_part(part.part, &mut ids)?;
             count += ids.total();
-            ids_of_parts.push(ids.into_vec());
+            ids_of_parts.push(ids.into_array());
         }
         ids_of_parts.reverse();
-        let mut ids = ids_of_parts.concat();
-        ids.drain(..count.saturating_sub(most));
-        Ok(ids)
+        let ids = ids_of_parts.iter().flat_map(|ids| ids.iter().copied());
+        Ok(ids.skip(count.saturating_sub(most)).collect::<Vec<u32>>().into())
     }
 
     /// How many ids `text` has; none of them is kept.
@@ -167,7 +167,7 @@ impl Tokenizer {
             self.encode_to(text, number, options, &mut ids)?;
             offsets.push(ids.total() as i64);
         }
-        Ok(Ragged { ids: ids.into_vec(), offsets })
+        Ok(Ragged { ids: ids.into_array(), offsets })
     }
 
     /// Texts that end early have nothing to share: each is encoded whole by one thread.
@@ -176,12 +176,12 @@ impl Tokenizer {
             (Some(most), Kept::Last) => self.encode_last(texts[number], number, options, most),
             _ => self.encode_one(texts[number], number, options),
         });
-        let mut ragged = Ragged { ids: Vec::new(), offsets: vec![0] };
-        for ids in all {
-            ragged.ids.extend(ids?);
-            ragged.offsets.push(ragged.ids.len() as i64);
+        let (mut ids, mut offsets) = (Vec::new(), vec![0]);
+        for more in all {
+            ids.extend_from_slice(&more?);
+            offsets.push(ids.len() as i64);
         }
-        Ok(ragged)
+        Ok(Ragged { ids: ids.into(), offsets })
     }
 
     /// Adds the ids of the text of this number to `ids`, as many as are wanted.

@@ -116,7 +116,7 @@ impl Tokenizer {
             let ids = self.encode(text, options, threads)?;
             let spans = self.byte_spans(&ids);
             if trims.is_empty() {
-                return Ok(Spans { ids, spans });
+                return Ok(Spans { ids: ids.into_vec(), spans });
             }
             for (&id, span) in ids.iter().zip(spans) {
                 placing.push(id, span, || self.blanks_of(id));

@@ -221,7 +221,7 @@ mod tests {
                     };
                     let known = write_known(level, cache.view(), &keys, numbers.clone(), &mut ids, elsewhere);
                     ids.add(known.ids);
-                    (known.pretokens, asked, ids.into_vec())
+                    (known.pretokens, asked, ids.into_array())
                 });
                 let portable = results.next().expect("there is always one");
                 assert!(!knows_elsewhere || portable.0 == numbers.len());
@@ -247,6 +247,6 @@ mod tests {
         ids.add(known.ids);
         let known = (0..600).filter(|&piece| !is_elsewhere(piece)).map(made_up);
         let expected: Vec<u32> = known.flat_map(|(ids, count)| ids.into_iter().take(count)).collect();
-        assert_eq!(ids.into_vec(), expected);
+        assert_eq!(ids.into_array(), expected);
     }
 }

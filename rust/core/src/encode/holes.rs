@@ -124,7 +124,7 @@ mod tests {
                 Ok(takes[miss])
             });
             assert!(filled.is_ok());
-            assert_eq!(ids.into_vec(), expected);
+            assert_eq!(ids.into_array(), expected);
         }
     }
 

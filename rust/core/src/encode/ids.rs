@@ -1,19 +1,17 @@
 //! Where ids go: to one array for good, or nowhere when they are only counted.
 
 use super::holes::{Hole, Holes};
-use super::pages::Pages;
+use super::room::{IdArray, Room};
 use crate::Result;
 
 /// Ids as they come. They are written to room ahead of time, because that is faster than looking how many there are.
 #[derive(Debug)]
 pub(super) struct Ids {
-    /// The ids kept so far, then room. Zeros that nothing has touched cost no memory.
-    buffer: Vec<u32>,
+    /// The ids kept so far, then others.
+    room: Room,
     len: usize,
-    /// How much of the buffer may be written as it is.
+    /// How many places may be written as they are.
     ready: usize,
-    /// What is known of the rest.
-    pages: Pages,
     /// How many of those in the buffer are [room](Holes::room) for ids that are not known yet.
     unknown: usize,
     /// Ids that were counted but not kept.
@@ -41,32 +39,22 @@ impl Ids {
     /// For the ids of about so many bytes of text, at most `limit`.
     pub(super) fn keep(text_bytes: usize, limit: usize) -> Self {
         let room = if text_bytes < LONG_TEXT { text_bytes / BYTES_PER_ID } else { room_for_long(text_bytes) };
-        let expected = room.min(limit) + 8;
-        let buffer = vec![0; expected];
-        let pages = Pages::of(bytemuck::cast_slice(&buffer));
-        let ready = ready(&pages, &buffer);
-        Self { buffer, len: 0, unknown: 0, ready, pages, dropped: 0, keeps: true, limit }
+        Self::to(Room::new(room.min(limit) + 8), limit)
     }
 
     /// The same, any number, in a buffer that may have been used before.
     pub(super) fn keep_in(mut buffer: Vec<u32>, text_bytes: usize) -> Self {
         buffer.resize(buffer.len().max(text_bytes / BYTES_PER_ID + 8), 0);
-        let (ready, pages) = (buffer.len(), Pages::of(&[]));
-        Self { buffer, len: 0, unknown: 0, ready, pages, dropped: 0, keeps: true, limit: usize::MAX }
+        Self::to(Room::of(buffer), usize::MAX)
     }
 
     /// To count them, up to `limit`.
     pub(super) fn count(limit: usize) -> Self {
-        Self {
-            buffer: Vec::new(),
-            len: 0,
-            unknown: 0,
-            ready: 0,
-            pages: Pages::of(&[]),
-            dropped: 0,
-            keeps: false,
-            limit,
-        }
+        Self { keeps: false, ..Self::to(Room::of(Vec::new()), limit) }
+    }
+
+    fn to(room: Room, limit: usize) -> Self {
+        Self { ready: room.ready(), room, len: 0, unknown: 0, dropped: 0, keeps: true, limit }
     }
 
     /// Wants at most so many more.
@@ -92,17 +80,13 @@ impl Ids {
     }
 
     /// The ids kept.
-    pub(super) fn into_vec(mut self) -> Vec<u32> {
-        self.buffer.truncate(self.len);
-        if self.buffer.capacity() - self.len > self.len / 2 {
-            self.buffer.shrink_to_fit();
-        }
-        self.buffer
+    pub(super) fn into_array(self) -> IdArray {
+        self.room.into_array(self.len)
     }
 
-    /// The buffer, and how many ids there are in it.
+    /// The buffer of [`keep_in`](Self::keep_in), and how many ids there are in it.
     pub(super) fn into_buffer(self) -> (Vec<u32>, usize) {
-        (self.buffer, self.len)
+        (self.room.into_vec(), self.len)
     }
 
     /// Room for `count` ids, of which the first ones may then be [`add`](Self::add)ed.
@@ -111,20 +95,20 @@ impl Ids {
         if self.ready - self.len < count {
             self.make_ready(count);
         }
-        &mut self.buffer[self.len..]
+        &mut self.room.ids_mut()[self.len..]
     }
 
     #[cold]
     fn make_ready(&mut self, count: usize) {
-        if self.buffer.len() - self.len < count {
-            let mut larger = vec![0; self.buffer.len() * 3 / 2 + count];
-            self.pages = Pages::of(bytemuck::cast_slice(&larger));
-            self.pages.prepare(bytemuck::cast_slice_mut(&mut larger[..self.len]));
-            larger[..self.len].copy_from_slice(&self.buffer[..self.len]);
-            self.buffer = larger;
+        let places = self.room.ids().len();
+        if places - self.len < count {
+            let mut larger = Room::new(places * 3 / 2 + count);
+            larger.prepare(0..self.len);
+            larger.ids_mut()[..self.len].copy_from_slice(&self.room.ids()[..self.len]);
+            self.room = larger;
         }
-        self.pages.prepare(bytemuck::cast_slice_mut(&mut self.buffer[self.len..self.len + count]));
-        self.ready = ready(&self.pages, &self.buffer);
+        self.room.prepare(self.len..self.len + count);
+        self.ready = self.room.ready();
     }
 
     /// Adds the first `count` ids in the room; tells whether more are wanted.
@@ -152,12 +136,12 @@ impl Ids {
         mut write: impl FnMut(usize, &mut [u32]) -> Result<usize>,
     ) -> Result<()> {
         let Some(first) = holes.first() else { return Ok(()) };
-        let mut end = first.start;
+        let (ids, mut end) = (self.room.ids_mut(), first.start);
         let nexts = holes[1..].iter().map(|next| next.start).chain([self.len]);
         for (hole, next) in holes.iter().zip(nexts) {
-            end += write(hole.miss, &mut self.buffer[end..end + hole.room])?;
+            end += write(hole.miss, &mut ids[end..end + hole.room])?;
             let behind = hole.start + hole.room..next;
-            self.buffer.copy_within(behind.clone(), end);
+            ids.copy_within(behind.clone(), end);
             end += behind.len();
         }
         self.len = end;
@@ -183,10 +167,6 @@ impl Ids {
     }
 }
 
-fn ready(pages: &Pages, buffer: &[u32]) -> usize {
-    pages.prepared(bytemuck::cast_slice(buffer)) / size_of::<u32>()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,7 +185,7 @@ mod tests {
             }
             all.truncate(limit);
             assert_eq!((kept.total(), counted.total()), (all.len(), all.len()));
-            assert_eq!(kept.into_vec(), all);
+            assert_eq!(kept.into_array(), all);
         }
     }
 }

@@ -59,10 +59,18 @@ impl Pages {
     }
 }
 
+/// Lets the system take the pages of `memory`, whose contents do not matter any more, until they are written to again;
+/// tells whether it knows how.
+pub(super) fn free(memory: &[u8]) -> bool {
+    let range = memory.as_ptr_range();
+    advise(range.start.addr(), range.end.addr(), Kind::Free)
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Large,
     Small,
+    Free,
 }
 
 /// A hint for the whole pages between two addresses; tells whether it was taken. What comes of it is up to the system.
@@ -70,10 +78,12 @@ enum Kind {
 #[expect(unsafe_code, reason = "the system call takes a pointer")]
 fn advise(start: usize, end: usize, kind: Kind) -> bool {
     use rustix::mm::{Advice, madvise};
-    let end = end / rustix::param::page_size() * rustix::param::page_size();
+    let page = rustix::param::page_size();
+    let (start, end) = (start.next_multiple_of(page), end / page * page);
     let advice = match kind {
         Kind::Large => Advice::LinuxHugepage,
         Kind::Small => Advice::LinuxNoHugepage,
+        Kind::Free => Advice::LinuxFree,
     };
     let pointer = std::ptr::without_provenance_mut(start);
     // SAFETY: the callers give the addresses of memory that is theirs, and the hint changes nothing about what it holds.

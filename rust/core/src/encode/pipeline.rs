@@ -253,7 +253,7 @@ impl Tokenizer {
         }
         let mut inside = Ids::keep(bytes.len(), usize::MAX);
         self.encoder.encode_pretokens(&bytes, &ends, &mut inside)?;
-        self.place(&pieces.text, &bytes, &ends, &pieces.places, &inside.into_vec(), output)
+        self.place(&pieces.text, &bytes, &ends, &pieces.places, &inside.into_array(), output)
     }
 
     /// The same for a text that is one piece.
@@ -265,7 +265,7 @@ impl Tokenizer {
                 let mut inside = Ids::keep(whole.end, usize::MAX);
                 self.encoder.encode(text.text().as_bytes(), &mut inside)?;
                 let bytes = text.text().as_bytes().to_vec();
-                self.place(text, &bytes, &[whole.end], &[whole], &inside.into_vec(), output)
+                self.place(text, &bytes, &[whole.end], &[whole], &inside.into_array(), output)
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Token ids of several texts in one flat array.
 
+use super::room::IdArray;
+
 /// The ids of `n` texts, one after another: text `i` has `ids[offsets[i]..offsets[i + 1]]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ragged {
     /// All ids.
-    pub ids: Vec<u32>,
+    pub ids: IdArray,
     /// `n + 1` positions in `ids`, from 0 to `ids.len()`, ascending.
     pub offsets: Vec<i64>,
 }

@@ -11,6 +11,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::ids::{Ids, room_for_long};
 use super::pages::Pages;
+use super::room::{IdArray, Room};
 
 /// Ids that come in by jobs, numbered from 0 on.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(super) struct Shelf<'a> {
 struct State<'a> {
     /// What is free of the array.
     room: &'a mut [u32],
-    pages: Pages,
+    pages: &'a mut Pages,
     /// The number of the job whose ids come first in it.
     next: usize,
     /// Ids of jobs behind that one, by number.
@@ -37,13 +38,13 @@ type Buffer = (Vec<u32>, usize);
 
 /// Calls `run` with a shelf for the ids of about so many bytes of text; returns all ids in order, and what `run` did.
 /// Every number below that of a job that was put must have been put in the end.
-pub(super) fn with_shelf<R>(text_bytes: usize, run: impl FnOnce(&Shelf<'_>) -> R) -> (Vec<u32>, R) {
-    let mut array = vec![0; room_for_long(text_bytes) + 1];
-    let capacity = array.len();
-    let pages = Pages::of(bytemuck::cast_slice(&array));
+pub(super) fn with_shelf<R>(text_bytes: usize, run: impl FnOnce(&Shelf<'_>) -> R) -> (IdArray, R) {
+    let mut array = Room::new(room_for_long(text_bytes) + 1);
+    let capacity = array.ids().len();
+    let (room, pages) = array.parts();
     let shelf = Shelf {
         state: Mutex::new(State {
-            room: &mut array,
+            room,
             pages,
             next: 0,
             waiting: BTreeMap::new(),
@@ -54,10 +55,8 @@ pub(super) fn with_shelf<R>(text_bytes: usize, run: impl FnOnce(&Shelf<'_>) -> R
     let result = run(&shelf);
     let State { room, beyond, .. } = shelf.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     let filled = capacity - room.len();
-    array.truncate(filled);
-    array.shrink_to_fit();
-    array.extend_from_slice(&beyond);
-    (array, result)
+    let array = array.into_array(filled);
+    (if beyond.is_empty() { array } else { [&array[..], &beyond].concat().into() }, result)
 }
 
 impl<'a> Shelf<'a> {

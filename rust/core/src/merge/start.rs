@@ -78,7 +78,7 @@ impl<'t> Start<'t> {
     /// Forgets the words, once nobody will ask for their tokens any more.
     pub(super) fn forget_words(&mut self) {
         if let Self::Tokens(known) = self {
-            known.words = Ragged { ids: Vec::new(), offsets: Vec::new() };
+            known.words = Ragged { ids: Vec::new().into(), offsets: Vec::new() };
         }
     }
 
