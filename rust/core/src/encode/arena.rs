@@ -22,7 +22,7 @@ const FEWEST_BITS: u32 = 8;
 const MOST_BITS: u32 = 16;
 
 /// The most bytes of a piece that is kept: longer ones hardly ever come again.
-const MOST_BYTES: usize = 128;
+pub(super) const MOST_BYTES: usize = 128;
 
 /// Where some ids stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,11 @@ impl Hash {
     /// Whether a piece is not too long to be kept.
     pub(super) fn is_for(piece: &[u8]) -> bool {
         piece.len() <= MOST_BYTES
+    }
+
+    /// Its lower bits.
+    pub(super) fn low(self) -> u32 {
+        self.0
     }
 
     fn bucket(self, bits: u32) -> usize {
@@ -137,12 +142,6 @@ impl Arena {
         let entry = self.words.as_ptr().wrapping_add(start as usize);
         prefetch(entry);
         prefetch(entry.wrapping_add(64 / size_of::<u32>()));
-    }
-
-    /// The ids of a long piece.
-    #[inline]
-    pub(super) fn find_ids(&self, hash: Hash, piece: &[u8], extent: Extent) -> Option<&[u32]> {
-        self.ids(self.find(hash, piece, extent)?)
     }
 
     /// Where the ids of a long piece stand.
@@ -238,9 +237,10 @@ mod tests {
         }
         let found = (0..last).filter(|&number| {
             let piece = piece(number);
-            let ids = arena.find_ids(hash(&piece), &piece, Extent::Pretoken);
+            let ids =
+                arena.find(hash(&piece), &piece, Extent::Pretoken).and_then(|excerpt| arena.ids(excerpt));
             assert!(ids.is_none_or(|ids| ids == [number, number + 1]));
-            assert_eq!(arena.find_ids(hash(&piece), &piece, Extent::Piece), None);
+            assert_eq!(arena.find(hash(&piece), &piece, Extent::Piece), None);
             ids.is_some()
         });
         assert_eq!(
@@ -260,7 +260,8 @@ mod tests {
         }
         let is_found = |&number: &u32| {
             let piece = piece(number);
-            arena.find_ids(hash(&piece), &piece, Extent::Piece) == Some(&[number][..])
+            arena.find(hash(&piece), &piece, Extent::Piece).and_then(|excerpt| arena.ids(excerpt))
+                == Some(&[number][..])
         };
         let found = (0..100_000).filter(is_found).count();
         assert!(arena.filling == 0 && found > 80_000, "{found}");

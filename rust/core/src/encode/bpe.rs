@@ -40,6 +40,20 @@ impl Merger {
     }
 }
 
+impl Merger {
+    /// Calls `done` with the number and the ids of each of these pieces of fewer than [`MANY_LANES`] bytes, in any order.
+    pub(super) fn merge_together<'p, R: PairRanks>(
+        &mut self,
+        pieces: impl Iterator<Item = (usize, &'p [u8])>,
+        ranks: &R,
+        mut done: impl FnMut(usize, &mut dyn Iterator<Item = u32>),
+    ) {
+        let pieces = pieces.map(|(number, piece)| Piece::new(piece, number));
+        self.many
+            .merge(ranks, pieces, |number, word| done(number, &mut word.tokens(ranks).map(|(_, id)| id)));
+    }
+}
+
 /// Merges a piece of fewer than `LANES` bytes.
 fn merge_short<const LANES: usize, R: PairRanks>(
     lockstep: &mut Lockstep<LANES>,

@@ -195,11 +195,11 @@ impl Cuts {
         (0..AT_ONCE).fold(0, |borders, at| borders | is_border(at) << at)
     }
 
-    /// Adds the pieces of `pretoken`, which is UTF-8, from where `ends` start: up to the borders that no token holds, and
-    /// to the end. Stops when `ends` are full.
+    /// Adds the pieces of `pretoken`, which is UTF-8, from where the last of `ends` is: up to the borders that no token
+    /// holds, and to the end. Stops when there are `most`.
     #[inline]
-    pub(super) fn push_ends(&self, pretoken: &[u8], ends: &mut Ends) {
-        let start = ends.start();
+    pub(super) fn push_ends(&self, pretoken: &[u8], ends: &mut Ends, most: usize) {
+        let start = ends.end();
         let mut left = Character::at(pretoken, start);
         let mut border = start + left.length;
         while border < pretoken.len() {
@@ -207,7 +207,7 @@ impl Cuts {
                 let mut borders = self.ascii_borders(ascii);
                 while borders != 0 {
                     ends.push(border + borders.trailing_zeros() as usize);
-                    if ends.is_full() {
+                    if ends.len() >= most {
                         return;
                     }
                     borders &= borders - 1;
@@ -219,7 +219,7 @@ impl Cuts {
             let right = Character::at(pretoken, border);
             if !self.holds(left, right) {
                 ends.push(border);
-                if ends.is_full() {
+                if ends.len() >= most {
                     return;
                 }
             }
@@ -280,7 +280,7 @@ mod tests {
         let mut pieces = Vec::new();
         while ends.end() < text.len() {
             ends.restart(ends.end());
-            cuts.push_ends(text, &mut ends);
+            cuts.push_ends(text, &mut ends, 3);
             pieces.extend(ends.starts().iter().zip(ends.ends()).map(|(&start, &end)| &text[start..end]));
         }
         pieces

@@ -2,13 +2,13 @@
 
 use std::sync::{Mutex, TryLockError};
 
-use super::arena::{Arena, Hash};
+use super::arena::{Arena, Hash, MOST_BYTES};
 use super::cache::{Cache, LANES};
 use super::cuts::Cuts;
 use super::emit::write_known;
 use super::holes::Holes;
 use super::ids::Ids;
-use super::keys::{Extent, KEY_BYTES, Keys, has_bytes};
+use super::keys::{Extent, Keys, has_bytes};
 use super::merges::Merge;
 use super::misses::MissSpace;
 use super::ranks::{Merges, Ranks};
@@ -88,14 +88,19 @@ impl LongPretokens {
         if self.asked == 0 {
             self.hashes.iter().flatten().for_each(|&hash| arena.fetch_entry(hash));
         }
+        self.peek()
+    }
+
+    /// The same, without that.
+    #[inline]
+    fn peek(&self) -> Option<Hash> {
         self.hashes[self.asked]
     }
 
-    /// The hash of the next one, which is done with then.
+    /// Is done with the next one.
     #[inline]
-    fn take(&mut self) -> Option<Hash> {
+    fn take(&mut self) {
         self.asked += 1;
-        self.hashes[self.asked - 1]
     }
 }
 
@@ -176,25 +181,25 @@ impl Encoder {
     ) -> Result<bool> {
         space.keys.find(self.level, text, pretokens, Extent::Pretoken, space.misses.cache.view());
         space.long.find(text, pretokens, space.keys.long(), &space.misses.cache.arena);
-        let count = pretokens.ends().len();
         let mut done = 0;
-        while done < count {
+        while done < pretokens.len() {
             let BlockSpace { keys, long, holes, misses: MissSpace { cache, .. } } = space;
             let start = ids.len();
             let elsewhere = |number, before, room: &mut [u32]| {
-                write_kept(cache, keys, long, text, pretokens, number, room)
-                    .or_else(|| leave_hole(holes, keys, number, start + before, room.len()))
+                let pretoken = Pretoken { number, text, pretokens, keys };
+                write_kept(cache, pretoken, long, room)
+                    .or_else(|| leave_hole(holes, pretoken, long, start + before, room.len()))
             };
-            let known = write_known(self.level, cache.view(), keys, done..count, ids, elsewhere);
+            let numbers = done..pretokens.len();
+            let known = write_known(self.level, cache.view(), keys, numbers, ids, elsewhere);
             ids.add_with(known.ids, holes);
             done += known.pretokens;
+            if done < pretokens.len() && self.encode_huge_at(space, text, pretokens, done, ids)? {
+                done += 1;
+            }
             if ids.is_full() {
                 return Ok(false);
             }
-            if done < count && !self.encode_unknown(space, text, pretokens, done, ids)? {
-                return Ok(false);
-            }
-            done += 1;
         }
         if space.holes.are_enough(ids) {
             self.fill(&mut space.misses, &mut space.holes, ids)?;
@@ -202,9 +207,9 @@ impl Encoder {
         Ok(true)
     }
 
-    /// Encodes pretoken `number`: a long one that is not at hand, or one for whose ids there was no room.
+    /// Encodes pretoken `number`, whose ids were not written, if it is too long to leave a hole; otherwise makes room.
     #[cold]
-    fn encode_unknown(
+    fn encode_huge_at(
         &self,
         space: &mut BlockSpace,
         text: &[u8],
@@ -212,17 +217,15 @@ impl Encoder {
         number: usize,
         ids: &mut Ids,
     ) -> Result<bool> {
-        let BlockSpace { keys, long, holes, misses } = space;
-        if has_bytes(keys.at(number).0) {
-            let (start, most) = (ids.len(), ids.room(KEY_BYTES).len());
-            let room = leave_hole(holes, keys, number, start, most);
-            ids.add_with(room.expect("no key has more bytes"), holes);
-            return Ok(!ids.is_full());
-        }
         let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
-        let wants_more = self.encode_long(misses, pretoken, long.take(), &mut |more| ids.extend(more))?;
-        keys.follow(misses.cache.view());
-        Ok(wants_more)
+        if Hash::is_for(pretoken) {
+            ids.room(MOST_BYTES);
+            return Ok(false);
+        }
+        space.long.take();
+        self.encode_huge(&mut space.misses, pretoken, ids)?;
+        space.keys.follow(space.misses.cache.view());
+        Ok(true)
     }
 
     /// A workspace that no other thread has. Never waits: the lock may be held by a thread that a fork left behind.
@@ -243,25 +246,31 @@ impl Encoder {
     }
 }
 
-/// Leaves a hole at `start` for the ids of a short pretoken, if there is room for `most` ids at least; tells how many.
-fn leave_hole(holes: &mut Holes, keys: &Keys, number: usize, start: usize, most: usize) -> Option<usize> {
-    let (key, place) = keys.at(number);
-    if has_bytes(key) { holes.leave(start, key, place, most) } else { None }
+/// One of a block's pretokens.
+#[derive(Clone, Copy)]
+struct Pretoken<'b> {
+    number: usize,
+    text: &'b [u8],
+    pretokens: &'b Ends,
+    keys: &'b Keys,
 }
 
-/// Copies the ids of pretoken `number` to `room`, from the arena or from a slot beside its place, if they are there and if
+impl<'b> Pretoken<'b> {
+    fn bytes(self) -> &'b [u8] {
+        &self.text[self.pretokens.starts()[self.number]..self.pretokens.ends()[self.number]]
+    }
+}
+
+/// Copies the ids of a pretoken to `room`, from the arena or from a slot beside its place, if they are there and if
 /// there is room; tells how many.
 #[inline(never)]
 fn write_kept(
     cache: &Cache,
-    keys: &Keys,
+    pretoken: Pretoken<'_>,
     long: &mut LongPretokens,
-    text: &[u8],
-    pretokens: &Ends,
-    number: usize,
     room: &mut [u32],
 ) -> Option<usize> {
-    let (key, place) = keys.at(number);
+    let (key, place) = pretoken.keys.at(pretoken.number);
     if has_bytes(key) {
         let lanes = cache.view().find_near(key, place)?;
         if lanes.len() > LANES {
@@ -271,9 +280,26 @@ fn write_kept(
         return Some(lanes.len());
     }
     let hash = long.next(&cache.arena)?;
-    let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
-    let ids = cache.arena.find(hash, pretoken, Extent::Pretoken)?;
+    let ids = cache.arena.find(hash, pretoken.bytes(), Extent::Pretoken)?;
     let count = cache.arena.copy(ids, room)?;
     long.take();
     Some(count)
+}
+
+/// Leaves a hole at `start` for the ids of a pretoken, unless it is too long, if `most` ids are enough; tells how many.
+#[inline(never)]
+fn leave_hole(
+    holes: &mut Holes,
+    pretoken: Pretoken<'_>,
+    long: &mut LongPretokens,
+    start: usize,
+    most: usize,
+) -> Option<usize> {
+    let (key, place) = pretoken.keys.at(pretoken.number);
+    if has_bytes(key) {
+        return holes.leave_short(start, key, place, most);
+    }
+    let room = holes.leave_long(start, pretoken.bytes(), long.peek()?, most)?;
+    long.take();
+    Some(room)
 }

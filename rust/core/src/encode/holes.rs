@@ -1,14 +1,15 @@
 //! Ids that come later than those behind them.
 //!
-//! What takes time when the cache does not know a pretoken is to wait for memory, and among a dozen others that is half
-//! as long as alone. But once a text has begun, new words come one by one, one or two in a block. So a miss leaves a
-//! hole among the ids, and the text goes on; the pretokens of many holes are resolved together, and then the ids behind
-//! each hole move up. A hole has room for an id for each byte of its pretoken, which are as many as there may be, so
-//! they only ever move towards the start.
+//! What takes time when a pretoken is not known is to wait for memory, and among a dozen others that is half as long as
+//! alone. But once a text has begun, new words come one by one, one or two in a block. So a miss leaves a hole among the
+//! ids, and the text goes on; the pretokens of many holes are resolved together, and then the ids behind each hole move
+//! up. A hole has room for an id for each byte of its pretoken, which are as many as there may be, so they only ever move
+//! towards the start.
 //!
 //! A pretoken that comes again before its hole is filled is the same miss, if nothing newer took its place in a small
 //! table; otherwise it is resolved twice, with the same outcome.
 
+use super::arena::Hash;
 use super::ids::Ids;
 use super::keys::{Key, length_of};
 
@@ -18,9 +19,6 @@ const ENOUGH: usize = if cfg!(test) { 3 } else { 32 };
 /// Or those in so many ids, which then still are in near memory.
 const MOST_IDS: usize = 1 << 14;
 
-/// log2 of the entries of the table of latest misses.
-const LATEST_BITS: u32 = 8;
-
 /// Room among the ids for those of one pretoken.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Hole {
@@ -28,54 +26,61 @@ pub(super) struct Hole {
     pub(super) start: usize,
     /// How many ids it has room for.
     pub(super) room: usize,
-    /// The number of the miss whose ids belong there.
-    pub(super) miss: usize,
+    pub(super) miss: Miss,
+}
+
+/// A pretoken that is not known, by its number among those of its kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Miss {
+    Short(usize),
+    Long(usize),
 }
 
 /// The holes among some ids, in order.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Holes {
     list: Vec<Hole>,
-    /// The keys of the pretokens, by number of the miss.
-    keys: Vec<Key>,
-    /// The number of the latest miss for each value of the lower bits of a place in the cache.
-    latest: [u32; 1 << LATEST_BITS],
+    pub(super) short: ShortMisses,
+    pub(super) long: LongMisses,
     /// The room in all of them.
     room: usize,
 }
 
-impl Default for Holes {
-    fn default() -> Self {
-        Self { list: Vec::new(), keys: Vec::new(), latest: [0; 1 << LATEST_BITS], room: 0 }
-    }
-}
-
 impl Holes {
-    /// Leaves a hole at `start` for the pretoken of `key`, whose place in the cache this is, if it fits into `most` ids;
-    /// tells how many it takes.
-    pub(super) fn leave(&mut self, start: usize, key: Key, place: u32, most: usize) -> Option<usize> {
+    /// Leaves a hole at `start` for the pretoken of `key`, whose place in the cache this is, if `most` ids are enough; tells
+    /// how many it takes.
+    pub(super) fn leave_short(&mut self, start: usize, key: Key, place: u32, most: usize) -> Option<usize> {
         let room = length_of(key);
-        if room > most {
-            return None;
-        }
-        let latest = &mut self.latest[place as usize % (1 << LATEST_BITS)];
-        if self.keys.get(*latest as usize) != Some(&key) {
-            *latest = self.keys.len() as u32;
-            self.keys.push(key);
-        }
-        self.list.push(Hole { start, room, miss: *latest as usize });
-        self.room += room;
-        Some(room)
+        (room <= most).then(|| {
+            let miss = Miss::Short(self.short.number(key, place));
+            self.leave(Hole { start, room, miss })
+        })
+    }
+
+    /// The same for a pretoken that has no key.
+    pub(super) fn leave_long(
+        &mut self,
+        start: usize,
+        pretoken: &[u8],
+        hash: Hash,
+        most: usize,
+    ) -> Option<usize> {
+        let room = pretoken.len();
+        (room <= most).then(|| {
+            let miss = Miss::Long(self.long.number(pretoken, hash));
+            self.leave(Hole { start, room, miss })
+        })
+    }
+
+    fn leave(&mut self, hole: Hole) -> usize {
+        self.list.push(hole);
+        self.room += hole.room;
+        hole.room
     }
 
     /// How many ids there may be in all of them.
     pub(super) fn room(&self) -> usize {
         self.room
-    }
-
-    /// What is not known, by number of the miss.
-    pub(super) fn keys(&self) -> &[Key] {
-        &self.keys
     }
 
     pub(super) fn list(&self) -> &[Hole] {
@@ -90,38 +95,157 @@ impl Holes {
 
     pub(super) fn clear(&mut self) {
         self.list.clear();
-        self.keys.clear();
+        self.short.clear();
+        self.long.bytes.clear();
+        self.long.entries.clear();
         self.room = 0;
+    }
+}
+
+/// Where the latest misses are found again: the number of one for each value of the lower bits of a hash.
+#[derive(Debug)]
+struct Latest([u32; 256]);
+
+impl Default for Latest {
+    fn default() -> Self {
+        Self([0; 256])
+    }
+}
+
+impl Latest {
+    /// The number of a miss: the one that is here if `is_it`, otherwise `next`, which is here from now on.
+    fn number(&mut self, hash: u32, is_it: impl FnOnce(usize) -> bool, next: usize) -> usize {
+        let number = &mut self.0[hash as usize % 256];
+        if !is_it(*number as usize) {
+            *number = next as u32;
+        }
+        *number as usize
+    }
+}
+
+/// Short pretokens, or pieces of long ones, that are not known: their keys.
+#[derive(Debug, Default)]
+pub(super) struct ShortMisses {
+    keys: Vec<Key>,
+    latest: Latest,
+}
+
+impl ShortMisses {
+    /// The number of a key, whose place in the cache this is; a new one if it is not among the latest.
+    pub(super) fn number(&mut self, key: Key, place: u32) -> usize {
+        let next = self.keys.len();
+        let number = self.latest.number(place, |number| self.keys.get(number) == Some(&key), next);
+        if number == next {
+            self.keys.push(key);
+        }
+        number
+    }
+
+    pub(super) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.keys.clear();
+    }
+}
+
+/// Long pretokens that are not known, one behind another.
+#[derive(Debug, Default)]
+pub(super) struct LongMisses {
+    bytes: Vec<u8>,
+    /// Where each ends, and its hash.
+    entries: Vec<(usize, Hash)>,
+    latest: Latest,
+}
+
+impl LongMisses {
+    /// The number of a pretoken; a new one if it is not among the latest.
+    fn number(&mut self, pretoken: &[u8], hash: Hash) -> usize {
+        let (bytes, entries) = (&self.bytes, &self.entries);
+        let end = |number: usize| entries.get(number).map(|&(end, _)| end);
+        let is_it = |number: usize| {
+            let start = number.checked_sub(1).map_or(Some(0), end);
+            start.zip(end(number)).is_some_and(|(start, end)| bytes[start..end] == *pretoken)
+        };
+        let next = entries.len();
+        let number = self.latest.number(hash.low(), is_it, next);
+        if number == next {
+            self.bytes.extend_from_slice(pretoken);
+            self.entries.push((self.bytes.len(), hash));
+        }
+        number
+    }
+
+    /// All of them, one behind another.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where each ends among the bytes, and its hash.
+    pub(super) fn entries(&self) -> &[(usize, Hash)] {
+        &self.entries
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::keys::{Extent, key_of};
+    use super::super::keys::{Extent, has_bytes, key_of};
     use super::*;
+
+    /// Leaves a hole behind the ids.
+    fn leave(holes: &mut Holes, ids: &mut Ids, pretoken: &[u8], most: usize) -> Option<usize> {
+        let (start, key) = (ids.len(), key_of(pretoken, 0, pretoken.len().min(15), Extent::Pretoken));
+        assert!(has_bytes(key));
+        match pretoken.len() {
+            length @ ..16 => holes.leave_short(start, key, length as u32, most),
+            _ => holes.leave_long(start, pretoken, Hash::of(pretoken).expect("not too long"), most),
+        }
+    }
 
     #[test]
     fn ids_end_up_in_order_whatever_the_holes_take() {
-        let pieces: [&[u8]; 4] = [b"a", b"three", b"a", b"fifteen bytes.."];
-        let takes = [1, 0, 15];
+        let pieces: [&[u8]; 7] = [
+            b"a",
+            b"three",
+            b"more than fifteen",
+            b"a",
+            b"fifteen bytes..",
+            b"more than fifteen",
+            b"more than sixteen",
+        ];
+        let misses = [
+            Miss::Short(0),
+            Miss::Short(1),
+            Miss::Long(0),
+            Miss::Short(0),
+            Miss::Short(2),
+            Miss::Long(0),
+            Miss::Long(1),
+        ];
+        let takes = |miss| match miss {
+            Miss::Short(number) => [1, 0, 15][number],
+            Miss::Long(number) => [17, 3][number],
+        };
         for between in 0..3_u32 {
             let (mut ids, mut holes) = (Ids::keep(0, usize::MAX), Holes::default());
             let mut expected = Vec::new();
-            for (piece, miss) in pieces.iter().zip([0, 1, 0, 2]) {
-                let (start, most) = (ids.len(), ids.room(15).len());
-                let key = key_of(piece, 0, piece.len(), Extent::Pretoken);
-                assert_eq!(holes.leave(start, key, 7, piece.len() - 1), None);
-                let room = holes.leave(start, key, piece.len() as u32, most).expect("there is room");
+            for (piece, miss) in pieces.iter().zip(misses) {
+                let most = ids.room(17).len();
+                assert_eq!(leave(&mut holes, &mut ids, piece, piece.len() - 1), None);
+                let room = leave(&mut holes, &mut ids, piece, most).expect("there is room");
                 ids.add_with(room, &holes);
-                expected.extend(vec![miss as u32; takes[miss]]);
+                assert_eq!(holes.list().last().map(|hole| hole.miss), Some(miss));
+                expected.extend(vec![takes(miss) as u32; takes(miss)]);
                 let more: Vec<u32> = (100..100 + between).collect();
                 ids.extend(&more);
                 expected.extend(more);
             }
-            assert_eq!((holes.keys().len(), holes.list().len(), holes.room()), (3, 4, 22));
+            assert_eq!((holes.short.keys().len(), holes.long.entries().len(), holes.room()), (3, 2, 73));
+            assert_eq!(holes.long.bytes(), b"more than fifteenmore than sixteen");
             let filled = ids.fill(holes.list(), |miss, room| {
-                room[..takes[miss]].fill(miss as u32);
-                Ok(takes[miss])
+                room[..takes(miss)].fill(takes(miss) as u32);
+                Ok(takes(miss))
             });
             assert!(filled.is_ok());
             assert_eq!(ids.into_array(), expected);
@@ -134,9 +258,8 @@ mod tests {
             for mut ids in [Ids::keep(0, limit), Ids::count(limit)] {
                 let mut holes = Holes::default();
                 ids.extend(&[1; 4]);
-                ids.room(15);
-                let key = key_of(b"fifteen bytes..", 0, 15, Extent::Pretoken);
-                let room = holes.leave(ids.len(), key, 0, 15).expect("there is room");
+                let most = ids.room(15).len();
+                let room = leave(&mut holes, &mut ids, b"fifteen bytes..", most).expect("there is room");
                 ids.add_with(room, &holes);
                 assert!(!ids.is_full(), "the hole may have no ids");
                 assert_eq!(ids.extend(&[2; 3]), limit > 7);

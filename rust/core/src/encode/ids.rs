@@ -1,6 +1,6 @@
 //! Where ids go: to one array for good, or nowhere when they are only counted.
 
-use super::holes::{Hole, Holes};
+use super::holes::{Hole, Holes, Miss};
 use super::room::{IdArray, Room};
 use crate::Result;
 
@@ -79,6 +79,16 @@ impl Ids {
         self.len
     }
 
+    /// Those in the buffer.
+    pub(super) fn kept(&self) -> &[u32] {
+        &self.room.ids()[..self.len]
+    }
+
+    /// Empties the buffer.
+    pub(super) fn clear(&mut self) {
+        (self.len, self.unknown) = (0, 0);
+    }
+
     /// The ids kept.
     pub(super) fn into_array(self) -> IdArray {
         self.room.into_array(self.len)
@@ -128,12 +138,12 @@ impl Ids {
         self.add(count);
     }
 
-    /// Fills all holes: `write` gets the number of the miss and the room for its ids, and tells how many they are. What is
-    /// behind a hole moves up.
+    /// Fills all holes: `write` gets a miss and the room for its ids, and tells how many they are. What is behind a hole
+    /// moves up.
     pub(super) fn fill(
         &mut self,
         holes: &[Hole],
-        mut write: impl FnMut(usize, &mut [u32]) -> Result<usize>,
+        mut write: impl FnMut(Miss, &mut [u32]) -> Result<usize>,
     ) -> Result<()> {
         let Some(first) = holes.first() else { return Ok(()) };
         let (ids, mut end) = (self.room.ids_mut(), first.start);
@@ -158,6 +168,13 @@ impl Ids {
             self.dropped += self.len;
             self.len = 0;
         }
+    }
+
+    /// Adds the first `count` of these ids; tells whether more are wanted.
+    #[inline(always)]
+    pub(super) fn extend_first<const MOST: usize>(&mut self, ids: [u32; MOST], count: usize) -> bool {
+        self.room(MOST)[..MOST].copy_from_slice(&ids);
+        self.add(count)
     }
 
     /// Adds these ids; tells whether more are wanted.

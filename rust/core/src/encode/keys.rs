@@ -173,24 +173,24 @@ impl Keys {
         }
     }
 
-    /// Replaces `missed` by those keys of these numbers that the cache should have and has not.
-    pub(super) fn find_missed(
+    /// Calls `visit` with the number, key and place of each that the cache should have and has not.
+    pub(super) fn for_each_missed(
         &self,
         level: Level,
         numbers: Range<usize>,
         cache: View<'_>,
-        missed: &mut Vec<Key>,
+        mut visit: impl FnMut(usize, Key, u32),
     ) {
-        missed.clear();
-        let mut look_near = |key, place| {
+        let mut look_near = |number: usize| {
+            let (key, place) = self.at(number);
             if has_bytes(key) && cache.find_near(key, place).is_none() {
-                missed.push(key);
+                visit(number, key, place);
             }
         };
         match level {
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => x86::for_each_not_at_place(self, numbers, cache, look_near),
-            _ => self.fetching(numbers, cache).for_each(|(key, place)| look_near(key, place)),
+            _ => numbers.clone().zip(self.fetching(numbers, cache)).for_each(|(number, _)| look_near(number)),
         }
     }
 
@@ -255,13 +255,13 @@ mod x86 {
         unsafe { find_groups(text, pieces, extent, bits, keys, places, long) }
     }
 
-    /// Calls `visit` with the keys of these numbers that are not in the cache at their places, and the places.
+    /// Calls `visit` with these numbers, but for those whose keys are in the cache at their places.
     #[inline]
     pub(super) fn for_each_not_at_place(
         keys: &Keys,
         numbers: Range<usize>,
         cache: View<'_>,
-        visit: impl FnMut(Key, u32),
+        visit: impl FnMut(usize),
     ) {
         debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
         // SAFETY: as in `find`.
@@ -269,15 +269,14 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi1,bmi2")]
-    fn look_up_groups(keys: &Keys, numbers: Range<usize>, cache: View<'_>, mut visit: impl FnMut(Key, u32)) {
+    fn look_up_groups(keys: &Keys, numbers: Range<usize>, cache: View<'_>, mut visit: impl FnMut(usize)) {
         for first in numbers.clone().step_by(probe::GROUP) {
             let (keys, places) = keys.fetching_four(first, cache);
             let mut missing = !probe::find(keys, cache.buckets(places)).keys & 0xF;
             missing = _bzhi_u32(missing, (numbers.end - first).min(probe::GROUP) as u32);
             while missing != 0 {
-                let number = missing.trailing_zeros() as usize;
+                visit(first + missing.trailing_zeros() as usize);
                 missing &= missing - 1;
-                visit(keys[number], places[number]);
             }
         }
     }

@@ -1,19 +1,21 @@
 //! What becomes of text that the cache does not know: tokens as a whole are looked up, short pieces merge many at once,
 //! long pretokens are cut.
 
+use std::ops::Range;
+
 use super::arena::{Arena, Hash};
-use super::bpe::Merger;
+use super::bpe::{MANY_LANES, Merger};
 use super::cache::{Cache, LANES, Lanes};
 use super::encoder::{Encoder, WholePretokens};
-use super::holes::Holes;
+use super::holes::{Holes, LongMisses, Miss, ShortMisses};
 use super::ids::Ids;
-use super::keys::{Extent, Key, Keys, length_of};
+use super::keys::{Extent, Key, Keys, NO_KEY, length_of};
 use super::lockstep::{self, Lockstep, Word};
 use super::ranks::{PairRanks, Ranks};
 use super::slots::Asked;
 use super::vocabulary::NO_ID;
 use crate::Error;
-use crate::split::Ends;
+use crate::split::{BLOCK, Ends};
 
 /// A key's bytes, of which the last tells the length, as lanes.
 const KEY_LANES: usize = 16;
@@ -23,14 +25,50 @@ const KEY_LANES: usize = 16;
 pub(super) struct MissSpace {
     pub(super) cache: Cache,
     merger: Merger,
-    /// Some pieces of a long pretoken, which may be as long as the text.
-    pieces: Ends,
-    keys: Keys,
-    /// Those of them that the cache does not know.
-    missed: Vec<Key>,
-    /// Ids of a long pretoken.
-    ids: Vec<u32>,
+    pieces: Pieces,
     resolved: Resolved,
+    long: LongIds,
+}
+
+/// Pieces of long pretokens.
+#[derive(Debug, Default)]
+struct Pieces {
+    ends: Ends,
+    keys: Keys,
+    /// The number of the miss that each is, or [`KNOWN`].
+    misses: Vec<usize>,
+    /// The misses of a pretoken that leaves no hole.
+    short: ShortMisses,
+    /// The ids of those without a key, in order.
+    long: LongIds,
+}
+
+/// What stands for no miss.
+const KNOWN: usize = usize::MAX;
+
+/// The ids of long pretokens or pieces, one behind another.
+#[derive(Debug)]
+struct LongIds {
+    ids: Ids,
+    /// Those of each.
+    places: Vec<Range<usize>>,
+}
+
+impl Default for LongIds {
+    fn default() -> Self {
+        Self { ids: Ids::keep_in(Vec::new(), 0), places: Vec::new() }
+    }
+}
+
+impl LongIds {
+    fn of(&self, number: usize) -> &[u32] {
+        &self.ids.kept()[self.places[number].clone()]
+    }
+
+    fn clear(&mut self) {
+        self.ids.clear();
+        self.places.clear();
+    }
 }
 
 /// What it takes to encode short pieces, and what comes of it.
@@ -43,26 +81,189 @@ struct Resolved {
     lockstep: Lockstep<KEY_LANES>,
 }
 
+/// Which ids of long pieces are kept: none where those of the whole pretoken are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Nothing,
+    Pieces,
+}
+
 impl Encoder {
-    /// Fills the holes that short pretokens left among `ids`. The cache has them from now on.
+    /// Fills the holes among `ids`. The cache has the ids of their pretokens from now on.
     pub(super) fn fill(&self, space: &mut MissSpace, holes: &mut Holes, ids: &mut Ids) -> crate::Result<()> {
-        let MissSpace { cache, merger, resolved, .. } = space;
-        self.resolve(resolved, cache, holes.keys());
-        let filled = ids.fill(holes.list(), |miss, room| {
-            let lanes = resolved.lanes[miss];
-            let ids = match lanes.len() {
-                count @ ..=LANES => &lanes.ids()[..count],
-                _ => self.recall(merger, cache, holes.keys()[miss], lanes)?,
-            };
-            room[..ids.len()].copy_from_slice(ids);
-            Ok(ids.len())
+        if holes.list().is_empty() {
+            return Ok(());
+        }
+        let Holes { short, long, .. } = holes;
+        let wholes = self.cut_long(&mut space.pieces.ends, long);
+        self.find_pieces(space, long.bytes(), short);
+        let known = self.find_long_pieces(space, long.bytes(), Keep::Nothing);
+        let known = known.and_then(|()| self.put_together(space, long, &wholes));
+        let MissSpace { cache, merger, resolved, long, .. } = space;
+        let filled = known.and_then(|()| {
+            ids.fill(holes.list(), |miss, room| {
+                let ids = match miss {
+                    Miss::Long(number) => long.of(number),
+                    Miss::Short(number) => match resolved.lanes[number] {
+                        lanes if lanes.len() <= LANES => &lanes.ids()[..lanes.len()],
+                        lanes => self.recall(merger, cache, holes.short.keys()[number], lanes)?,
+                    },
+                };
+                room[..ids.len()].copy_from_slice(ids);
+                Ok(ids.len())
+            })
         });
         holes.clear();
         filled
     }
 
-    /// The ids of short pretokens or pieces that the cache does not know, as the keys say: lanes for each, in order.
-    /// The cache has them from now on.
+    /// Cuts long pretokens into pieces, but for those that are tokens, which it returns.
+    fn cut_long(&self, pieces: &mut Ends, misses: &LongMisses) -> Vec<Option<u32>> {
+        pieces.restart(0);
+        let ends = misses.entries().iter().map(|&(end, _)| end);
+        ends.map(|end| {
+            let whole = self.whole_token(&misses.bytes()[pieces.end()..end]);
+            match whole {
+                Some(_) => pieces.push(end),
+                None => self.cut(&misses.bytes()[..end], pieces, usize::MAX),
+            }
+            whole
+        })
+        .collect()
+    }
+
+    /// Adds pieces of `text` behind the last one, until there are `most`.
+    fn cut(&self, text: &[u8], pieces: &mut Ends, most: usize) {
+        // Without a split, a pretoken may be anything.
+        if simdutf8::basic::from_utf8(&text[pieces.end()..]).is_ok() {
+            self.cuts.push_ends(text, pieces, most);
+        } else {
+            pieces.push(text.len());
+        }
+    }
+
+    /// Makes the cache know the short ones among the pieces of `text`, and what is in `misses` already.
+    fn find_pieces(&self, space: &mut MissSpace, text: &[u8], misses: &mut ShortMisses) {
+        let MissSpace { cache, pieces, resolved, .. } = space;
+        let count = pieces.ends.len();
+        pieces.keys.find(self.level, text, &pieces.ends, Extent::Piece, cache.view());
+        pieces.misses.clear();
+        pieces.misses.resize(count, KNOWN);
+        pieces.keys.for_each_missed(self.level, 0..count, cache.view(), |number, key, place| {
+            pieces.misses[number] = misses.number(key, place);
+        });
+        self.resolve(resolved, cache, misses.keys());
+        pieces.keys.follow(cache.view());
+    }
+
+    /// Puts the ids of long pretokens together, of which the pieces are found; the arena has them from now on.
+    fn put_together(
+        &self,
+        space: &mut MissSpace,
+        misses: &LongMisses,
+        wholes: &[Option<u32>],
+    ) -> crate::Result<()> {
+        let mut long = std::mem::take(&mut space.long);
+        long.clear();
+        let (mut start, mut piece) = (0, 0);
+        for (&(end, hash), &whole) in misses.entries().iter().zip(wholes) {
+            let (first_id, first_piece) = (long.ids.len(), piece);
+            piece += space.pieces.ends.ends()[piece..].partition_point(|&piece_end| piece_end <= end);
+            match whole {
+                Some(id) => {
+                    long.ids.extend(&[id]);
+                }
+                None => self.write_pieces(space, first_piece..piece, &mut long.ids)?,
+            }
+            let ids = first_id..long.ids.len();
+            let pretoken = &misses.bytes()[start..end];
+            space.cache.arena.insert(hash, pretoken, Extent::Pretoken, &long.ids.kept()[ids.clone()]);
+            long.places.push(ids);
+            start = end;
+        }
+        space.long = long;
+        Ok(())
+    }
+
+    /// Adds the ids of a pretoken so long that they are not kept: piece by piece, unless it is a token.
+    pub(super) fn encode_huge(
+        &self,
+        space: &mut MissSpace,
+        pretoken: &[u8],
+        ids: &mut Ids,
+    ) -> crate::Result<()> {
+        if let Some(id) = self.whole_token(pretoken) {
+            ids.extend(&[id]);
+            return Ok(());
+        }
+        space.pieces.ends.restart(0);
+        while space.pieces.ends.end() < pretoken.len() && !ids.is_full() {
+            let start = space.pieces.ends.end();
+            space.pieces.ends.restart(start);
+            self.cut(pretoken, &mut space.pieces.ends, BLOCK);
+            let mut misses = std::mem::take(&mut space.pieces.short);
+            self.find_pieces(space, pretoken, &mut misses);
+            misses.clear();
+            space.pieces.short = misses;
+            self.find_long_pieces(space, pretoken, Keep::Pieces)?;
+            self.write_pieces(space, 0..space.pieces.ends.len(), ids)?;
+        }
+        Ok(())
+    }
+
+    /// Finds the ids of the pieces of `text` that have no key.
+    fn find_long_pieces(&self, space: &mut MissSpace, text: &[u8], keep: Keep) -> crate::Result<()> {
+        let MissSpace { cache, merger, pieces: Pieces { ends, keys, long, .. }, .. } = space;
+        long.clear();
+        long.places.resize(keys.long().len(), 0..0);
+        let piece = |&number: &u32| &text[ends.starts()[number as usize]..ends.ends()[number as usize]];
+        let is_kept = |piece: &[u8]| keep == Keep::Pieces && Hash::is_for(piece);
+        let together = |piece: &[u8]| !is_kept(piece) && piece.len() < MANY_LANES;
+        let pieces = || keys.long().iter().map(piece).enumerate();
+        self.merge_together(merger, pieces().filter(|(_, piece)| together(piece)), |number, tokens| {
+            let start = long.ids.len();
+            tokens.for_each(|id| {
+                long.ids.extend(&[id]);
+            });
+            long.places[number] = start..long.ids.len();
+        });
+        for (number, piece) in pieces().filter(|(_, piece)| !together(piece)) {
+            let start = long.ids.len();
+            long.ids.extend(self.merge_long(merger, &mut cache.arena, piece, keep)?);
+            long.places[number] = start..long.ids.len();
+        }
+        Ok(())
+    }
+
+    /// Adds the ids of these pieces, as far as they are wanted.
+    fn write_pieces(&self, space: &mut MissSpace, numbers: Range<usize>, ids: &mut Ids) -> crate::Result<()> {
+        let MissSpace { cache, merger, pieces: Pieces { keys, misses, long, .. }, resolved, .. } = space;
+        let mut next_long = keys.long().partition_point(|&number| (number as usize) < numbers.start);
+        for number in numbers {
+            let (key, place) = keys.at(number);
+            if key == NO_KEY {
+                ids.extend(long.of(next_long));
+                next_long += 1;
+                continue;
+            }
+            let lanes = match misses[number] {
+                KNOWN => cache.view().find_near(key, place),
+                miss => Some(resolved.lanes[miss]),
+            };
+            match lanes {
+                Some(lanes) if lanes.len() <= LANES => ids.extend_first(lanes.ids(), lanes.len()),
+                Some(lanes) => ids.extend(self.recall(merger, cache, key, lanes)?),
+                // Others have taken its place since it was looked up.
+                None => ids.extend(self.merge(merger, &bytes_of(key)[..length_of(key)])?),
+            };
+            if ids.is_full() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds the ids of short pretokens or pieces, as the keys say: lanes for each, in order. The cache has them from now on.
     fn resolve(&self, space: &mut Resolved, cache: &mut Cache, keys: &[Key]) {
         let Resolved { asked, merged, lanes, .. } = space;
         let vocabulary = self.vocabulary.view();
@@ -92,101 +293,6 @@ impl Encoder {
         }
     }
 
-    /// Encodes a long pretoken, which may have a hash: piece by piece, unless it is a token. To merge those of a block that
-    /// are unknown together, or first all their pieces, made first passes of 25 languages slower.
-    pub(super) fn encode_long(
-        &self,
-        space: &mut MissSpace,
-        pretoken: &[u8],
-        hash: Option<Hash>,
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> crate::Result<bool> {
-        if let Some(ids) = hash.and_then(|hash| space.cache.arena.find_ids(hash, pretoken, Extent::Pretoken))
-        {
-            return Ok(emit(ids));
-        }
-        let whole = self.whole_token(pretoken);
-        let Some(hash) = hash else {
-            return match whole {
-                Some(id) => Ok(emit(&[id])),
-                None => self.encode_pieces(space, pretoken, emit),
-            };
-        };
-        let mut ids = std::mem::take(&mut space.ids);
-        ids.clear();
-        ids.extend(whole);
-        if whole.is_none() {
-            self.encode_pieces(space, pretoken, &mut |more| {
-                ids.extend_from_slice(more);
-                true
-            })?;
-        }
-        space.cache.arena.insert(hash, pretoken, Extent::Pretoken, &ids);
-        space.ids = ids;
-        Ok(emit(&space.ids))
-    }
-
-    /// Encodes a pretoken that is no token, piece by piece; short pieces are looked up like short pretokens.
-    fn encode_pieces(
-        &self,
-        space: &mut MissSpace,
-        pretoken: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> crate::Result<bool> {
-        // Without a split, a pretoken may be anything.
-        let is_text = simdutf8::basic::from_utf8(pretoken).is_ok();
-        space.pieces.restart(0);
-        while space.pieces.end() < pretoken.len() {
-            space.pieces.restart(space.pieces.end());
-            if is_text {
-                self.cuts.push_ends(pretoken, &mut space.pieces);
-            } else {
-                space.pieces.push(pretoken.len());
-            }
-            if !self.encode_found(space, pretoken, emit)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Encodes the pieces in `space`.
-    fn encode_found(
-        &self,
-        space: &mut MissSpace,
-        pretoken: &[u8],
-        emit: &mut impl FnMut(&[u32]) -> bool,
-    ) -> crate::Result<bool> {
-        let MissSpace { cache, merger, pieces, keys, missed, resolved, .. } = space;
-        keys.find(self.level, pretoken, pieces, Extent::Piece, cache.view());
-        let count = pieces.ends().len();
-        keys.find_missed(self.level, 0..count, cache.view(), missed);
-        if !missed.is_empty() {
-            self.resolve(resolved, cache, missed);
-            keys.follow(cache.view());
-        }
-        let (all, places) = keys.first(count);
-        let mut missed = missed.iter().zip(&resolved.lanes).peekable();
-        for (number, (&key, &place)) in all.iter().zip(places).enumerate() {
-            let lanes = match missed.next_if(|&(&other, _)| other == key) {
-                Some((_, &lanes)) => Some(lanes),
-                None => cache.view().find_near(key, place),
-            };
-            let wants_more = match lanes {
-                Some(lanes) if lanes.len() <= LANES => emit(&lanes.ids()[..lanes.len()]),
-                Some(lanes) => emit(self.recall(merger, cache, key, lanes)?),
-                None => {
-                    let piece = &pretoken[pieces.starts()[number]..pieces.ends()[number]];
-                    emit(self.merge_long(merger, &mut cache.arena, pretoken, piece)?)
-                }
-            };
-            if !wants_more {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// The ids of a short pretoken or piece, from where the lanes say they are; if they are gone, they are made anew.
     fn recall<'s>(
         &self,
@@ -205,15 +311,15 @@ impl Encoder {
         Ok(ids)
     }
 
-    /// The ids that a long piece of a pretoken merges to. They are kept if those of the whole pretoken are not.
+    /// The ids that a long piece of a pretoken merges to.
     fn merge_long<'m>(
         &self,
         merger: &'m mut Merger,
         arena: &'m mut Arena,
-        pretoken: &[u8],
         piece: &[u8],
+        keep: Keep,
     ) -> crate::Result<&'m [u32]> {
-        let Some(hash) = Hash::of(piece).filter(|_| !Hash::is_for(pretoken)) else {
+        let Some(hash) = Hash::of(piece).filter(|_| keep == Keep::Pieces) else {
             return self.merge(merger, piece);
         };
         if let Some(excerpt) = arena.find(hash, piece, Extent::Piece) {
@@ -234,6 +340,21 @@ impl Encoder {
             Ranks::Spelled(spelled) => merger.merge(piece, &spelled.ranks(&self.vocabulary)),
             Ranks::Listed(listed) => merger.merge(piece, &listed.ranks()),
         })
+    }
+
+    /// Calls `done` with the number and the ids of each of these pieces of fewer than [`MANY_LANES`] bytes, in any order.
+    fn merge_together<'p>(
+        &self,
+        merger: &mut Merger,
+        pieces: impl Iterator<Item = (usize, &'p [u8])>,
+        done: impl FnMut(usize, &mut dyn Iterator<Item = u32>),
+    ) {
+        match &self.ranks {
+            Ranks::Spelled(spelled) => {
+                merger.merge_together(pieces, &spelled.ranks(&self.vocabulary), done);
+            }
+            Ranks::Listed(listed) => merger.merge_together(pieces, &listed.ranks(), done),
+        }
     }
 
     /// The token that the whole pretoken is, where such a token counts.

@@ -39,6 +39,17 @@ impl Ends {
         &self.places[1..=self.count]
     }
 
+    /// How many they are.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Where the first one starts.
     #[inline(always)]
     pub fn start(&self) -> usize {

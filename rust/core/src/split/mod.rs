@@ -39,7 +39,7 @@ use variant::Variant;
 
 /// How many pretokens are found at once: enough to hide the memory latency of what is done with them, few enough
 /// that their ends and the text itself stay in the L1 cache.
-const BLOCK: usize = 1024;
+pub(crate) const BLOCK: usize = 1024;
 
 /// A compiled [`Pattern`]: immutable, cheap to clone, and safe to share between threads.
 #[derive(Debug, Clone)]
