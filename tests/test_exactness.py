@@ -1,7 +1,10 @@
 """Ids are those of tiktoken and Hugging Face, on much text of every kind; `make fuzz-encode` compares more of it."""
 
+import random
+import string
 import subprocess
 import sys
+import time
 import unicodedata
 from itertools import chain, islice, pairwise
 from pathlib import Path
@@ -99,6 +102,40 @@ for _ in range(amount // chunk):
     tokens += len(tokenizer.encode(words(chunk)))
 print(peak() - before, tokens)
 """
+
+
+HOSTILE = {
+    "one letter": "a",
+    "spaces": " ",
+    "newlines": "\n",
+    "letters": string.ascii_letters,
+    "digits": string.digits,
+    "punctuation": string.punctuation,
+    "Han": [chr(point) for point in range(0x4E00, 0x9FA6)],
+    "emoji": [person + "\u200d" for person in "👨👩🧑👧👦💻🚀"],
+    "marks": [chr(point) for point in range(0x300, 0x370)],
+    "blanks": " \n\t",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("pattern", ["o200k", "gpt2", None])
+def test_hostile_texts_take_time_in_proportion_to_their_length(kind, pattern, library_texts, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    bs.train(iter(library_texts[:100]), 2000, pattern=pattern).save(path)
+    text = "".join(random.Random(kind).choices(HOSTILE[kind], k=800_000))
+
+    def least_seconds(text):
+        taken = []
+        for _ in range(3):
+            tokenizer = bs.Tokenizer.load(path)
+            began = time.perf_counter()
+            tokenizer.encode(text)
+            taken.append(time.perf_counter() - began)
+        return min(taken)
+
+    # Sixteen times as much: if time grew with the square, it would be 256.
+    assert least_seconds(text) < 60 * least_seconds(text[:50_000]) + 0.05
 
 
 @pytest.mark.slow

@@ -112,6 +112,20 @@ fn ascii_at(text: &[u8], at: usize) -> Option<&[u8; AT_ONCE + 1]> {
     bytes.is_ascii().then_some(bytes)
 }
 
+/// How many bytes from `at` on only repeat the [`AT_ONCE`] before, which another one precedes: the borders among them are
+/// those before `at` again.
+#[inline]
+fn repeated(text: &[u8], at: usize) -> usize {
+    /// So many are compared at once.
+    const STEP: usize = 32;
+    let around = |at: usize| text[at - 1..].first_chunk::<{ STEP + 1 }>();
+    let mut end = at;
+    while around(end).is_some() && around(end) == around(end - AT_ONCE) {
+        end += STEP;
+    }
+    end - at
+}
+
 /// The bit, and others above it.
 #[inline(always)]
 fn bit_at(table: &[u64], bit: usize) -> u64 {
@@ -204,15 +218,19 @@ impl Cuts {
         let mut border = start + left.length;
         while border < pretoken.len() {
             if let Some(ascii) = ascii_at(pretoken, border - 1) {
-                let mut borders = self.ascii_borders(ascii);
-                while borders != 0 {
-                    ends.push(border + borders.trailing_zeros() as usize);
+                let borders = self.ascii_borders(ascii);
+                let mut rest = borders;
+                while rest != 0 {
+                    ends.push(border + rest.trailing_zeros() as usize);
                     if ends.len() >= most {
                         return;
                     }
-                    borders &= borders - 1;
+                    rest &= rest - 1;
                 }
                 border += AT_ONCE;
+                if borders == 0 {
+                    border += repeated(pretoken, border);
+                }
                 left = Character::at(pretoken, border - 1);
                 continue;
             }
@@ -292,6 +310,33 @@ mod tests {
         let cuts = Cuts::new(tokens.into_iter().map(str::as_bytes));
         let expected = ["人", "中国人x", "中", "人", "ab", "b", "a", "中国"];
         assert_eq!(pieces(&cuts, "人中国人x中人abba中国"), expected.map(str::as_bytes));
+    }
+
+    #[test]
+    fn text_that_repeats_itself_is_cut_like_any_other() {
+        let cuts = Cuts::new(["ab", "ba", "aa", "bc"].into_iter().map(str::as_bytes));
+        for period in ["a", "ab", "aab", "aabb", "aaaaaaab", "aaaaaaaab", "bbaa"] {
+            for (length, end) in
+                (0..150).flat_map(|length| ["", "c", "bc", "ac", "é"].map(|end| (length, end)))
+            {
+                let text: String = period.chars().cycle().take(length).chain(end.chars()).collect();
+                let mut expected = Vec::new();
+                let mut start = 0;
+                for (border, right) in text.char_indices().skip(1) {
+                    let left = text[..border].chars().next_back().expect("a character before");
+                    if !cuts.holds(character(left), character(right)) {
+                        expected.push(&text.as_bytes()[start..border]);
+                        start = border;
+                    }
+                }
+                expected.extend((start < text.len()).then(|| &text.as_bytes()[start..]));
+                assert_eq!(pieces(&cuts, &text), expected, "{text}");
+            }
+        }
+    }
+
+    fn character(character: char) -> Character {
+        Character::at(character.to_string().as_bytes(), 0)
     }
 
     #[test]

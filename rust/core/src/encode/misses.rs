@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::arena::{Arena, Hash};
 use super::bpe::{MANY_LANES, Merger};
 use super::cache::{Cache, LANES, Lanes};
+use super::emit::write_known;
 use super::encoder::{Encoder, WholePretokens};
 use super::holes::{Holes, LongMisses, Miss, ShortMisses};
 use super::ids::Ids;
@@ -122,24 +123,16 @@ impl Encoder {
         pieces.restart(0);
         let ends = misses.entries().iter().map(|&(end, _)| end);
         ends.map(|end| {
-            let whole = self.whole_token(&misses.bytes()[pieces.end()..end]);
-            match whole {
-                Some(_) => pieces.push(end),
-                None => self.cut(&misses.bytes()[..end], pieces, usize::MAX),
+            let pretoken = &misses.bytes()[pieces.end()..end];
+            let whole = self.whole_token(pretoken);
+            if whole.is_none() && is_text(pretoken) {
+                self.cuts.push_ends(&misses.bytes()[..end], pieces, usize::MAX);
+            } else {
+                pieces.push(end);
             }
             whole
         })
         .collect()
-    }
-
-    /// Adds pieces of `text` behind the last one, until there are `most`.
-    fn cut(&self, text: &[u8], pieces: &mut Ends, most: usize) {
-        // Without a split, a pretoken may be anything.
-        if simdutf8::basic::from_utf8(&text[pieces.end()..]).is_ok() {
-            self.cuts.push_ends(text, pieces, most);
-        } else {
-            pieces.push(text.len());
-        }
     }
 
     /// Makes the cache know the short ones among the pieces of `text`, and what is in `misses` already.
@@ -196,11 +189,16 @@ impl Encoder {
             ids.extend(&[id]);
             return Ok(());
         }
-        space.pieces.ends.restart(0);
-        while space.pieces.ends.end() < pretoken.len() && !ids.is_full() {
-            let start = space.pieces.ends.end();
+        let is_text = is_text(pretoken);
+        let mut start = 0;
+        while start < pretoken.len() && !ids.is_full() {
             space.pieces.ends.restart(start);
-            self.cut(pretoken, &mut space.pieces.ends, BLOCK);
+            if is_text {
+                self.cuts.push_ends(pretoken, &mut space.pieces.ends, BLOCK);
+            } else {
+                space.pieces.ends.push(pretoken.len());
+            }
+            start = space.pieces.ends.end();
             let mut misses = std::mem::take(&mut space.pieces.short);
             self.find_pieces(space, pretoken, &mut misses);
             misses.clear();
@@ -239,26 +237,32 @@ impl Encoder {
     fn write_pieces(&self, space: &mut MissSpace, numbers: Range<usize>, ids: &mut Ids) -> crate::Result<()> {
         let MissSpace { cache, merger, pieces: Pieces { keys, misses, long, .. }, resolved, .. } = space;
         let mut next_long = keys.long().partition_point(|&number| (number as usize) < numbers.start);
-        for number in numbers {
+        let mut number = numbers.start;
+        while number < numbers.end && !ids.is_full() {
+            let none = |_, _, _: &mut [u32]| None;
+            let known = write_known(self.level, cache.view(), keys, number..numbers.end, ids, none);
+            ids.add(known.ids);
+            number += known.pretokens;
+            if number == numbers.end {
+                break;
+            }
             let (key, place) = keys.at(number);
             if key == NO_KEY {
                 ids.extend(long.of(next_long));
                 next_long += 1;
-                continue;
+            } else {
+                let lanes = match misses[number] {
+                    KNOWN => cache.view().find_near(key, place),
+                    miss => Some(resolved.lanes[miss]),
+                };
+                match lanes {
+                    Some(lanes) if lanes.len() <= LANES => ids.extend_first(lanes.ids(), lanes.len()),
+                    Some(lanes) => ids.extend(self.recall(merger, cache, key, lanes)?),
+                    // Others have taken its place since it was looked up.
+                    None => ids.extend(self.merge(merger, &bytes_of(key)[..length_of(key)])?),
+                };
             }
-            let lanes = match misses[number] {
-                KNOWN => cache.view().find_near(key, place),
-                miss => Some(resolved.lanes[miss]),
-            };
-            match lanes {
-                Some(lanes) if lanes.len() <= LANES => ids.extend_first(lanes.ids(), lanes.len()),
-                Some(lanes) => ids.extend(self.recall(merger, cache, key, lanes)?),
-                // Others have taken its place since it was looked up.
-                None => ids.extend(self.merge(merger, &bytes_of(key)[..length_of(key)])?),
-            };
-            if ids.is_full() {
-                break;
-            }
+            number += 1;
         }
         Ok(())
     }
@@ -364,6 +368,11 @@ impl Encoder {
             WholePretokens::Merge => None,
         }
     }
+}
+
+/// Whether a pretoken may be cut between characters: without a split, it may be anything.
+fn is_text(pretoken: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(pretoken).is_ok()
 }
 
 /// Merges those of `keys` that are no tokens.
