@@ -279,7 +279,13 @@ impl Encoder {
         }));
         lanes.clear();
         merged.clear();
+        let view = cache.view();
+        let beside = |key| if cache.is_full() { view.find_near(key, view.place_of(key)) } else { None };
         for (index, (&asked, &key)) in asked.iter().zip(keys).enumerate() {
+            if let Some(known) = beside(key) {
+                lanes.push(known);
+                continue;
+            }
             let id = asked.map_or_else(|id| id, |asked| vocabulary.answer(asked));
             if id == NO_ID {
                 merged.push((index, key));

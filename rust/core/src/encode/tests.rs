@@ -63,6 +63,25 @@ fn naive_encode(tokenizer: &Tokenizer, text: &[u8]) -> Vec<u32> {
     ids
 }
 
+#[test]
+fn a_full_cache_forgets_but_is_never_wrong() {
+    let picks: Vec<_> = (0..60).map(|pick| (pick * 7 % 13, pick * 5 % 11)).collect();
+    // All words of two to seven letters, more than a cache in tests holds, and some of them again and again.
+    let words = (4..4_usize.pow(7)).map(|number| {
+        let letters = (0..7).map(|at| b"abcd"[number >> (2 * at) & 3]);
+        letters.take(2 + number % 6).chain([b' ']).collect::<Vec<u8>>()
+    });
+    let often = [&b"ab "[..], b"dcba ", b"abcdabc "].into_iter().cycle();
+    let text = words.zip(often).flat_map(|(word, often)| [&word[..], often].concat()).collect::<Vec<u8>>();
+    for whole in [WholePretokens::Take, WholePretokens::Merge] {
+        let tokenizer = tokenizer(Some("gpt2"), &merges_from(&picks), whole);
+        let expected = naive_encode(&tokenizer, &text);
+        for _ in 0..2 {
+            assert!(tokenizer.encode(&text, &options(), 1).expect("encodes") == expected);
+        }
+    }
+}
+
 fn options() -> EncodeOptions {
     EncodeOptions::default()
 }
