@@ -6,6 +6,7 @@
 //! fifth for those of 512 bytes. Stores that bypass the caches were slower, since the output, written again and
 //! again, stays in them.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::thread;
 
@@ -26,7 +27,10 @@ const BYTES_AHEAD: usize = 4096;
 const ROWS_AHEAD: usize = 16;
 
 /// What is asked for of one row, in bytes; for the rest the processor sees by itself where reading goes.
-const BYTES_OF_A_ROW: usize = 2048;
+const BYTES_OF_A_ROW: usize = 16 << 10;
+
+/// How many tokens are written between two times of asking.
+const TOKENS_AT_ONCE: usize = 128;
 
 /// The unit in which memory comes, in bytes.
 const LINE: usize = 64;
@@ -39,11 +43,47 @@ pub trait WriteRow<T>: Sync {
     /// Places in a row.
     fn length(&self) -> usize;
 
-    /// Asks for the memory of a row that will be written soon.
-    fn prefetch(&self, row: &Self::Row);
+    /// Adds the memory of a row that will be written soon.
+    fn announce(&self, row: &Self::Row, lines: &mut Lines);
 
-    /// Writes one row; inputs and targets have [`length`](Self::length) places each.
-    fn write(&self, row: &Self::Row, inputs: &mut [T], targets: &mut [T]) -> Result<()>;
+    /// Writes one row, and meanwhile asks for `lines`; inputs and targets have [`length`](Self::length) places each.
+    fn write(&self, row: &Self::Row, lines: &mut Lines, inputs: &mut [T], targets: &mut [T]) -> Result<()>;
+}
+
+/// Memory that is to be asked for, in order.
+#[derive(Debug, Default)]
+pub struct Lines {
+    /// Runs of bytes, the first of which is partly asked for.
+    runs: VecDeque<Range<*const u8>>,
+}
+
+impl Lines {
+    /// Adds the first of `tokens`.
+    pub(super) fn add<S>(&mut self, tokens: &[S]) {
+        let bytes = size_of_val(tokens).min(BYTES_OF_A_ROW);
+        let start = tokens.as_ptr().cast::<u8>();
+        self.runs.push_back(start..start.wrapping_add(bytes));
+    }
+
+    /// Asks for the next lines, of about so many bytes.
+    #[inline]
+    fn ask(&mut self, mut bytes: usize) {
+        while let Some(run) = self.runs.front_mut()
+            && bytes > 0
+        {
+            prefetch(run.start);
+            run.start = run.start.wrapping_add(LINE);
+            bytes = bytes.saturating_sub(LINE);
+            if run.is_empty() {
+                self.runs.pop_front();
+            }
+        }
+    }
+
+    /// Asks for all that is left.
+    fn ask_all(&mut self) {
+        self.ask(usize::MAX);
+    }
 }
 
 /// Writes `rows`, in that order: inputs to one block, targets to the other.
@@ -93,22 +133,37 @@ fn write_rows<T, W: WriteRow<T> + ?Sized>(
     let length = source.length();
     // By the widest type that is stored as a rule; it need not be exact.
     let ahead = (BYTES_AHEAD / size_of::<u16>()).checked_div(length).unwrap_or(0).clamp(1, ROWS_AHEAD);
-    rows.iter().take(ahead).for_each(|row| source.prefetch(row));
+    let mut lines = Lines::default();
+    rows.iter().take(ahead).for_each(|row| source.announce(row, &mut lines));
     let blocks = inputs.chunks_exact_mut(length).zip(targets.chunks_exact_mut(length));
     for (index, (inputs, targets)) in blocks.enumerate() {
+        lines.ask_all();
         if let Some(row) = rows.get(index + ahead) {
-            source.prefetch(row);
+            source.announce(row, &mut lines);
         }
-        source.write(&rows[index], inputs, targets)?;
+        source.write(&rows[index], &mut lines, inputs, targets)?;
     }
     Ok(())
 }
 
-/// Asks for the first of `tokens`.
-pub(super) fn prefetch_tokens<S>(tokens: &[S]) {
-    let bytes = size_of_val(tokens).min(BYTES_OF_A_ROW);
-    let start = tokens.as_ptr().cast::<u8>();
-    (0..bytes).step_by(LINE).for_each(|byte| prefetch(start.wrapping_add(byte)));
+/// Writes the first of `tokens` to `inputs`, and those from the second on to `targets`, as far as there are; whether all
+/// fitted. Asks for about as much of `lines` as it reads.
+pub(super) fn write_both<S: Token, T: Token>(
+    level: Level,
+    tokens: &[S],
+    lines: &mut Lines,
+    inputs: &mut [T],
+    targets: &mut [T],
+) -> bool {
+    let mut fits = true;
+    let mut targets = targets.chunks_mut(TOKENS_AT_ONCE);
+    for (inputs, start) in inputs.chunks_mut(TOKENS_AT_ONCE).zip((0..).step_by(TOKENS_AT_ONCE)) {
+        let targets = targets.next().unwrap_or_default();
+        lines.ask(size_of::<S>() * inputs.len());
+        fits &= convert(level, &tokens[start..start + inputs.len()], inputs);
+        fits &= convert(level, &tokens[start + 1..start + 1 + targets.len()], targets);
+    }
+    fits
 }
 
 fn threads_for(bytes: usize) -> usize {
@@ -187,22 +242,26 @@ impl<Q: Sequence, T: Token> WriteRow<T> for Windows<'_, Q> {
         self.places.max_length() as usize
     }
 
-    fn prefetch(&self, &window: &u64) {
+    fn announce(&self, &window: &u64, lines: &mut Lines) {
         if window < self.places.windows() {
-            prefetch_tokens(self.tokens.piece(self.shown(window)));
+            lines.add(self.tokens.piece(self.shown(window)));
         }
     }
 
-    fn write(&self, &window: &u64, inputs: &mut [T], targets: &mut [T]) -> Result<()> {
+    fn write(&self, &window: &u64, lines: &mut Lines, inputs: &mut [T], targets: &mut [T]) -> Result<()> {
         if window >= self.places.windows() {
             let windows = self.places.windows();
             return Err(Error::argument("indices", format!("no window {window}, there are {windows}")));
         }
         let Range { start, end } = self.shown(window);
-        if self.row(start..end, inputs) & self.row(start + 1..end, targets) {
-            return Ok(());
-        }
-        Err(self.misfit::<T>(window))
+        let piece = self.tokens.piece(start..end);
+        let fits = if piece.len() > inputs.len() {
+            write_both(self.level, piece, lines, inputs, targets)
+        } else {
+            // Where shards or padding begin.
+            self.row(start..end, inputs) & self.row(start + 1..end, targets)
+        };
+        if fits { Ok(()) } else { Err(self.misfit::<T>(window)) }
     }
 }
 
@@ -297,6 +356,29 @@ mod tests {
             check::<i32, u32>(&tokens, layout, 7, &indices);
             check::<i64, i32>(&tokens, layout, 7, &indices);
         }
+    }
+
+    #[test]
+    fn lines_are_asked_for_in_order_and_each_once() {
+        let tokens = [0u16; 400];
+        let mut lines = Lines::default();
+        for tokens in [&tokens[..33], &tokens[..1], &tokens[1..], &[]] {
+            lines.add(tokens);
+        }
+        let mut left = Vec::new();
+        while !lines.runs.is_empty() {
+            left.push(lines.runs.len());
+            lines.ask(1);
+        }
+        assert_eq!(left, [[4; 2].as_slice(), &[3], &[2; 13], &[1]].concat());
+        lines.add(&vec![0u64; BYTES_OF_A_ROW]);
+        for _ in 0..BYTES_OF_A_ROW / LINE {
+            lines.ask(LINE);
+        }
+        assert!(lines.runs.is_empty());
+        lines.add(&tokens);
+        lines.ask_all();
+        assert!(lines.runs.is_empty());
     }
 
     #[test]

@@ -11,7 +11,7 @@
 
 use crate::{Error, Result};
 
-use super::{Order, Shuffle, WriteRow};
+use super::{Lines, Order, Shuffle, WriteRow};
 
 /// The largest denominator of shares.
 const MAX_PERIOD: u32 = 1 << 16;
@@ -106,12 +106,18 @@ impl<T> WriteRow<T> for Mixed<'_, T> {
         self.0[0].length()
     }
 
-    fn prefetch(&self, &(source, window): &(usize, u64)) {
-        self.0[source].prefetch(&window);
+    fn announce(&self, &(source, window): &(usize, u64), lines: &mut Lines) {
+        self.0[source].announce(&window, lines);
     }
 
-    fn write(&self, &(source, window): &(usize, u64), inputs: &mut [T], targets: &mut [T]) -> Result<()> {
-        self.0[source].write(&window, inputs, targets)
+    fn write(
+        &self,
+        &(source, window): &(usize, u64),
+        lines: &mut Lines,
+        inputs: &mut [T],
+        targets: &mut [T],
+    ) -> Result<()> {
+        self.0[source].write(&window, lines, inputs, targets)
     }
 }
 

@@ -25,7 +25,7 @@ pub use ahead::Ahead;
 pub use batches::{Plan, Remainder, Step};
 pub use convert::Token;
 pub use documents::{Documents, check_offsets};
-pub use gather::{Windows, WriteRow, gather};
+pub use gather::{Lines, Windows, WriteRow, gather};
 pub use layout::{Layout, Tail};
 pub use mixture::{Draw, Mixed, Mixture};
 pub use order::{Blocks, Order, Permutation, Shuffle};

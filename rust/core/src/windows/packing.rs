@@ -11,11 +11,11 @@
 use crate::processor::Level;
 use crate::{Error, Result};
 
-use super::convert::{Token, convert};
+use super::convert::Token;
 use super::documents::check_offsets;
-use super::gather::prefetch_tokens;
+use super::gather::write_both;
 use super::rooms::Rooms;
-use super::{Sequence, WriteRow};
+use super::{Lines, Sequence, WriteRow};
 
 /// The target of what has none: `ignore_index` of the usual losses.
 pub const NO_TARGET: i64 = -100;
@@ -182,11 +182,17 @@ impl<'p, Q: Sequence> Packed<'p, Q> {
     }
 
     /// Writes `piece`; whether all ids fitted.
-    fn write_piece<T: Token>(&self, piece: &Piece, inputs: &mut [T], targets: &mut [T]) -> bool {
+    fn write_piece<T: Token>(
+        &self,
+        piece: &Piece,
+        lines: &mut Lines,
+        inputs: &mut [T],
+        targets: &mut [T],
+    ) -> bool {
         let tokens = self.shown(piece);
         let (targets, closing) = targets.split_at_mut(tokens.len() - 1);
         closing.fill(T::truncate(NO_TARGET));
-        convert(self.level, &tokens[..inputs.len()], inputs) & convert(self.level, &tokens[1..], targets)
+        write_both(self.level, tokens, lines, inputs, targets)
     }
 
     #[cold]
@@ -205,11 +211,11 @@ impl<Q: Sequence, T: Token> WriteRow<T> for Packed<'_, Q> {
         self.packing.max_length as usize
     }
 
-    fn prefetch(&self, &row: &u64) {
-        self.packing.pieces(row).iter().for_each(|piece| prefetch_tokens(self.shown(piece)));
+    fn announce(&self, &row: &u64, lines: &mut Lines) {
+        self.packing.pieces(row).iter().for_each(|piece| lines.add(self.shown(piece)));
     }
 
-    fn write(&self, &row: &u64, inputs: &mut [T], targets: &mut [T]) -> Result<()> {
+    fn write(&self, &row: &u64, lines: &mut Lines, inputs: &mut [T], targets: &mut [T]) -> Result<()> {
         for (id, what) in [(NO_TARGET, "the target of padding"), (self.pad, "pad_id")] {
             if !T::holds(id) {
                 let message = format!("{what} is {id}, which {} cannot hold", T::NAME);
@@ -220,7 +226,7 @@ impl<Q: Sequence, T: Token> WriteRow<T> for Packed<'_, Q> {
         for piece in self.packing.pieces(row) {
             let (own_inputs, other_inputs) = inputs.split_at_mut(piece.length as usize);
             let (own_targets, other_targets) = targets.split_at_mut(piece.length as usize);
-            if !self.write_piece(piece, own_inputs, own_targets) {
+            if !self.write_piece(piece, lines, own_inputs, own_targets) {
                 return Err(self.misfit::<T>(piece));
             }
             (inputs, targets) = (other_inputs, other_targets);
@@ -302,7 +308,7 @@ mod tests {
     use proptest::prelude::*;
 
     // By name, for proptest has a `Strategy` too.
-    use super::{NO_TARGET, Packed, Packing, Strategy, WriteRow};
+    use super::{Lines, NO_TARGET, Packed, Packing, Strategy, WriteRow};
 
     const STRATEGIES: [Strategy; 3] = [Strategy::BestFit, Strategy::Concat, Strategy::Pad];
 
@@ -345,7 +351,8 @@ mod tests {
         for index in 0..packing.rows() {
             let (mut inputs, mut targets, mut positions) =
                 (vec![0i64; row], vec![0i64; row], vec![0i64; row]);
-            Packed::new(packing, &tokens[..], -1).unwrap().write(&index, &mut inputs, &mut targets).unwrap();
+            let packed = Packed::new(packing, &tokens[..], -1).unwrap();
+            packed.write(&index, &mut Lines::default(), &mut inputs, &mut targets).unwrap();
             packing.write_positions(index, &mut positions);
             let ends = packing.cumulative_lengths(&[index]).unwrap();
             let starts: Vec<i32> = (0..row as i32).filter(|&place| positions[place as usize] == 0).collect();
@@ -420,10 +427,10 @@ mod tests {
 
         let packing = Packing::new(&[0, 2], 4, Strategy::BestFit).unwrap();
         let packed = Packed::new(&packing, &[1i64, 1 << 40][..], 0).unwrap();
-        let error = packed.write(&0, &mut [0i32; 4], &mut [0i32; 4]).unwrap_err();
+        let error = packed.write(&0, &mut Lines::default(), &mut [0i32; 4], &mut [0i32; 4]).unwrap_err();
         assert_eq!(error.to_string(), "dtype: token 1 is 1099511627776, which int32 cannot hold");
         let packed = Packed::new(&packing, &[1i64, 2][..], 0).unwrap();
-        let error = packed.write(&0, &mut [0u32; 4], &mut [0u32; 4]).unwrap_err();
+        let error = packed.write(&0, &mut Lines::default(), &mut [0u32; 4], &mut [0u32; 4]).unwrap_err();
         assert_eq!(error.to_string(), "dtype: the target of padding is -100, which uint32 cannot hold");
         let packing = Packing::new(&[0, 2], 1 << 30, Strategy::BestFit).unwrap();
         let error = packing.cumulative_lengths(&[0, 0]).unwrap_err();
