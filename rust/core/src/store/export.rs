@@ -11,6 +11,7 @@ use crate::{Error, Monitor, Phase, Result};
 
 use super::dtype::Dtype;
 use super::index::write_index;
+use super::manifest::Manifest;
 use super::token_store::TokenStore;
 use super::with_suffix;
 
@@ -59,12 +60,24 @@ impl TokenStore {
             ExportFormat::LlmC => llm_c_header(self.dtype(), self.total_tokens())?,
         };
         match format {
-            ExportFormat::Raw | ExportFormat::Numpy | ExportFormat::LlmC => {}
+            ExportFormat::Numpy => {}
+            ExportFormat::Raw | ExportFormat::LlmC => {
+                // It would take the place of a store's ids.
+                let manifest = path.with_extension("json");
+                if path.extension().is_some_and(|suffix| suffix == "bin")
+                    && Manifest::is_at(&manifest)? == Some(true)
+                {
+                    return Err(stands_there(&manifest));
+                }
+            }
             ExportFormat::Datatrove => write_whole(&with_suffix(path, ".index"), |file| {
                 self.offsets()[1..].iter().try_for_each(|end| file.write_all(&end.to_le_bytes()))
             })?,
             ExportFormat::Megatron => {
-                refuse_store(path)?;
+                let manifest = with_suffix(path, ".json");
+                if manifest.exists() {
+                    return Err(stands_there(&manifest));
+                }
                 self.check_lengths()?;
                 let write = |file: &mut BufWriter<File>| write_index(file, self.dtype(), self.offsets());
                 write_whole(&with_suffix(path, ".idx"), write)?;
@@ -109,14 +122,10 @@ impl TokenStore {
     }
 }
 
-/// A manifest would not be true of what is written there.
-fn refuse_store(prefix: &Path) -> Result<()> {
-    let manifest = with_suffix(prefix, ".json");
-    if !manifest.exists() {
-        return Ok(());
-    }
+/// The error about a manifest that would not be true of what is written beside it.
+fn stands_there(manifest: &Path) -> Error {
     let message = format!("{} stands there already; expected another prefix", manifest.display());
-    Err(Error::argument("path", message))
+    Error::argument("path", message)
 }
 
 /// Version 1 of the format, padded so that the ids start at a multiple of 64.
@@ -203,6 +212,11 @@ mod tests {
         let error =
             store.export(&prefix, ExportFormat::Megatron, &Monitor::default()).expect_err("it is there");
         assert!(error.to_string().contains("a.json stands there already"), "{error}");
+        let bin = with_suffix(&prefix, ".bin");
+        for format in [ExportFormat::Raw, ExportFormat::LlmC] {
+            let error = store.export(&bin, format, &Monitor::default()).expect_err("a store's ids");
+            assert!(error.to_string().contains("a.json stands there already"), "{error}");
+        }
         let monitor = Monitor::default();
         monitor.cancel();
         let raw = folder.path().join("raw");

@@ -109,13 +109,17 @@ impl Manifest {
         json
     }
 
-    /// The manifest at `path`, or `None` if there is no such file.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>> {
-        let json = match fs::read(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            json => json.map_err(|error| Error::io(path, error))?,
-        };
-        let manifest: Self = serde_json::from_slice(&json).map_err(|error| {
+    /// The text of the manifest at `path`, or `None` if there is no such file.
+    pub(super) fn text_at(path: &Path) -> Result<Option<Vec<u8>>> {
+        match fs::read(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            json => json.map(Some).map_err(|error| Error::io(path, error)),
+        }
+    }
+
+    /// The manifest that `json` is; errors call it `path`.
+    pub(super) fn read(path: &Path, json: &[u8]) -> Result<Self> {
+        let manifest: Self = serde_json::from_slice(json).map_err(|error| {
             let message = format!("not the manifest of a token store: {error}");
             Error::malformed(path, Place::Line(error.line() as u64), message)
         })?;
@@ -124,7 +128,7 @@ impl Manifest {
             let message = format!("{format:?} version {version}; expected {FORMAT:?} version {VERSION}");
             return Err(Error::malformed(path, Place::Whole, message));
         }
-        Ok(Some(manifest))
+        Ok(manifest)
     }
 
     /// Whether the file at `path` starts as every manifest does; `None` if there is no such file.

@@ -1,6 +1,8 @@
 //! One data file and what describes it: all of a store, or the part that one writer made.
 
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::{Error, Monitor, Place, Result, available_threads, map_in_order};
 
@@ -11,6 +13,11 @@ use super::index::Index;
 use super::manifest::{Checksums, Manifest};
 use super::with_suffix;
 use crate::map::Map;
+
+/// How often a store is looked at again that is being replaced, as far as its files tell: that takes milliseconds, unless
+/// its writer stopped.
+const ATTEMPTS: usize = 20;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
 
 /// Ids mapped from one file.
 #[derive(Debug)]
@@ -43,7 +50,26 @@ impl Shard {
         }
     }
 
+    /// A writer takes the manifest away before it replaces any file, and puts the new one behind all others: what is
+    /// opened between two looks at the same manifest belongs together, and what is not, not even if it seems so.
     fn open_prefix(prefix: &Path) -> Result<Opened> {
+        let json_path = with_suffix(prefix, ".json");
+        let mut attempts = 0;
+        loop {
+            let json = Manifest::text_at(&json_path)?;
+            let opened = Self::open_files(prefix, json.as_deref());
+            let may_be_replaced = json.is_none() && with_suffix(prefix, ".json.partial").exists();
+            if may_be_replaced && attempts < ATTEMPTS {
+                attempts += 1;
+                thread::sleep(BETWEEN_ATTEMPTS);
+            } else if Manifest::text_at(&json_path)? == json {
+                return opened;
+            }
+        }
+    }
+
+    /// The files of a prefix, of which `json` is the manifest.
+    fn open_files(prefix: &Path, json: Option<&[u8]>) -> Result<Opened> {
         let [bin_path, idx_path, json_path] =
             [".bin", ".idx", ".json"].map(|suffix| with_suffix(prefix, suffix));
         let bin = Map::open(&bin_path)?;
@@ -55,7 +81,7 @@ impl Shard {
             );
             return Err(Error::argument("dtype", message));
         }
-        let manifest = Manifest::read(&json_path)?;
+        let manifest = json.map(|json| Manifest::read(&json_path, json)).transpose()?;
         let partial = with_suffix(prefix, ".json.partial");
         if manifest.is_none() && partial.exists() {
             let message =

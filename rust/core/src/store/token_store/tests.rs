@@ -1,4 +1,6 @@
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use tempfile::TempDir;
 
@@ -111,6 +113,26 @@ fn files_that_disagree_are_told_apart() {
         let message = message(opened_after(".json", replaced(from, to)));
         assert!(message.contains(expected), "{message}");
     }
+}
+
+#[test]
+fn a_store_that_is_replaced_meanwhile_is_the_old_one_or_the_new_one() {
+    let (_folder, prefix) = sample();
+    let is_replaced = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for number in 0..60 {
+                let mut writer = StoreWriter::create(&prefix, Dtype::U16).expect("a writable folder");
+                writer.push(&[number; 3]).expect("a writable folder");
+                writer.finish(StoreFacts::default()).expect("a writable folder");
+            }
+            is_replaced.store(true, Ordering::Relaxed);
+        });
+        while !is_replaced.load(Ordering::Relaxed) {
+            let store = TokenStore::open(&prefix).expect("a store at any time");
+            store.verify(&Monitor::default()).expect("files that belong together");
+        }
+    });
 }
 
 #[test]
