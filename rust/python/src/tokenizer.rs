@@ -830,6 +830,6 @@ impl Tokenizer {
         }
         let json = py.detach(|| self.inner.to_json());
         let make = py.get_type::<Tokenizer>().getattr("_from_json")?;
-        Ok((make, (PyBytes::new(py, json.as_bytes()), self.pattern())))
+        Ok((make, (PyBytes::new(py, &json), self.pattern())))
     }
 }

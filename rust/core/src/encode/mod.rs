@@ -28,6 +28,7 @@ mod lockstep;
 mod merges;
 mod misses;
 mod pages;
+mod parted;
 mod pipeline;
 mod probe;
 mod ragged;

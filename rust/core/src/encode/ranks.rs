@@ -12,12 +12,16 @@ use std::sync::OnceLock;
 use super::bpe::{FEW_LANES, HeapMerger, MANY_LANES};
 use super::lockstep::{Lockstep, Piece};
 use super::merges::{Merge, MergeTable};
+use super::parted::known_left_lengths;
 use super::slots::{Asked, NONE};
 use super::vocabulary::{self, Vocabulary};
 use crate::{available_threads, map_in_order};
 
 /// How many ids' merges are found in one job.
 const JOB_IDS: u32 = 4096;
+
+/// How many tokens' parts are looked up at once.
+const PARTED_AT_ONCE: usize = 16;
 
 /// The rank of a pair that does not merge.
 pub(super) const NEVER: u32 = NONE;
@@ -153,10 +157,8 @@ pub(super) struct Spelled {
 impl Spelled {
     pub(super) fn new(vocabulary: &Vocabulary, byte_ids: &[u32; 256]) -> Self {
         let mut byte_pairs = BytePairs::default();
-        for (id, token) in vocabulary.iter() {
-            if let &[left, right] = token
-                && vocabulary.id_of(token) == Some(id)
-            {
+        for (id, token) in vocabulary.ordinary(0..u32::MAX) {
+            if let &[left, right] = token {
                 byte_pairs.set(left, right, id);
             }
         }
@@ -176,23 +178,28 @@ impl Spelled {
     /// pretoken, if it is a token» is part of its format.) The parts may have higher ids than the token: Llama 3 has
     /// such tokens.
     pub(super) fn merges(&self, vocabulary: &Vocabulary) -> &[Merge] {
-        self.merges.get_or_init(|| {
-            let jobs = (vocabulary.id_bound() as u32).div_ceil(JOB_IDS) as usize;
-            map_in_order(available_threads(), jobs, |job| {
-                let first = job as u32 * JOB_IDS;
-                self.merges_of(first..first + JOB_IDS, vocabulary)
-            })
-            .concat()
+        self.merges.get_or_init(|| self.find_merges(vocabulary, &known_left_lengths(vocabulary)))
+    }
+
+    /// The same where the lengths of left parts are known of some tokens, by id; 0 is none.
+    pub(super) fn find_merges(&self, vocabulary: &Vocabulary, left_lengths: &[u8]) -> Vec<Merge> {
+        let jobs = (vocabulary.id_bound() as u32).div_ceil(JOB_IDS) as usize;
+        map_in_order(available_threads(), jobs, |job| {
+            let first = job as u32 * JOB_IDS;
+            self.merges_of(first..first + JOB_IDS, vocabulary, left_lengths)
         })
+        .concat()
     }
 
     /// The merges of the tokens with these ids, by id.
-    fn merges_of(&self, ids: Range<u32>, vocabulary: &Vocabulary) -> Vec<Merge> {
-        let is_found = |&(id, token): &(u32, &[u8])| vocabulary.id_of(token) == Some(id);
-        let tokens = ids.filter_map(|id| Some((id, vocabulary.bytes_of(id)?))).filter(is_found);
+    fn merges_of(&self, ids: Range<u32>, vocabulary: &Vocabulary, left_lengths: &[u8]) -> Vec<Merge> {
         let mut merges = Vec::new();
-        let (mut short, mut middle) = (Vec::new(), Vec::new());
-        for (id, token) in tokens {
+        let (mut parted, mut short, mut middle) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, token) in vocabulary.ordinary(ids) {
+            if let Some(&left) = left_lengths.get(id as usize).filter(|&&left| left > 0) {
+                parted.push((id, left.into()));
+                continue;
+            }
             match token.len() {
                 ..2 => {}
                 2 => {
@@ -204,9 +211,11 @@ impl Spelled {
                 MANY_LANES.. => merges.extend(self.merge_of_long(id, token, vocabulary)),
             }
         }
+        merge_parted(&parted, vocabulary, &mut merges);
         self.merge_short::<FEW_LANES>(&short, vocabulary, &mut merges);
         self.merge_short::<MANY_LANES>(&middle, vocabulary, &mut merges);
-        merges.sort_unstable_by_key(|merge| merge.id);
+        // Two or three runs, which this finds.
+        merges.sort_by_key(|merge| merge.id);
         merges
     }
 
@@ -237,6 +246,20 @@ impl Spelled {
         match *merged {
             [left, right] => Some(Merge { left: left.id, right: right.id, id }),
             _ => None,
+        }
+    }
+}
+
+/// Adds the merges of tokens whose left parts have these lengths.
+fn merge_parted(parted: &[(u32, usize)], vocabulary: &Vocabulary, merges: &mut Vec<Merge>) {
+    let vocabulary = vocabulary.view();
+    let mut asked = Vec::with_capacity(PARTED_AT_ONCE);
+    for tokens in parted.chunks(PARTED_AT_ONCE) {
+        asked.clear();
+        asked.extend(tokens.iter().map(|&(id, left)| vocabulary.ask_parts(id, left)));
+        for (&(id, _), parts) in tokens.iter().zip(&asked) {
+            let [left, right] = parts.map(|part| part.map_or_else(|id| id, |asked| vocabulary.answer(asked)));
+            merges.push(Merge { left, right, id });
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Token ids ↔ the bytes they stand for.
 
-use xxhash_rust::xxh3::xxh3_64;
+use std::ops::Range;
+
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use super::slots::{self, Asked, KIND_SHIFT, Key, MAX_NUMBER, NO_KEY, NONE, Slots, spread};
 use super::table::Table;
@@ -23,6 +25,8 @@ pub(super) struct Vocabulary {
     starts: Vec<u32>,
     /// The length of the longest token.
     longest: usize,
+    /// The ids of the special tokens, in ascending order.
+    special: Vec<u32>,
     /// The ordinary tokens of at most [`SLOT_BYTES`] bytes; the filter knows the longer ones, too.
     short: Slots,
     /// The longer ones, open-addressed by hash: its upper half, and 1 + the id; 0 is a free slot.
@@ -67,6 +71,8 @@ impl Vocabulary {
         for (name, id) in special {
             tokens.push(*id, name.as_bytes());
         }
+        let mut special: Vec<u32> = special.iter().map(|&(_, id)| id).collect();
+        special.sort_unstable();
         let (bytes, lengths) = tokens.by_id().into_parts();
         let starts = starts(&lengths)?;
         let is_long = |&&(_, length): &&(u32, u32)| length as usize > SLOT_BYTES;
@@ -75,26 +81,24 @@ impl Vocabulary {
             bytes,
             starts,
             longest: lengths.iter().map(|&(_, length)| length as usize).max().unwrap_or(0),
+            special,
             short: Slots::new(lengths.len() - others, others),
             long: Table::new((others * 2 + 2).next_power_of_two()),
         };
         drop(lengths);
-        vocabulary.enter(special)?;
+        vocabulary.enter()?;
         Ok(vocabulary)
     }
 
     /// Enters all tokens but the special ones into the tables.
-    fn enter(&mut self, special: &[(String, u32)]) -> Result<(), VocabularyError> {
-        let mut special: Vec<u32> = special.iter().map(|&(_, id)| id).collect();
-        special.sort_unstable();
+    fn enter(&mut self) -> Result<(), VocabularyError> {
         let mut short = std::mem::replace(&mut self.short, Slots::new(0, 0));
-        let ordinary = || self.iter().filter(|(id, _)| special.binary_search(id).is_err());
-        let slots = ordinary().filter(|(_, token)| token.len() <= SLOT_BYTES);
+        let slots = self.ordinary(0..u32::MAX).filter(|(_, token)| token.len() <= SLOT_BYTES);
         short
             .insert_all(slots.map(|(id, token)| (slot_key(token, 0, token.len()), id)))
             .map_err(|(other, id)| VocabularyError::DuplicateToken(other, id))?;
-        let long: Vec<u32> =
-            ordinary().filter(|(_, token)| token.len() > SLOT_BYTES).map(|(id, _)| id).collect();
+        let long = self.ordinary(0..u32::MAX).filter(|(_, token)| token.len() > SLOT_BYTES);
+        let long: Vec<u32> = long.map(|(id, _)| id).collect();
         self.short = short;
         long.into_iter().try_for_each(|id| self.insert_long(id))
     }
@@ -152,9 +156,35 @@ impl Vocabulary {
         self.starts.len() - 1
     }
 
+    /// A hash of the tokens with the ids below `count`, if those are that many and none of them is a special one.
+    pub(super) fn hash_of_first(&self, count: usize) -> Option<u128> {
+        let starts = self.starts.get(..=count)?;
+        let are_ordinary = self.special.first().is_none_or(|&id| id as usize >= count);
+        if !are_ordinary || !starts.is_sorted_by(|one, next| one < next) {
+            return None;
+        }
+        let mut hash = Xxh3Default::new();
+        hash.update(bytemuck::cast_slice(starts));
+        hash.update(&self.bytes[..starts[count] as usize]);
+        Some(hash.digest128())
+    }
+
     /// All ids and their bytes, by id.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
         (0..self.id_bound() as u32).filter_map(|id| Some((id, self.bytes_of(id)?)))
+    }
+
+    /// Those of `ids` that are no special tokens, and their bytes, by id.
+    pub(super) fn ordinary(&self, ids: Range<u32>) -> impl Iterator<Item = (u32, &[u8])> {
+        let ids = ids.start..ids.end.min(self.id_bound() as u32);
+        let mut special = &self.special[self.special.partition_point(|&id| id < ids.start)..];
+        ids.filter_map(move |id| match special {
+            [first, rest @ ..] if *first == id => {
+                special = rest;
+                None
+            }
+            _ => Some((id, self.bytes_of(id)?)),
+        })
     }
 }
 
@@ -175,6 +205,14 @@ impl View<'_> {
             return Err(self.find_long(text, start, end));
         }
         Ok(self.short.ask(slot_key(text, start, length)))
+    }
+
+    /// The same for the first `length` bytes of token `id`, and for those behind them.
+    #[inline]
+    pub(super) fn ask_parts(self, id: u32, length: usize) -> [Result<Asked, u32>; 2] {
+        let Vocabulary { bytes, starts, .. } = self.vocabulary;
+        let [start, end] = [id as usize, id as usize + 1].map(|id| starts[id] as usize);
+        [self.ask(bytes, start, start + length), self.ask(bytes, start + length, end)]
     }
 
     /// Looks up what has no slot; nearly all of it is strange to the filter.
@@ -266,6 +304,8 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(vocabulary.iter().map(|(id, _)| id).collect::<Vec<_>>(), [2, 3, 7]);
+        let ordinary = |ids| vocabulary.ordinary(ids).map(|(id, _)| id).collect::<Vec<_>>();
+        assert_eq!((ordinary(0..9), ordinary(3..8), ordinary(4..7)), (vec![2, 7], vec![7], vec![]));
         assert_eq!(vocabulary.id_bound(), 8);
     }
 

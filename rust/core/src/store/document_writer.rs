@@ -184,7 +184,7 @@ impl<'a> DocumentWriter<'a> {
     }
 
     /// Makes the store appear.
-    pub(super) fn finish(self, fingerprint: &str, tokenizer_json: Option<String>) -> Result<()> {
+    pub(super) fn finish(self, fingerprint: &str, tokenizer_json: Option<Vec<u8>>) -> Result<()> {
         if self.writer.tokens() == 0 && !self.is_share {
             let error = self.no_text();
             self.writer.discard();

@@ -126,7 +126,7 @@ pub(super) trait Encoder: Sync {
     fn encode_into<'b>(&self, texts: &[&[u8]], buffer: &'b mut IdBuffer) -> Result<(&'b [u32], Vec<usize>)>;
 
     /// What stands beside the store, if anything.
-    fn to_json(&self) -> Option<String> {
+    fn to_json(&self) -> Option<Vec<u8>> {
         None
     }
 }
@@ -148,7 +148,7 @@ impl Encoder for Tokenizer {
         self.encode_texts_into(texts, buffer)
     }
 
-    fn to_json(&self) -> Option<String> {
+    fn to_json(&self) -> Option<Vec<u8>> {
         Some(self.to_json())
     }
 }

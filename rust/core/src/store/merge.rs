@@ -65,10 +65,10 @@ fn facts_of(merged: &TokenStore, manifests: &[&Manifest]) -> Result<StoreFacts> 
 }
 
 /// The tokenizer's file beside the first shard, if there is one.
-fn tokenizer_beside(merged: &TokenStore) -> Result<Option<String>> {
+fn tokenizer_beside(merged: &TokenStore) -> Result<Option<Vec<u8>>> {
     let path = merged.parts().next().map(|shard| with_suffix(shard.path(), TOKENIZER_SUFFIX));
     match path.filter(|path| path.exists()) {
         None => Ok(None),
-        Some(path) => fs::read_to_string(&path).map(Some).map_err(|error| Error::io(&path, error)),
+        Some(path) => fs::read(&path).map(Some).map_err(|error| Error::io(&path, error)),
     }
 }

@@ -34,7 +34,7 @@ pub struct StoreFacts {
     /// The tokenizer's fingerprint.
     pub tokenizer: String,
     /// The tokenizer as a `tokenizer.json`, to stand beside the store.
-    pub tokenizer_json: Option<String>,
+    pub tokenizer_json: Option<Vec<u8>>,
     /// The ids that stand before each document.
     pub bos: EndIds,
     /// The ids that stand after each document.
@@ -193,7 +193,7 @@ impl StoreWriter {
         let mut files = vec![(idx_path.clone(), self.index.finish()?)];
         let idx = checksum(Map::open(&idx_path)?.bytes());
         manifest.checksums = Checksums { block_bytes: BLOCK_BYTES as u64, bin: self.checksums.finish(), idx };
-        let tokenizer = facts.tokenizer_json.as_ref().map(|json| (TOKENIZER_SUFFIX, json.as_bytes()));
+        let tokenizer = facts.tokenizer_json.as_ref().map(|json| (TOKENIZER_SUFFIX, &**json));
         for (suffix, bytes) in tokenizer.into_iter().chain([(".json", &*manifest.to_json())]) {
             let path = self.partial.path(suffix);
             let written = File::create(&path).and_then(|mut file| file.write_all(bytes).map(|()| file));

@@ -33,6 +33,22 @@ impl Tokenizer {
         tokens.iter().for_each(|(_, token)| file.extend_from_slice(token));
         file
     }
+
+    /// What is known besides of the tokens before the first gap in the ids: how long the left one of the two parts is that
+    /// a merge joins to each (0 if none makes it), and a hash of them.
+    pub fn to_left_lengths(&self) -> (Vec<u8>, u128) {
+        let vocabulary = &self.encoder.vocabulary;
+        let bound = vocabulary.id_bound() as u32;
+        let count = (0..bound).take_while(|&id| vocabulary.bytes_of(id).is_some()).count();
+        let mut lengths = vec![0; count];
+        for merge in self.merges() {
+            let left = self.bytes_of(merge.left).expect("a merge of tokens");
+            if let Some(length) = lengths.get_mut(merge.id as usize) {
+                *length = u8::try_from(left.len()).expect("a token of a line at most");
+            }
+        }
+        (lengths, vocabulary.hash_of_first(count).expect("no special tokens"))
+    }
 }
 
 /// The definition of a bundled encoding.

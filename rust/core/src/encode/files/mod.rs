@@ -115,8 +115,8 @@ impl Tokenizer {
         huggingface::read(json, pattern).map_err(|(place, message)| Error::malformed(path, place, message))
     }
 
-    /// The text of a `tokenizer.json` from which [`from_json`](Self::from_json) makes the same tokenizer.
-    pub fn to_json(&self) -> String {
+    /// The text of a `tokenizer.json`, in UTF-8, from which [`from_json`](Self::from_json) makes the same tokenizer.
+    pub fn to_json(&self) -> Vec<u8> {
         huggingface::write(self)
     }
 
@@ -132,7 +132,7 @@ impl Tokenizer {
         }
         match self.sentencepiece() {
             Some(file) if has_extension(path, "model") => write_whole(path, |out| out.write_all(file)),
-            None if !has_extension(path, "model") => write_text(path, &self.to_json()),
+            None if !has_extension(path, "model") => write_whole(path, |out| out.write_all(&self.to_json())),
             Some(_) => Err(Error::argument("path", "a SentencePiece model can be saved as .model only")),
             None => Err(Error::argument(
                 "path",

@@ -1,7 +1,6 @@
 //! A tokenizer as a `tokenizer.json` that others read alike.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
@@ -14,7 +13,7 @@ use crate::split::Pattern;
 use crate::tokenizer_json::AddedToken;
 
 /// The whole file, for a tokenizer that others are to read.
-pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> String {
+pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> Vec<u8> {
     let definition = tokenizer.definition();
     let written = &definition.pipeline.written;
     let as_written = |part: &Value, otherwise: Value| if part.is_null() { otherwise } else { part.clone() };
@@ -42,10 +41,18 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> String {
         },
     });
     let text = serde_json::to_string_pretty(&file).expect("a JSON value is JSON");
-    // These two are nearly all of the file: a line each, and written as they come.
-    let written = Texts::new(&definition);
-    let text = text.replacen("\"merges\": null", &written.merges(tokenizer), 1);
-    text.replacen("\"vocab\": null", &written.vocab(&definition), 1)
+    // These two, by name behind each other, are nearly all of the file: a line each, and written as they come.
+    let (head, rest) = text.split_once("\"merges\": null").expect("as above");
+    let (between, tail) = rest.split_once("\"vocab\": null").expect("as above");
+    let texts = Texts::new(&definition);
+    // About as much as it becomes; what is not touched costs nothing.
+    let mut out = Out { bytes: vec![0; 64 * definition.tokens.len() + 2 * text.len()], length: 0 };
+    out.push(head.as_bytes());
+    texts.write_merges(tokenizer, &mut out);
+    out.push(between.as_bytes());
+    texts.write_vocab(&definition, &mut out);
+    out.push(tail.as_bytes());
+    out.into_bytes()
 }
 
 fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToken> {
@@ -64,10 +71,58 @@ fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToke
     definition.special_tokens.iter().map(added).collect()
 }
 
+/// Bytes in the making, mostly a few at a time: there is room ahead of time, and how much is looked at once a token.
+struct Out {
+    bytes: Vec<u8>,
+    length: usize,
+}
+
+impl Out {
+    fn into_bytes(mut self) -> Vec<u8> {
+        self.bytes.truncate(self.length);
+        self.bytes.shrink_to_fit();
+        self.bytes
+    }
+
+    /// Room for so many bytes; those that are used are counted by who uses them.
+    #[inline]
+    fn room(&mut self, bytes: usize) -> &mut [u8] {
+        if self.bytes.len() - self.length < bytes {
+            self.bytes.resize(2 * self.bytes.len() + bytes, 0);
+        }
+        &mut self.bytes[self.length..]
+    }
+
+    #[inline]
+    fn push(&mut self, text: &[u8]) {
+        self.room(text.len())[..text.len()].copy_from_slice(text);
+        self.length += text.len();
+    }
+
+    /// Takes the last byte back, if it is a comma.
+    fn take_comma(&mut self) {
+        self.length -= usize::from(self.bytes[self.length - 1] == b',');
+    }
+
+    /// Adds what stands behind a token in the vocabulary.
+    fn push_id(&mut self, mut id: u32) {
+        let mut digits = [0; 10];
+        let mut start = digits.len();
+        while start == digits.len() || id > 0 {
+            start -= 1;
+            digits[start] = b'0' + (id % 10) as u8;
+            id /= 10;
+        }
+        self.push(b":");
+        self.push(&digits[start..]);
+        self.push(b",");
+    }
+}
+
 /// Tokens as the file writes them.
 enum Texts {
-    /// With a character for each byte, in JSON.
-    Bytes(Box<[String; 256]>),
+    /// With a character for each byte, in JSON: one or two bytes, and how many.
+    Bytes(Box<[([u8; 2], u8); 256]>),
     /// As the text that they are.
     Characters,
 }
@@ -76,66 +131,78 @@ impl Texts {
     fn new(definition: &Definition) -> Self {
         match definition.pipeline.unknown {
             Some(_) => Self::Characters,
-            None => Self::Bytes(Box::new(std::array::from_fn(|byte| {
-                char_of_byte(byte as u8).to_string().replace('\\', "\\\\").replace('"', "\\\"")
-            }))),
+            None => Self::Bytes(Box::new(std::array::from_fn(|byte| byte_in_json(byte as u8)))),
         }
     }
 
-    /// Adds a token to a file, in quotes.
-    fn write(&self, token: &[u8], file: &mut String) {
-        match self {
-            Self::Bytes(texts) => {
-                file.push('"');
-                for &byte in token {
-                    file.push_str(&texts[usize::from(byte)]);
-                }
-                file.push('"');
-            }
-            Self::Characters => file.push_str(&quoted(&String::from_utf8_lossy(token))),
+    /// Adds a token, in quotes.
+    fn write(&self, token: &[u8], out: &mut Out) {
+        let texts = match self {
+            Self::Bytes(texts) => texts,
+            Self::Characters => return out.push(quoted(&String::from_utf8_lossy(token)).as_bytes()),
+        };
+        let room = out.room(2 * token.len() + 2);
+        room[0] = b'"';
+        let mut length = 1;
+        for &byte in token {
+            let (text, count) = texts[usize::from(byte)];
+            room[length..length + 2].copy_from_slice(&text);
+            length += usize::from(count);
         }
+        room[length] = b'"';
+        out.length += length + 1;
     }
 
     /// The pairs that merge, in their order.
-    fn merges(&self, tokenizer: &Tokenizer) -> String {
-        let mut file = "\"merges\": [".to_owned();
-        for (number, merge) in tokenizer.merges().iter().enumerate() {
-            file.push_str(if number == 0 { "[" } else { ",[" });
-            self.write(tokenizer.bytes_of(merge.left).unwrap_or_default(), &mut file);
-            file.push(',');
-            self.write(tokenizer.bytes_of(merge.right).unwrap_or_default(), &mut file);
-            file.push(']');
+    fn write_merges(&self, tokenizer: &Tokenizer, out: &mut Out) {
+        out.push(b"\"merges\": [");
+        for merge in tokenizer.merges() {
+            out.push(b"[");
+            self.write(tokenizer.bytes_of(merge.left).unwrap_or_default(), out);
+            out.push(b",");
+            self.write(tokenizer.bytes_of(merge.right).unwrap_or_default(), out);
+            out.push(b"],");
         }
-        file.push(']');
-        file
+        out.take_comma();
+        out.push(b"]");
     }
 
     /// The vocabulary by id. Hugging Face numbers the added tokens that are not in it one after the other, from the number
     /// of its entries on, whatever ids the file gives them. So they are in it unless they have just these ids.
-    fn vocab(&self, definition: &Definition) -> String {
+    fn write_vocab(&self, definition: &Definition, out: &mut Out) {
         let Definition { tokens, special_tokens, .. } = definition;
         let are_numbered =
             (tokens.len() as u32..).zip(special_tokens).all(|(id, (_, special))| id == *special);
         let mut special = if are_numbered { Vec::new() } else { special_tokens.clone() };
         special.sort_by_key(|&(_, id)| id);
         let mut special = special.into_iter().peekable();
-        let mut file = "\"vocab\": {".to_owned();
-        let end = |file: &mut String, id: u32| write!(file, ":{id},").expect("memory takes all");
+        out.push(b"\"vocab\": {");
         for (id, token) in tokens.iter() {
             while let Some((name, id)) = special.next_if(|&(_, special)| special < id) {
-                file.push_str(&quoted(&name));
-                end(&mut file, id);
+                out.push(quoted(&name).as_bytes());
+                out.push_id(id);
             }
-            self.write(token, &mut file);
-            end(&mut file, id);
+            self.write(token, out);
+            out.push_id(id);
         }
         for (name, id) in special {
-            file.push_str(&quoted(&name));
-            end(&mut file, id);
+            out.push(quoted(&name).as_bytes());
+            out.push_id(id);
         }
-        file.truncate(file.trim_end_matches(',').len());
-        file.push('}');
-        file
+        out.take_comma();
+        out.push(b"}");
+    }
+}
+
+/// The character that stands for a byte, as JSON writes it, and how many bytes that has.
+fn byte_in_json(byte: u8) -> ([u8; 2], u8) {
+    let mut text = [0; 2];
+    match char_of_byte(byte) {
+        character @ ('\\' | '"') => ([b'\\', character as u8], 2),
+        character => {
+            let count = character.encode_utf8(&mut text).len();
+            (text, count as u8)
+        }
     }
 }
 
