@@ -5,7 +5,8 @@
 
 Each file is cut into documents at <|endoftext|>. Every run has a process and cores of its own, which tells
 its peak of memory, too; the tokenizer is loaded before its time begins, and everything is its first pass.
-Ours waits until the disk has all; the others leave that to the system. No time is taken before all ways had
+Every run writes new files. Ours waits until the disk has all; the others leave that to the system, which has
+written what came before when the next one begins. No time is taken before all ways had
 written the same ids. To grow, the same files are named again and again.
 """
 
@@ -32,7 +33,7 @@ NOTE = (
     "already, into memory, and is what `encode_files` can reach at best. "
     "gigatoken: its `encode_files`, then `tofile` of ids and ends. Hugging Face: `encode_batch` of 1,000 "
     "documents at a time, each appended as an array, and Megatron's index at the end; it gets the beginning "
-    "of the text only."
+    "of the text only. Every run writes new files, once the disk has what was written before."
 )
 
 

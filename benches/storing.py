@@ -1,5 +1,6 @@
 """Text files → token files: the shortest way of each library, for `corpus_files.py` to run apart."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,9 @@ def measure(way, texts, vocabulary, folder, threads, max_memory=None):
     options = {"threads": threads} | ({"max_memory": max_memory} if max_memory else {})
     texts = texts if way == "encode_files" else Path(*texts)
     prepared = WAYS[way](vocabulary, texts, Path(folder), options)
+    for earlier in Path(folder).glob(f"{WRITTEN.get(way, '-')}.*"):
+        earlier.unlink()
+    os.sync()
     seconds, _ = timed(prepared)
     return seconds, peak_megabytes()
 
@@ -101,10 +105,13 @@ WAYS = {
 SLOW = ("Hugging Face",)
 
 
+# What the names of each way's files begin with.
+WRITTEN = {"encode_files": "ours", "gigatoken": "gigatoken", "Hugging Face": "megatron"}
+
+
 def written_in(folder):
     """The ids that each way has written, as bytes, by its name."""
-    names = {"encode_files": "ours.bin", "gigatoken": "gigatoken.bin", "Hugging Face": "megatron.bin"}
-    return {way: (folder / name).read_bytes() for way, name in names.items()}
+    return {way: (folder / f"{name}.bin").read_bytes() for way, name in WRITTEN.items()}
 
 
 def bundled(path):
