@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use crate::{Error, Result};
 
+/// How many ids are checked and written at once.
+const IDS_AT_ONCE: usize = 2048;
+
 /// The integers that ids are stored as, always little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Dtype {
@@ -57,6 +60,12 @@ impl Dtype {
 
     /// Appends `ids` to `bytes`; every one is checked to fit.
     pub(super) fn write(self, ids: &[u32], bytes: &mut Vec<u8>) -> Result<()> {
+        bytes.reserve(ids.len() * self.width());
+        // Few at a time, so that those that were checked are at hand.
+        ids.chunks(IDS_AT_ONCE).try_for_each(|ids| self.write_some(ids, bytes))
+    }
+
+    fn write_some(self, ids: &[u32], bytes: &mut Vec<u8>) -> Result<()> {
         let max_id = ids.iter().fold(0, |max, &id| max.max(id));
         if max_id > self.max_id() {
             return Err(Error::argument(

@@ -20,6 +20,7 @@ mod journal;
 mod manifest;
 mod merge;
 mod pipeline;
+mod reserve;
 mod shard;
 mod shard_set;
 mod share;

@@ -18,6 +18,7 @@ use super::checksum::{BLOCK_BYTES, BlockChecksums, checksum};
 use super::dtype::Dtype;
 use super::index::{HEADER_BYTES, IndexWriter, Lengths};
 use super::manifest::{Checksums, Manifest, Source};
+use super::reserve::Reserve;
 use super::write_back::WriteBack;
 use super::{TOKENIZER_SUFFIX, with_suffix};
 use crate::map::Map;
@@ -64,6 +65,7 @@ pub struct StoreWriter {
     // Dropped before `bin`, which holds the lock: the partial files are gone before another writer may start.
     partial: Partial,
     write_back: WriteBack,
+    reserve: Reserve,
     bin: File,
     dtype: Dtype,
     buffer: Vec<u8>,
@@ -95,6 +97,7 @@ impl StoreWriter {
         let writer = Self {
             partial,
             write_back: WriteBack::default(),
+            reserve: Reserve::behind(end),
             bin,
             dtype,
             buffer: Vec::with_capacity(BUFFER_BYTES),
@@ -199,7 +202,7 @@ impl StoreWriter {
             let written = File::create(&path).and_then(|mut file| file.write_all(bytes).map(|()| file));
             files.push((path.clone(), written.map_err(|error| Error::io(&path, error))?));
         }
-        let written = self.write_back.finish();
+        let written = self.write_back.finish().and_then(|()| self.reserve.give_back(&self.bin));
         written.map_err(|error| Error::io(self.partial.path(".bin"), error))?;
         let bin = (self.partial.path(".bin"), &self.bin);
         sync(&files.iter().map(|(path, file)| (path.clone(), file)).chain([bin]).collect::<Vec<_>>())?;
@@ -216,6 +219,7 @@ impl StoreWriter {
 
     fn write(&mut self, ids: &[u8]) -> Result<()> {
         self.checksums.update(ids);
+        self.reserve.make_room(ids.len(), &self.bin);
         let written = self.bin.write_all(ids).and_then(|()| self.write_back.wrote(ids.len(), &self.bin));
         written.map_err(|error| Error::io(self.partial.path(".bin"), error))
     }
