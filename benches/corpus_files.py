@@ -6,8 +6,8 @@
 Each file is cut into documents at <|endoftext|>. Every run has a process and cores of its own, which tells
 its peak of memory, too; the tokenizer is loaded before its time begins, and everything is its first pass.
 Every run writes new files. Ours waits until the disk has all; the others leave that to the system, which has
-written what came before when the next one begins. No time is taken before all ways had
-written the same ids. To grow, the same files are named again and again.
+written what came before when the next one begins. No time is taken before all ways had written the same ids.
+To grow, the same files are named again and again.
 """
 
 import argparse

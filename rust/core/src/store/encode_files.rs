@@ -38,8 +38,9 @@ const SMALLEST_LIMIT: usize = 64 << 10;
 /// How much text a thread gets at once, if memory allows: some milliseconds of work.
 const BATCH_BYTES: usize = 256 << 10;
 
-/// How many batches a thread may be ahead of what is written: a disk that is slower than that stays slower.
-const BATCHES_AHEAD: usize = 32;
+/// How many batches a thread may be ahead of what is written: enough for threads that are not equally fast. More would wait
+/// in memory for a disk that is slower.
+const BATCHES_AHEAD: usize = 8;
 
 /// How to make a store of text.
 #[derive(Debug, Clone)]

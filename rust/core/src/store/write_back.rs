@@ -11,7 +11,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 /// After how many bytes the disk is asked to take them. Tests have little to write.
-const BYTES_AT_ONCE: usize = if cfg!(test) { 64 } else { 16 << 20 };
+const BYTES_AT_ONCE: usize = if cfg!(test) { 64 } else { 8 << 20 };
 
 /// The writing of a file to disk.
 #[derive(Debug, Default)]

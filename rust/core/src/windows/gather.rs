@@ -3,8 +3,10 @@
 //! Two blocks and not one of `max_length + 1` columns: a slice of the latter is not contiguous, and every framework
 //! would copy it again. What takes the time is to wait for memory, since the next window lies anywhere: so the lines
 //! of windows further on are asked for while one is written, which halves the time for windows of 2 KiB and makes it a
-//! fifth for those of 512 bytes. Stores that bypass the caches were slower, since the output, written again and
-//! again, stays in them.
+//! fifth for those of 512 bytes. They are asked for a few at a time, as much as is written meanwhile. Then 32 windows of
+//! 1024 take 11 µs, which is the sum of what reading (6.4) and writing (4.8) take by themselves; with all of a window's
+//! lines at once they take 15. Stores that bypass the caches were slower, since the output, written again and again, stays in
+//! them; so was asking for lines of the output ahead.
 
 use std::collections::VecDeque;
 use std::ops::Range;
