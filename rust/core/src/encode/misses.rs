@@ -1,5 +1,9 @@
-//! What becomes of text that the cache does not know: tokens as a whole are looked up, short pieces merge many at once,
-//! long pretokens are cut.
+//! What becomes of text that the cache does not know.
+//!
+//! Tokens as a whole are looked up, if they count as such. Long pretokens are cut where no token can reach across, and the
+//! cache may know the pieces. Whatever is left merges, many at once ([`lockstep`](super::lockstep)), and the cache knows
+//! it from then on. That is done for all the [`holes`](super::holes) among some ids together; only a pretoken so long that
+//! its ids are not kept is encoded on the spot, some pieces at a time.
 
 use std::ops::Range;
 
@@ -98,8 +102,8 @@ impl Encoder {
         let Holes { short, long, .. } = holes;
         let wholes = self.cut_long(&mut space.pieces.ends, long);
         self.find_pieces(space, long.bytes(), short);
-        let known = self.find_long_pieces(space, long.bytes(), Keep::Nothing);
-        let known = known.and_then(|()| self.put_together(space, long, &wholes));
+        self.merge_long_pieces(space, long.bytes(), Keep::Nothing);
+        let known = self.put_together(space, long, &wholes);
         let MissSpace { cache, merger, resolved, long, .. } = space;
         let filled = known.and_then(|()| {
             ids.fill(holes.list(), |miss, room| {
@@ -166,7 +170,10 @@ impl Encoder {
                 Some(id) => {
                     long.ids.extend(&[id]);
                 }
-                None => self.write_pieces(space, first_piece..piece, &mut long.ids)?,
+                None => {
+                    let pieces = first_piece..piece;
+                    self.write_pieces(space, misses.bytes(), pieces, Keep::Nothing, &mut long.ids)?;
+                }
             }
             let ids = first_id..long.ids.len();
             let pretoken = &misses.bytes()[start..end];
@@ -203,39 +210,40 @@ impl Encoder {
             self.find_pieces(space, pretoken, &mut misses);
             misses.clear();
             space.pieces.short = misses;
-            self.find_long_pieces(space, pretoken, Keep::Pieces)?;
-            self.write_pieces(space, 0..space.pieces.ends.len(), ids)?;
+            self.merge_long_pieces(space, pretoken, Keep::Pieces);
+            self.write_pieces(space, pretoken, 0..space.pieces.ends.len(), Keep::Pieces, ids)?;
         }
         Ok(())
     }
 
-    /// Finds the ids of the pieces of `text` that have no key.
-    fn find_long_pieces(&self, space: &mut MissSpace, text: &[u8], keep: Keep) -> crate::Result<()> {
-        let MissSpace { cache, merger, pieces: Pieces { ends, keys, long, .. }, .. } = space;
+    /// Merges those pieces of `text` that have no key, but merge together.
+    fn merge_long_pieces(&self, space: &mut MissSpace, text: &[u8], keep: Keep) {
+        let MissSpace { merger, pieces: Pieces { ends, keys, long, .. }, .. } = space;
         long.clear();
         long.places.resize(keys.long().len(), 0..0);
         let piece = |&number: &u32| &text[ends.starts()[number as usize]..ends.ends()[number as usize]];
-        let is_kept = |piece: &[u8]| keep == Keep::Pieces && Hash::is_for(piece);
-        let together = |piece: &[u8]| !is_kept(piece) && piece.len() < MANY_LANES;
-        let pieces = || keys.long().iter().map(piece).enumerate();
-        self.merge_together(merger, pieces().filter(|(_, piece)| together(piece)), |number, tokens| {
+        let pieces = keys.long().iter().map(piece).enumerate();
+        let pieces = pieces.filter(|&(_, piece)| merges_together(piece, keep));
+        self.merge_together(merger, pieces, |number, tokens| {
             let start = long.ids.len();
             tokens.for_each(|id| {
                 long.ids.extend(&[id]);
             });
             long.places[number] = start..long.ids.len();
         });
-        for (number, piece) in pieces().filter(|(_, piece)| !together(piece)) {
-            let start = long.ids.len();
-            long.ids.extend(self.merge_long(merger, &mut cache.arena, piece, keep)?);
-            long.places[number] = start..long.ids.len();
-        }
-        Ok(())
     }
 
-    /// Adds the ids of these pieces, as far as they are wanted.
-    fn write_pieces(&self, space: &mut MissSpace, numbers: Range<usize>, ids: &mut Ids) -> crate::Result<()> {
-        let MissSpace { cache, merger, pieces: Pieces { keys, misses, long, .. }, resolved, .. } = space;
+    /// Adds the ids of these pieces of `text`, as far as they are wanted.
+    fn write_pieces(
+        &self,
+        space: &mut MissSpace,
+        text: &[u8],
+        numbers: Range<usize>,
+        keep: Keep,
+        ids: &mut Ids,
+    ) -> crate::Result<()> {
+        let MissSpace { cache, merger, pieces: Pieces { ends, keys, misses, long, .. }, resolved, .. } =
+            space;
         let mut next_long = keys.long().partition_point(|&number| (number as usize) < numbers.start);
         let mut number = numbers.start;
         while number < numbers.end && !ids.is_full() {
@@ -248,7 +256,12 @@ impl Encoder {
             }
             let (key, place) = keys.at(number);
             if key == NO_KEY {
-                ids.extend(long.of(next_long));
+                let piece = &text[ends.starts()[number]..ends.ends()[number]];
+                if merges_together(piece, keep) {
+                    ids.extend(long.of(next_long));
+                } else {
+                    ids.extend(self.merge_long(merger, &mut cache.arena, piece, keep)?);
+                }
                 next_long += 1;
             } else {
                 let lanes = match misses[number] {
@@ -374,6 +387,11 @@ impl Encoder {
             WholePretokens::Merge => None,
         }
     }
+}
+
+/// Whether a piece without a key merges together with others.
+fn merges_together(piece: &[u8], keep: Keep) -> bool {
+    piece.len() < MANY_LANES && keep == Keep::Nothing
 }
 
 /// Whether a pretoken may be cut between characters: without a split, it may be anything.
