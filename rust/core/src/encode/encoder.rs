@@ -41,7 +41,7 @@ pub(super) struct Encoder {
     pub(super) ranks: Ranks,
     pub(super) cuts: Cuts,
     pub(super) level: Level,
-    workspaces: Mutex<Vec<Workspace>>,
+    workspaces: Mutex<Vec<Box<Workspace>>>,
 }
 
 /// What one thread needs to encode. It outlives the call, for the sake of the cache. That two threads told each other
@@ -140,7 +140,7 @@ impl Encoder {
     /// The same for text whose pretokens are known: they end at `ends`.
     pub(super) fn encode_pretokens(&self, text: &[u8], ends: &[usize], ids: &mut Ids) -> Result<bool> {
         let mut workspace = self.take_workspace();
-        let Workspace { ends: block_ends, block } = &mut workspace;
+        let Workspace { ends: block_ends, block } = &mut *workspace;
         let mut start = 0;
         let mut outcome = Ok(true);
         for few in ends.chunks(PIECES_AT_ONCE) {
@@ -229,7 +229,7 @@ impl Encoder {
     }
 
     /// A workspace that no other thread has. Never waits: the lock may be held by a thread that a fork left behind.
-    fn take_workspace(&self) -> Workspace {
+    fn take_workspace(&self) -> Box<Workspace> {
         let kept = match self.workspaces.try_lock() {
             Ok(mut kept) => kept.pop(),
             Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => None,
@@ -237,7 +237,7 @@ impl Encoder {
         kept.unwrap_or_default()
     }
 
-    fn return_workspace(&self, workspace: Workspace) {
+    fn return_workspace(&self, workspace: Box<Workspace>) {
         if let Ok(mut kept) = self.workspaces.try_lock()
             && kept.len() < KEPT_WORKSPACES
         {
