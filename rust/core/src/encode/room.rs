@@ -16,8 +16,9 @@ use super::pages::{self, Pages};
 /// Less memory comes from the allocator, which keeps it by itself.
 const LEAST_MAPPED: usize = 4 << 20;
 
-/// The most memory that is kept, in bytes that were touched.
+/// The most memory that is kept, in bytes that were touched, and in how many pieces.
 const MOST_KEPT: usize = 256 << 20;
+const MOST_PIECES: usize = 4;
 
 /// Of all arrays that were dropped.
 static SPARE: Spare = Spare(Mutex::new(Vec::new()));
@@ -215,11 +216,11 @@ impl fmt::Debug for IdArray {
 struct Spare(Mutex<Vec<Room>>);
 
 impl Spare {
-    /// Memory for `count` ids, of which no more was touched.
+    /// Memory for `count` ids, of which at most twice as much was touched.
     fn take(&self, count: usize) -> Option<Room> {
         // Never waits: in a forked child the lock may be held by a thread that is no more.
         let mut rooms = self.0.try_lock().ok()?;
-        let found = rooms.iter().rposition(|room| room.ids().len() >= count && room.touched <= count)?;
+        let found = rooms.iter().rposition(|room| room.ids().len() >= count && room.touched <= 2 * count)?;
         Some(rooms.remove(found))
     }
 
@@ -232,7 +233,8 @@ impl Spare {
         }
         let Ok(mut rooms) = self.0.try_lock() else { return };
         rooms.push(room);
-        while rooms.iter().map(|room| room.touched).sum::<usize>() > MOST_KEPT / size_of::<u32>() {
+        let touched = |rooms: &[Room]| rooms.iter().map(|room| room.touched).sum::<usize>();
+        while rooms.len() > MOST_PIECES || touched(&rooms) > MOST_KEPT / size_of::<u32>() {
             rooms.remove(0);
         }
     }
@@ -261,7 +263,7 @@ mod tests {
         let first = room.ids().as_ptr();
         spare.keep(room);
         assert!(spare.take(4 * COUNT + 1).is_none(), "it is too short");
-        assert!(spare.take(2 * COUNT - 1).is_none(), "more was touched");
+        assert!(spare.take(COUNT - 1).is_none(), "more than twice as much was touched");
         let mut room = spare.take(3 * COUNT).expect("there is some");
         assert!(spare.take(1).is_none());
         assert_eq!((room.ids().as_ptr(), room.ids().len(), room.touched), (first, 4 * COUNT, 2 * COUNT));
@@ -282,6 +284,8 @@ mod tests {
         }
         let kept: Vec<usize> = spare.0.lock().expect("no one else").iter().map(|room| room.touched).collect();
         assert_eq!(kept, [most / 4, most / 2]);
+        (0..9).for_each(|_| spare.keep(used(&Spare(Mutex::default()), COUNT, COUNT)));
+        assert_eq!(spare.0.lock().expect("no one else").len(), MOST_PIECES);
     }
 
     #[test]
