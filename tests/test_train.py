@@ -122,6 +122,32 @@ print(len(counts), int(status.split("VmHWM:")[1].split()[0]) * 1024)
 """
 
 
+LEARNED = """
+import sys
+import bytestride as bs
+
+def peak():
+    return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
+
+counts = bs.WordCounts.load(sys.argv[1])
+before = peak()
+merges = bs._core._learn(counts, 30_000)
+print(peak() - before, sum(map(len, counts)), len(merges))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tells the peak of memory in its own way")
+def test_merging_takes_memory_by_the_bytes_of_the_words(many_words, library_texts, tmp_path):
+    path = tmp_path / "words.counts"
+    for source in (many_words, iter(library_texts)):
+        bs.count_words(source, "gpt2").save(path)
+        command = [sys.executable, "-c", LEARNED, path]
+        grown, size, merges = map(int, subprocess.check_output(command).split())
+        assert merges > 10_000
+        # The list of merges, as Python has it, among it.
+        assert grown < 30 * size + merges * 200
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="tells the peak of memory in its own way")
 def test_counting_stays_below_its_bound(tmp_path):
@@ -333,6 +359,18 @@ def test_counts_beyond_32_bits_keep_their_order():
     assert tokens(_learn(counts)) == [b"ef", b"cd", b"ab", b"gh"]
     scaled = bs.count_words([b"ab", b"cd cd cd", b"ef ef"], PATTERN).scaled(2**33)
     assert tokens(_learn(scaled, 3)) == [b"cd", b"ef", b" cd"]
+
+
+@pytest.mark.parametrize("frequent", [10**4, 10**6, 10**9, 10**15])
+def test_rare_pairs_merge_in_order_where_one_word_is_most_of_the_text(documents, frequent):
+    """Then all others are far rarer than the last merges of that many bytes are guessed to be."""
+    counts = bs.count_words(iter(documents), "gpt2") + bs.WordCounts({" xyzxyzzy": frequent}, "gpt2")
+    # Without a limit nothing is guessed.
+    every = _learn(counts)
+    for merges in (10, 300, 3000):
+        assert _learn(counts, merges) == every[:merges]
+    every = _learn(counts, max_token_bytes=6)
+    assert _learn(counts, 300, max_token_bytes=6) == every[:300]
 
 
 def test_a_word_of_a_megabyte_is_not_quadratic():

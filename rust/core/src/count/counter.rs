@@ -206,7 +206,7 @@ pub fn count_parts(
 ) -> Result<WordCounts> {
     monitor.start(Phase::Count, counts.bytes() as u64);
     // No count of a part is larger.
-    counts.check_bytes()?;
+    counts.total_bytes()?;
     let mut counter = Counter::new(splitter.clone(), options);
     for first in (0..counts.len()).step_by(WORDS_AT_ONCE) {
         let numbers = first..counts.len().min(first + WORDS_AT_ONCE);

@@ -82,14 +82,13 @@ impl WordCounts {
         self.total
     }
 
-    /// Checks that no sum of counts can overflow that has a summand for each byte of the words at most.
-    pub(crate) fn check_bytes(&self) -> Result<()> {
+    /// How many bytes all words have together, each as often as it occurs; an error if that is 2^64 or more. So no sum
+    /// of counts can overflow that has a summand for each byte of the words at most.
+    pub(crate) fn total_bytes(&self) -> Result<u64> {
         let add =
             |sum: u64, (word, count): (&[u8], u64)| sum.checked_add(count.checked_mul(word.len() as u64)?);
-        match self.iter().try_fold(0, add) {
-            Some(_) => Ok(()),
-            None => Err(Error::argument("counts", "the words with their counts have 2^64 bytes or more")),
-        }
+        let too_many = || Error::argument("counts", "the words with their counts have 2^64 bytes or more");
+        self.iter().try_fold(0, add).ok_or_else(too_many)
     }
 
     /// How many bytes the distinct words have together.

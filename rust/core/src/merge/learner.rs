@@ -15,7 +15,7 @@ pub(super) struct Learner<'t, C: Cell> {
     start: Start<'t>,
     symbols: Symbols<C>,
     pairs: Pairs,
-    /// Every pair that may merge, once, with its count or one that it had before.
+    /// Every listed pair, once, with its count or one that it had before.
     queue: Queue,
     /// The places where pairs were seen first, list after list. In a list they ascend, so that overlapping pairs (`aaa`)
     /// are joined from left to right.
@@ -23,17 +23,22 @@ pub(super) struct Learner<'t, C: Cell> {
     lefts: Neighbours<C::Place>,
     rights: Neighbours<C::Place>,
     min_frequency: u64,
+    /// Pairs that count less are not listed at the moment.
+    floor: u64,
     sizes: Sizes,
 }
 
 impl<'t, C: Cell> Learner<'t, C> {
-    /// Ready for the first merge; `weights` are those of `counts`.
+    /// Ready for the first merge; `weights` are those of `counts`, and `floor` is what pairs that merge are guessed to
+    /// count at least.
     pub(super) fn new(
         counts: &WordCounts,
         weights: Vec<u64>,
         mut start: Start<'t>,
         options: &MergeOptions,
+        floor: u64,
     ) -> Self {
+        let min_frequency = options.min_frequency.max(1);
         let sizes = Sizes::new(&start, counts, options.max_token_bytes);
         let symbols = Symbols::new(counts, weights, &start);
         start.forget_words();
@@ -45,15 +50,18 @@ impl<'t, C: Cell> Learner<'t, C> {
             places: Vec::new(),
             lefts: Neighbours::new(),
             rights: Neighbours::new(),
-            min_frequency: options.min_frequency.max(1),
+            min_frequency,
+            floor: floor.max(min_frequency),
             sizes,
         };
-        learner.list_first_pairs();
+        learner.list_pairs();
         learner
     }
 
     /// Lists the pairs that there are, in two passes: one to count, one to fill lists of just the right size.
-    fn list_first_pairs(&mut self) {
+    fn list_pairs(&mut self) {
+        (self.pairs, self.queue) = (Pairs::new(), Queue::new());
+        self.places.clear();
         let mut numbers = Numbers::new();
         let mut met: Vec<Pair> = Vec::new();
         self.symbols.for_each_pair(|left, right, _, weight| {
@@ -67,7 +75,7 @@ impl<'t, C: Cell> Learner<'t, C> {
         let mut ends = vec![usize::MAX; met.len()];
         let mut end = 0;
         for (pair, list_end) in met.iter_mut().zip(&mut ends) {
-            if pair.count >= self.min_frequency && self.sizes.may_join(pair.left, pair.right) {
+            if pair.count >= self.floor && self.sizes.may_join(pair.left, pair.right) {
                 let &mut Pair { left, right, count, places, .. } = pair;
                 self.queue.push(Candidate { count, left, right });
                 self.pairs.insert(Pair { start: end, ..*pair });
@@ -87,17 +95,34 @@ impl<'t, C: Cell> Learner<'t, C> {
 
     /// Merges the most frequent pair, or returns `None` when none is frequent enough.
     pub(super) fn next_merge(&mut self) -> Option<Merge> {
-        while let Some(candidate) = self.queue.pop() {
-            let pair = *self.pairs.find(candidate.left, candidate.right).expect("candidates may merge");
+        loop {
+            let Some(candidate) = self.queue.pop() else {
+                if !self.lower_floor() {
+                    return None;
+                }
+                continue;
+            };
+            let pair = *self.pairs.find(candidate.left, candidate.right).expect("candidates are listed");
             if pair.count == candidate.count {
                 if self.start.add(pair.left, pair.right) {
                     return Some(self.merge(&pair));
                 }
-            } else if pair.count >= self.min_frequency {
+            } else if pair.count >= self.floor {
                 self.queue.push(Candidate { count: pair.count, ..candidate });
             }
         }
-        None
+    }
+
+    /// Lists the pairs that count less, too; `false` if none of them may merge.
+    fn lower_floor(&mut self) -> bool {
+        /// How many times lower: so few steps lead down from any count.
+        const STEP: u64 = 16;
+        if self.floor == self.min_frequency {
+            return false;
+        }
+        self.floor = (self.floor / STEP).max(self.min_frequency);
+        self.list_pairs();
+        true
     }
 
     fn merge(&mut self, pair: &Pair) -> Merge {
@@ -105,6 +130,8 @@ impl<'t, C: Cell> Learner<'t, C> {
         let id = self.symbols.tokens() as u32;
         self.symbols.add_token(left, right);
         self.sizes.add(left, right);
+        self.lefts.make_room(id);
+        self.rights.make_room(id);
         let Self { symbols, lefts, rights, .. } = self;
         symbols.join_all(&self.places[start..start + places], [left, right, id], |joined, place, weight| {
             if let Some((token, place)) = joined.left {
@@ -145,10 +172,10 @@ impl<'t, C: Cell> Learner<'t, C> {
         }
     }
 
-    /// Lists the pairs that the new token makes with its neighbours, but for those that can never merge.
+    /// Lists the pairs that the new token makes with its neighbours, but for those that are too rare or never merge.
     fn list_new_pairs(&mut self, id: u32) {
-        let Self { sizes, pairs, queue, places, min_frequency, .. } = self;
-        let is_frequent = |neighbour: &Neighbour| neighbour.count >= *min_frequency;
+        let Self { sizes, pairs, queue, places, floor, .. } = self;
+        let is_frequent = |neighbour: &Neighbour| neighbour.count >= *floor;
         let mut add = |left: u32, right: u32, &Neighbour { count, places, .. }: &Neighbour, start: usize| {
             queue.push(Candidate { count, left, right });
             pairs.insert(Pair { left, right, count, start, places });

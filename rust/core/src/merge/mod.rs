@@ -1,7 +1,7 @@
 //! Counts → merges: byte-pair encoding learned from word counts.
 //!
 //! The most frequent pair of neighbouring tokens becomes a token, again and again. Pairs that count the same merge
-//! in the order of their ids. Three facts make it fast:
+//! in the order of their ids. Four facts make it fast:
 //!
 //! 1. A merge `(a, b) → z` creates only pairs with `z`, which did not exist before; they are gathered in arrays by
 //!    neighbour. So a pair is listed once, with all the places where it will ever stand.
@@ -9,7 +9,10 @@
 //!    come up, `(l, a)` and `(b, r)` go: what was gathered for the new pairs tells about the old ones, too, and one
 //!    look-up for each distinct neighbour keeps all counts exact. (Counting pairs again from their lists when they come
 //!    up for merging needs no look-ups, but takes 40 % longer in 25 languages.)
-//! 3. A word is never scanned: places are checked, joined and asked for their neighbours in constant time, in words
+//! 3. Most pairs are far too rare ever to merge. So only those are listed that count at least as much as the last merges are
+//!    guessed to; and since counts only fall, no other one comes to count so much later. If that was too high a guess, no pair
+//!    is left one day; then all words are read once more, for pairs that count less.
+//! 4. A word is never scanned: places are checked, joined and asked for their neighbours in constant time, in words
 //!    of any length, and called from memory ahead of that.
 //!
 //! Every join shortens the words by one token and lists at most two new places, so for words of n bytes together the
@@ -107,6 +110,10 @@ pub fn learn_superwords(
     Ok(merges)
 }
 
+/// How many times rarer the last pair to merge is guessed to be than tokens would be if all were equally frequent bytes. With
+/// 32,512 merges it is 31 times in 25 languages, 85 in English books, 228 in Chinese.
+const RARER: u64 = 256;
+
 fn learn_from(
     start: Start<'_>,
     counts: &WordCounts,
@@ -115,7 +122,7 @@ fn learn_from(
 ) -> Result<Vec<Merge>> {
     monitor.start(Phase::Merge, options.merges.map_or(0, |merges| merges as u64));
     // A word of n bytes has fewer than n pairs.
-    counts.check_bytes()?;
+    let total_bytes = counts.total_bytes()?;
     if options.max_token_bytes == Some(0) {
         return Err(Error::argument("max_token_bytes", "is 0, expected at least 1"));
     }
@@ -123,10 +130,11 @@ fn learn_from(
     // Each merge makes the words shorter by one token at least.
     let most_tokens = start.tokens() + options.merges.unwrap_or(usize::MAX).min(counts.bytes());
     let cells = start.cells(counts);
+    let floor = if options.merges.is_some() { total_bytes / most_tokens as u64 / RARER } else { 0 };
     if fits::<u32>(cells, &weights, most_tokens) {
-        learn_in_cells::<u32>(start, counts, weights, options, monitor)
+        learn_in_cells::<u32>(start, counts, weights, options, floor, monitor)
     } else if fits::<u64>(cells, &weights, most_tokens) {
-        learn_in_cells::<u64>(start, counts, weights, options, monitor)
+        learn_in_cells::<u64>(start, counts, weights, options, floor, monitor)
     } else {
         Err(Error::argument("vocab_size", "more than 2^32 - 2 tokens, or different counts of words"))
     }
@@ -142,9 +150,10 @@ fn learn_in_cells<C: Cell>(
     counts: &WordCounts,
     weights: Vec<u64>,
     options: &MergeOptions,
+    floor: u64,
     monitor: &Monitor,
 ) -> Result<Vec<Merge>> {
-    let mut learner = Learner::<C>::new(counts, weights, start, options);
+    let mut learner = Learner::<C>::new(counts, weights, start, options, floor);
     let mut merges = Vec::new();
     while options.merges.is_none_or(|limit| merges.len() < limit) {
         monitor.check()?;

@@ -46,11 +46,14 @@ impl<P: Copy + Default> Neighbours<P> {
         self.met.get_mut(index as usize)
     }
 
-    /// Notes that `token` was met at `place`, in a word that counts `weight`.
+    /// Makes room for tokens up to `last`.
+    pub(super) fn make_room(&mut self, last: u32) {
+        self.index_of.resize(self.index_of.len().max(last as usize + 1), NONE);
+    }
+
+    /// Notes that `token`, for which there is room, was met at `place`, in a word that counts `weight`.
+    #[inline(always)]
     pub(super) fn add(&mut self, token: u32, weight: u64, place: P) {
-        if self.index_of.len() <= token as usize {
-            self.index_of.resize(token as usize + 1, NONE);
-        }
         let index = &mut self.index_of[token as usize];
         if *index == NONE {
             *index = self.met.len() as u32;

@@ -99,8 +99,21 @@ impl Numbers {
     }
 
     /// The number of a pair.
+    #[inline(always)]
     pub(super) fn of(&mut self, left: u32, right: u32) -> usize {
-        let number = match left.max(right) {
+        if left | right < 256 {
+            let number = self.small[(left << 8 | right) as usize];
+            if number != UNNUMBERED {
+                return number as usize;
+            }
+        }
+        self.of_other(left, right)
+    }
+
+    /// The number of a pair that has none yet or a token that is no byte.
+    #[inline(never)]
+    fn of_other(&mut self, left: u32, right: u32) -> usize {
+        let number = match left | right {
             ..256 => &mut self.small[(left << 8 | right) as usize],
             _ => self.others.entry((left, right)).or_insert(UNNUMBERED),
         };

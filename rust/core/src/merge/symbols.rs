@@ -66,13 +66,19 @@ impl<C: Cell> Symbols<C> {
         symbols
     }
 
-    /// Calls `visit` with each pair of neighbours, its place and its weight, as long as no tokens were joined.
+    /// Calls `visit` with each pair of neighbours, its place and its weight, from left to right.
     pub(super) fn for_each_pair(&self, mut visit: impl FnMut(u32, u32, C::Place, u64)) {
-        for (start, pair) in self.cells.entries()[..self.used].windows(2).enumerate() {
-            let [left, right] = [pair[0].token(), pair[1].token()];
+        let cells = &self.cells.entries()[..self.used];
+        // At the edge before the first word.
+        let (mut place, mut length, mut left) = (0, 1, C::EDGE);
+        while let Some(next) = cells.get(place + length) {
+            let right = next.token();
             if left != C::EDGE && right != C::EDGE {
-                visit(left, right, C::place(start), self.weights[pair[0].weight()]);
+                visit(left, right, C::place(place), self.weights[next.weight()]);
             }
+            place += length;
+            length = if right == C::EDGE { 1 } else { self.lengths[right as usize] as usize };
+            left = right;
         }
     }
 

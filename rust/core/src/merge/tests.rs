@@ -285,13 +285,15 @@ proptest! {
         min_frequency in 0_u64..4,
         max_token_bytes in prop::option::of(1_usize..9),
         weight in prop::sample::select(vec![1, 1 << 31, 1 << 33]),
+        floor in prop::sample::select(vec![0, 2, 5, 20, 1000]),
     ) {
         let words = words.iter().filter(|(word, _)| !word.is_empty());
         let counts = counts(words.map(|(word, count)| (&**word, count * weight)));
         let options = MergeOptions { merges, min_frequency, max_token_bytes, threads: 1 };
         let found = learned(&counts, &options);
         prop_assert_eq!(&found, &learn_naively(&counts, &options));
-        let wide = learn_in_cells::<u64>(Start::Bytes, &counts, weights(&counts), &options, &Monitor::default());
+        let (monitor, floor) = (Monitor::default(), floor * weight);
+        let wide = learn_in_cells::<u64>(Start::Bytes, &counts, weights(&counts), &options, floor, &monitor);
         prop_assert_eq!(&found, &wide.expect("small counts"));
         // What the head of the module proves.
         let tokens = spelled(&found);
