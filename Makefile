@@ -30,7 +30,7 @@ endef
 export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-slow test-torch fuzz fuzz-encode lint format bench bench-encode
+.PHONY: help build demo test test-rust test-python test-slow test-torch parity fuzz fuzz-encode lint format bench bench-encode
 .PHONY: test-integrations bench-corpus bench-train bench-windows bench-micro docs clean
 
 help: ## Show this list
@@ -58,9 +58,12 @@ test-slow: build $(VENV)/.peers ## Run the tests that take minutes
 fuzz-encode: build $(VENV)/.peers ## Compare ids on made-up texts: STRINGS=number per pattern, FUZZ="more options"
 	python tests/fuzz_encode.py --strings $(STRINGS) $(FUZZ)
 
-fuzz: build $(VENV)/.peers ## Load damaged tokenizer files, and compare ids: FUZZ_SECONDS=for each kind (60)
+fuzz: build $(VENV)/.peers ## Read damaged files; compare ids, splits, decoding: FUZZ_SECONDS=for each kind (60)
 	python tests/fuzz_files.py --seconds $(FUZZ_SECONDS)
-	python tests/fuzz_encode.py --strings 20000
+	python tests/fuzz_encode.py --seconds $(FUZZ_SECONDS) --seed $$(date +%s)
+
+parity: build $(VENV)/.peers ## Compare ids, offsets and decoded texts with other libraries: CORPUS, BENCH, as bench does
+	PYTHONPATH=tests python benches/parity.py $(CORPUS) $(BENCH)
 
 test-torch: build ## Run the tests with PyTorch, which is large and so no part of the others
 	uv sync --quiet --locked --inexact --no-install-project --group torch

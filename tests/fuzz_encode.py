@@ -1,15 +1,17 @@
-"""Compares the ids of many made-up texts with those of tiktoken and of Hugging Face's tokenizers.
+"""Compares the ids of many made-up texts with those of tiktoken and of Hugging Face's tokenizers, and decodes them again.
 
     make fuzz-encode STRINGS=10000000 FUZZ="--vocab o200k_base.tiktoken --seed 7"
 
 Without `--vocab` the vocabulary is learned from such texts without any split: its tokens reach across the borders of
-pretokens, so that a border in the wrong place shows in the ids. On a difference it prints the shortest text that
-it finds.
+pretokens, so that a border in the wrong place shows in the ids. Where tiktoken is the peer, the pretokens of the
+scanner are besides those of the published expression, read by our regex engine. On a difference it prints the shortest
+text that it finds.
 """
 
 import argparse
 import base64
 import json
+import math
 import re
 import sys
 import tempfile
@@ -45,9 +47,9 @@ class DifferenceError(AssertionError):
 class Pair:
     """Our tokenizer and another's, of the same vocabulary and split."""
 
-    def __init__(self, name, load, theirs):
-        """`load` gives ours, `theirs` the ids of each text of a list."""
-        self.name, self.load, self.theirs = name, load, theirs
+    def __init__(self, name, load, theirs, expression=None):
+        """`load` gives ours, `theirs` the ids of each text of a list; `expression` is what the split is published as."""
+        self.name, self.load, self.theirs, self.expression = name, load, theirs, expression
         self.ours = load()
 
     def compare(self, texts, threads=1):
@@ -60,6 +62,22 @@ class Pair:
                 if ours.tolist() != theirs:
                     raise DifferenceError(self.explain(text))
             raise DifferenceError(f"{self.name}: the offsets of a batch differ")
+        self.compare_with_ourselves(texts, batch)
+
+    def compare_with_ourselves(self, texts, batch):
+        """Ids decode to the texts, and the scanner splits as the expression."""
+        for text, ids in zip(texts, batch, strict=True):
+            data = text.encode() if isinstance(text, str) else text
+            if self.ours.decode_bytes(ids) != data:
+                raise DifferenceError(f"{self.name}: the ids of {text!r} decode to something else")
+        if self.expression is not None:
+            scanned = bs.count_words(iter(texts), self.ours.pattern)
+            # In a group, it is not known by its name.
+            again = bs.count_words(iter(texts), f"(?:{self.expression})")
+            if dict(scanned.items()) != dict(again.items()):
+                raise DifferenceError(
+                    f"{self.name}: the scanner splits not as the expression, among {len(texts)} texts"
+                )
 
     def expected(self, texts):
         """Their ids. Bytes that are no UTF-8 are ids by themselves, and the text between is encoded on its own."""
@@ -171,6 +189,7 @@ def with_tiktoken(path, pattern):
         f"{pattern} against tiktoken",
         lambda: bs.Tokenizer.load(path, pattern=pattern),
         lambda texts: list(map(peer.encode_ordinary, texts)),
+        PATTERNS[pattern],
     )
 
 
@@ -216,6 +235,7 @@ def arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--strings", type=int, default=1_000_000, help="texts for each pattern (1000000)")
+    parser.add_argument("--seconds", type=float, help="for each pattern, in place of a number of texts")
     parser.add_argument("--seed", type=int, default=0, help="other texts for another number (0)")
     parser.add_argument("--vocab", nargs="+", default=[], help=".tiktoken or tokenizer.json files (learned)")
     return parser.parse_args()
@@ -238,14 +258,20 @@ def main():
 
 def _run(pair, chosen):
     began = time.monotonic()
+    strings, seconds = chosen.strings, math.inf
+    if chosen.seconds is not None:
+        strings, seconds = sys.maxsize, chosen.seconds
+    done = 0
     try:
-        for done in fuzz(pair, chosen.strings, chosen.seed):
+        for done in fuzz(pair, strings, chosen.seed):
             if done % 1_000_000 < BATCH:
                 print(f"{pair.name}: {done:,} texts, {time.monotonic() - began:.0f} s", flush=True)
+            if time.monotonic() - began > seconds:
+                break
     except DifferenceError as error:
         print(f"{error}\n  with --seed {chosen.seed}", flush=True)
         return False
-    print(f"{pair.name}: the ids of {chosen.strings:,} texts are the same", flush=True)
+    print(f"{pair.name}: the ids of {done:,} texts are the same", flush=True)
     return True
 
 

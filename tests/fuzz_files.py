@@ -1,19 +1,25 @@
-"""Damages tokenizer files of every kind and loads them: nothing but an ordinary error may come of it.
+"""Damages files of every kind and reads them: nothing but an ordinary error may come of it.
 
     make fuzz FUZZ_SECONDS=1800
 
-What loads in spite of the damage has to encode and to decode. Each kind of file takes the same time.
+What can be read in spite of the damage is used: tokenizers encode and decode, stores hand out windows, counts are
+trained from. Each kind of file takes the same time.
 """
 
 import argparse
+import gzip
 import io
 import json
 import random
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import sentencepiece
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -22,6 +28,7 @@ from fuzz_text import Texts
 
 ERRORS = (ValueError, OSError, KeyError)
 TEXT = "Ein Text <s> with 123 words,\n\n漢字 e\u0301 \U0001f600 ▁ <0x41>\t  end "
+LINES = [f"Line {number} of a text: the cat sat on the mat, 漢字 {number * number}." for number in range(60)]
 # What breaks parsers: numbers at the edges, depth, quotes, and pieces of the formats.
 NASTY = [
     b"-1",
@@ -82,13 +89,72 @@ def tekken(ranks):
     return json.dumps({"config": config, "vocab": vocab}).encode()
 
 
-def seeds(folder):
-    """Good files by name, each with what it takes to load it."""
+@dataclass
+class Kind:
+    """A good file, what reads it from a path and uses it, and the files that stand beside it."""
+
+    data: bytes
+    read: Callable[[Path], object]
+    beside: dict[str, bytes] = field(default_factory=dict)
+
+
+def use(tokenizer):
+    """Whatever loads may still refuse a text, but do no more than that."""
+    try:
+        ids = tokenizer.encode(TEXT, special="encode")
+        tokenizer.encode_with_offsets(TEXT)
+        tokenizer.decode(ids)
+        tokenizer.encode(b"\xff\xfea")
+    except ERRORS:
+        pass
+
+
+def read_tokenizer(path, **options):
+    use(bs.Tokenizer.load(path, **options))
+
+
+def read_folder(path):
+    use(bs.Tokenizer.load(path.parent))
+
+
+def read_words(path):
+    words = bs.WordTokenizer.load(path)
+    words.decode(words.encode("the cat, sat! "))
+
+
+def read_counts(path):
+    bs.train(bs.WordCounts.load(path), 300)
+
+
+def read_store(path):
+    store = bs.TokenStore.open(path)
+    tokens = sum(int(document.sum()) for document in store)
+    assert tokens == int(store.tokens.sum(dtype=np.int64))
+    for inputs, _ in bs.windows(store, 7, boundaries="respect", tail="pad", pad_id=0).batches(4, seed=1):
+        assert inputs.shape[1] == 7
+    try:
+        store.verify()
+    except ValueError:
+        return
+    use(store.tokenizer)
+
+
+def read_text(path, **options):
+    bs.count_words(path, "gpt2", **options)
+
+
+def kinds(folder):
+    """All kinds by name of file."""
     own = bs.train(iter(texts()), 400, pattern="gpt2", special_tokens=["<s>"])
     own.save(folder / "own.json")
     own.save(folder / "own.tiktoken")
     own.save(folder)
     read = {path.name: path.read_bytes() for path in folder.iterdir()}
+    return tokenizer_kinds(read) | other_kinds(folder, own)
+
+
+def tokenizer_kinds(read):
+    """Those that `Tokenizer.load` reads; `read` are files of ours."""
     steps = hugging_face(
         normalizer=normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(" ", "▁")]),
         pre_tokenizer=pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Digits()]),
@@ -109,15 +175,44 @@ def seeds(folder):
         ),
     )
     return {
-        "tokenizer.json": (read["own.json"], {}),
-        "steps.json": (steps, {}),
-        "words.json": (words, {}),
-        "ranks.tiktoken": (read["own.tiktoken"], {"pattern": "gpt2"}),
-        "vocab.json": (read["vocab.json"], {}),
-        "merges.txt": (read["merges.txt"], {}),
-        "tekken.json": (tekken(read["own.tiktoken"]), {}),
-        "tokenizer.model": (model(), {}),
-    }, read
+        "tokenizer.json": Kind(read["own.json"], read_tokenizer),
+        "steps.json": Kind(steps, read_tokenizer),
+        "words.json": Kind(words, read_tokenizer),
+        "ranks.tiktoken": Kind(read["own.tiktoken"], partial(read_tokenizer, pattern="gpt2")),
+        "vocab.json": Kind(read["vocab.json"], read_folder, {"merges.txt": read["merges.txt"]}),
+        "merges.txt": Kind(read["merges.txt"], read_folder, {"vocab.json": read["vocab.json"]}),
+        "tekken.json": Kind(tekken(read["own.tiktoken"]), read_tokenizer),
+        "tokenizer.model": Kind(model(), read_tokenizer),
+    }
+
+
+def other_kinds(folder, tokenizer):
+    """Token files, counts, word tokenizers and text."""
+    text = folder / "lines.txt"
+    text.write_text("\n".join(LINES) + "\n", "utf-8")
+    tokenizer.encode_files(text, folder / "x", separator="\n")
+    store = {path.name: path.read_bytes() for path in folder.glob("x.*")}
+    np.save(folder / "x.npy", np.arange(50, dtype="uint16"))
+    bs.TokenStore.open(folder / "x").export(folder / "c.bin", format="llm.c")
+    bs.count_words(iter(texts()), "gpt2").save(folder / "words.counts")
+    bs.WordTokenizer.train("the cat sat, the mat!").save(folder / "word_tokenizer.json")
+    lines = "".join(json.dumps({"text": line, "number": 1}) + "\n" for line in LINES).encode()
+
+    def beside(name):
+        return {other: data for other, data in store.items() if other != name}
+
+    def saved(name, read):
+        return Kind((folder / name).read_bytes(), read)
+
+    return {
+        **{name: Kind(store[name], read_store, beside(name)) for name in ("x.idx", "x.json", "x.bin")},
+        "x.npy": saved("x.npy", read_store),
+        "c.bin": saved("c.bin", read_store),
+        "words.counts": saved("words.counts", read_counts),
+        "word_tokenizer.json": saved("word_tokenizer.json", read_words),
+        "lines.jsonl": Kind(lines, read_text),
+        "lines.txt.gz": Kind(gzip.compress(lines), read_text),
+    }
 
 
 def damaged(data, chance):
@@ -143,55 +238,37 @@ def damaged(data, chance):
     return bytes(data)
 
 
-def load(path, options):
-    """Loads a file, or the folder of a pair of files, and uses it. Tells whether it could be loaded."""
-    try:
-        tokenizer = bs.Tokenizer.load(path, **options)
-    except ERRORS:
-        return False
-    try:
-        ids = tokenizer.encode(TEXT, special="encode")
-        tokenizer.encode_with_offsets(TEXT)
-        tokenizer.decode(ids)
-        tokenizer.encode(b"\xff\xfea")
-    except ERRORS:
-        pass
-    return True
-
-
-def fuzz(folder, seconds, seed, kinds=()):
-    """Loads damaged files of each kind, or of some; yields the kind, how many there were and how many loaded."""
-    good, pair = seeds(folder)
-    for name, (data, options) in good.items():
-        if kinds and name not in kinds:
+def fuzz(folder, seconds, seed, chosen=()):
+    """Reads damaged files of each kind, or of some; yields the kind, how many there were and how many could be read."""
+    for name, kind in kinds(folder).items():
+        if chosen and name not in chosen:
             continue
         chance = random.Random(f"{seed} {name}")
         place = folder / "damaged"
-        place.mkdir(exist_ok=True)
-        is_pair = name in ("vocab.json", "merges.txt")
-        if is_pair:
-            for other in ("vocab.json", "merges.txt"):
-                (place / other).write_bytes(pair[other])
-        assert load_good(folder, name, data, options, pair)
+        assert can_read(kind, place, name, kind.data), f"the good {name} cannot be read"
         end = time.monotonic() + seconds
-        count = loaded = 0
+        count = read = 0
         while time.monotonic() < end or count < 20:
-            (place / name).write_bytes(damaged(data, chance))
-            loaded += load(place if is_pair else place / name, options)
+            read += can_read(kind, place, name, damaged(kind.data, chance))
             count += 1
-        for path in place.iterdir():
-            path.unlink()
-        yield name, count, loaded
+        yield name, count, read
 
 
-def load_good(folder, name, data, options, pair):
-    """Whether the file loads as it is."""
-    place = folder / "good"
+def can_read(kind, place, name, data):
+    """Writes the files of a kind, this one with such data, and reads them; tells whether no error came of it."""
     place.mkdir(exist_ok=True)
-    for other in ("vocab.json", "merges.txt"):
-        (place / other).write_bytes(pair[other])
+    for path in place.iterdir():
+        if path.name not in kind.beside:
+            path.unlink()
+    for other, good in kind.beside.items():
+        if not (place / other).exists() or (place / other).read_bytes() != good:
+            (place / other).write_bytes(good)
     (place / name).write_bytes(data)
-    return load(place if name in ("vocab.json", "merges.txt") else place / name, options)
+    try:
+        kind.read(place / name)
+    except ERRORS:
+        return False
+    return True
 
 
 def main():
@@ -204,8 +281,8 @@ def main():
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)
     with tempfile.TemporaryDirectory() as name:
-        for kind, count, loaded in fuzz(Path(name), chosen.seconds, chosen.seed, chosen.kinds):
-            print(f"{kind}: {count} damaged files, of which {loaded} loaded", flush=True)
+        for kind, count, read in fuzz(Path(name), chosen.seconds, chosen.seed, chosen.kinds):
+            print(f"{kind}: {count} damaged files, of which {read} could be read", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Tokenizers of Hugging Face's library, and whether ours of the same file makes the same of a text."""
 
+import json
 import pickle
 
 from tokenizers import Tokenizer, pre_tokenizers, trainers
@@ -9,6 +10,7 @@ from fuzz_text import Texts
 
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 ALPHABET = pre_tokenizers.ByteLevel.alphabet()
+FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 MADE_UP = 400
 
 
@@ -27,6 +29,13 @@ def trained(documents, model, trainer=None, **parts):
     return peer
 
 
+def without_special_bytes(peer):
+    """Byte tokens are no added tokens in published files, and training can make them only so."""
+    file = json.loads(peer.to_str())
+    file["added_tokens"] = [token for token in file["added_tokens"] if token["content"] not in BYTES]
+    return Tokenizer.from_str(json.dumps(file))
+
+
 def load(peer, folder):
     path = folder / "tokenizer.json"
     peer.save(str(path))
@@ -42,6 +51,18 @@ def up_to_whole_characters(peer, ids, count):
     while count < len(ids) and peer.id_to_token(ids[count]).startswith("<0x"):
         count += 1
     return ids[:count]
+
+
+def own_ends(tokenizer):
+    """The arguments that ask for what the tokenizer itself puts around a text."""
+
+    def has(end):
+        try:
+            return bool(len(tokenizer.encode("", **{end: True})))
+        except ValueError:
+            return False
+
+    return {end: True for end in ("bos", "eos") if has(end)}
 
 
 def assert_equal(peer, ours, texts):

@@ -1,5 +1,6 @@
 """The encodings that come with the package are those that tiktoken knows by these names."""
 
+import errno
 import time
 
 import pytest
@@ -60,6 +61,16 @@ def test_a_name_takes_other_special_tokens_and_refuses_taken_ids():
     assert tok.special_tokens == {"<|im_start|>": 100264}
     with pytest.raises(ValueError, match="special_tokens: .*two tokens have id 5"):
         bs.Tokenizer.load("cl100k_base", special_tokens={"<|im_start|>": 5})
+
+
+def test_a_name_that_is_not_known_is_an_error_that_tells_those_that_are(tmp_path):
+    with pytest.raises(
+        FileNotFoundError, match="no such file, nor a bundled tokenizer, which are gpt2, "
+    ) as raised:
+        bs.Tokenizer.load("cl100k")
+    assert (raised.value.filename, raised.value.errno) == ("cl100k", errno.ENOENT)
+    with pytest.raises(FileNotFoundError, match="No such file or directory"):
+        bs.Tokenizer.load(tmp_path / "cl100k")
 
 
 def test_models_have_the_encodings_of_tiktoken():

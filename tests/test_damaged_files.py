@@ -14,4 +14,13 @@ def test_no_damage_does_more_than_raise(tmp_path):
         "merges.txt",
         "tekken.json",
         "tokenizer.model",
+        "x.idx",
+        "x.json",
+        "x.bin",
+        "x.npy",
+        "c.bin",
+        "words.counts",
+        "word_tokenizer.json",
+        "lines.jsonl",
+        "lines.txt.gz",
     ]

@@ -66,14 +66,22 @@ def test_counts_of_another_pattern_are_an_error():
         bs.evaluate(bs.train([], pattern="gpt2"), bs.WordCounts({"a": 1}))
 
 
-def test_a_tokenizer_that_changes_text_first_is_an_error(tmp_path):
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"normalizer": {"type": "NFC"}}, "a normalizer"),
+        ({"pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": True}}, "pretokenizers that no pattern"),
+        ({"pre_tokenizer": {"type": "Whitespace"}}, "pretokenizers that .*, and a vocabulary of characters"),
+    ],
+)
+def test_a_tokenizer_that_does_more_than_split_and_merge_is_an_error(change, part, tmp_path):
     path = tmp_path / "made.json"
     bs.train([b"abc"], pattern="gpt2").save(path)
-    made = json.loads(path.read_text())
-    made["normalizer"] = {"type": "NFC"}
-    path.write_text(json.dumps(made))
-    with pytest.raises(ValueError, match="tokenizer: it has a normalizer"):
-        bs.evaluate(bs.Tokenizer.load(path), [b"abc"])
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    tokenizer = bs.Tokenizer.load(path)
+    for work in (lambda: bs.evaluate(tokenizer, [b"abc"]), lambda: bs.extend(tokenizer, [b"abc"], 1)):
+        with pytest.raises(ValueError, match=f"tokenizer: it has {part}.*; expected one that only splits"):
+            work()
 
 
 def test_counts_beyond_2_to_the_53_stay_exact():

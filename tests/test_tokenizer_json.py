@@ -20,7 +20,18 @@ from tokenizers import (
     processors,
 )
 
-from hugging_face import ALPHABET, BYTES, check, load, texts_to_compare, trained
+import bytestride as bs
+from hugging_face import (
+    ALPHABET,
+    BYTES,
+    FLAGS,
+    assert_equal,
+    check,
+    load,
+    texts_to_compare,
+    trained,
+    without_special_bytes,
+)
 
 # -- normalizers ------------------------------------------------------------------------------------------------
 
@@ -175,13 +186,6 @@ def llama(documents, **model):
     )
 
 
-def without_special_bytes(peer):
-    """Byte tokens are no added tokens in published files, and training can make them only so."""
-    file = json.loads(peer.to_str())
-    file["added_tokens"] = [token for token in file["added_tokens"] if token["content"] not in BYTES]
-    return Tokenizer.from_str(json.dumps(file))
-
-
 def test_bytes_stand_for_unknown_characters(documents, tmp_path):
     peer = without_special_bytes(llama([document[:3000] for document in documents]))
     ours = check(peer, documents, tmp_path)
@@ -232,8 +236,6 @@ def test_whole_words_win_over_merges(documents, tmp_path):
 
 
 # -- added tokens -----------------------------------------------------------------------------------------------
-
-FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
 
 
 @pytest.mark.parametrize("normalizer", [None, normalizers.Lowercase(), normalizers.Replace("a", "bb")])
@@ -309,3 +311,49 @@ def test_processors_put_tokens_around_a_text(processor, documents, tmp_path):
     ours.save(tmp_path / "again.json")
     again = tokenizers.Tokenizer.from_file(str(tmp_path / "again.json"))
     assert again.encode("some text").ids == peer.encode("some text").ids
+
+
+# -- added tokens that merges make, too -------------------------------------------------------------------------
+
+MERGED = ["t", "h", "e", "th", "the", "r", "re", "there", "▁", "▁the"]
+MERGES = [("t", "h"), ("th", "e"), ("r", "e"), ("the", "re"), ("▁", "the")]
+
+
+@pytest.mark.parametrize("of_bytes", [False, True])
+@pytest.mark.parametrize("ignore_merges", [False, True])
+@pytest.mark.parametrize("normalizer", [None, normalizers.Lowercase(), normalizers.Prepend("▁")])
+@pytest.mark.parametrize("flags", list(itertools.product((False, True), repeat=len(FLAGS))))
+def test_added_tokens_of_the_vocabulary_are_on_the_way_to_others(
+    flags, normalizer, ignore_merges, of_bytes, tmp_path
+):
+    """As the runs of spaces in Gemma's file, which its normalizer makes out of other characters."""
+    flags = dict(zip(FLAGS, flags, strict=True))
+    parts = [
+        part for part in (MERGED if not of_bytes else [*ALPHABET, *MERGED]) if not (of_bytes and "▁" in part)
+    ]
+    vocab = {token: id for id, token in enumerate(dict.fromkeys(["<unk>", *sorted(parts)]))}
+    merges = [pair for pair in MERGES if pair[0] in vocab]
+    peer = Tokenizer(models.BPE(vocab, merges, unk_token="<unk>", ignore_merges=ignore_merges))
+    if normalizer:
+        peer.normalizer = normalizer
+    if of_bytes:
+        peer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        peer.decoder = decoders.ByteLevel()
+    peer.add_tokens([AddedToken("the", **flags), AddedToken("not there", special=True)])
+    ours = load(peer, tmp_path)
+    assert ours.vocab_size == peer.get_vocab_size()
+    texts = ["the", "there", "THE there", "the re", "other", "they", "not there", " the"]
+    assert_equal(peer, ours, texts)
+    peer.encode_special_tokens = False
+    for text in texts:
+        expected = peer.encode(text, add_special_tokens=False).ids
+        assert ours.encode(text, special="encode").tolist() == expected, text
+    ours.save(tmp_path / "again.json")
+    again = bs.Tokenizer.load(tmp_path / "again.json")
+    assert again == ours
+    assert_equal(Tokenizer.from_file(str(tmp_path / "again.json")), again, texts)
+    # Who wants no added token gets what merging gives.
+    plain = json.loads(peer.to_str())
+    plain = Tokenizer.from_str(json.dumps({**plain, "added_tokens": []}))
+    for text in texts:
+        assert ours.encode(text, special=set()).tolist() == plain.encode(text).ids, text

@@ -2,8 +2,13 @@
 //! `ValueError`, an unknown id or token `KeyError`.
 
 use bytestride_core::Error;
-use pyo3::exceptions::{PyIsADirectoryError, PyKeyError, PyKeyboardInterrupt, PyOSError, PyValueError};
+use pyo3::exceptions::{
+    PyFileNotFoundError, PyIsADirectoryError, PyKeyError, PyKeyboardInterrupt, PyOSError, PyValueError,
+};
 use pyo3::prelude::*;
+
+/// The number of this error on every system.
+const ENOENT: i32 = 2;
 
 /// Turns the core's errors into Python's: `core_call().into_python()?`.
 pub(crate) trait IntoPython<T> {
@@ -23,6 +28,9 @@ pub(crate) fn python_error(error: Error) -> PyErr {
             Some(errno) => PyOSError::new_err((errno, system_text(&source), path.into_os_string())),
             None if source.kind() == std::io::ErrorKind::IsADirectory => {
                 PyIsADirectoryError::new_err(format!("{}: {source}", path.display()))
+            }
+            None if source.kind() == std::io::ErrorKind::NotFound => {
+                PyFileNotFoundError::new_err((ENOENT, source.to_string(), path.into_os_string()))
             }
             None => PyOSError::new_err(format!("{}: {source}", path.display())),
         },

@@ -135,7 +135,17 @@ impl Output<'_, '_> {
 impl Pipeline {
     /// Whether a text reaches the split as it is.
     pub(super) fn is_plain(&self) -> bool {
-        self.normalizer.is_none() && self.steps.is_none() && self.unknown.is_none()
+        self.before_split().next().is_none()
+    }
+
+    /// What happens to a text besides a split by a pattern and merges of its bytes.
+    pub(super) fn before_split(&self) -> impl Iterator<Item = &'static str> {
+        let parts = [
+            ("a normalizer", self.normalizer.is_some()),
+            ("pretokenizers that no pattern stands for", self.steps.is_some()),
+            ("a vocabulary of characters", self.unknown.is_some()),
+        ];
+        parts.into_iter().filter(|&(_, is_there)| is_there).map(|(part, _)| part)
     }
 
     /// Whether nothing happens that the split and the vocabulary do not say.

@@ -1,6 +1,6 @@
 //! The tokenizer: text with special tokens → ids, ids → bytes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -28,7 +28,8 @@ const HASHED_AT_ONCE: usize = 16 << 10;
 pub struct Definition {
     /// How text is cut before bytes merge.
     pub pattern: Pattern,
-    /// Ids and bytes of the ordinary tokens, in any order; each single byte must be among them.
+    /// Ids and bytes of the ordinary tokens, in any order; each single byte must be among them. A special token may be one,
+    /// too: then text becomes it by its name and by merging.
     pub tokens: Tokens,
     /// Which pairs of them merge.
     pub merges: Merges,
@@ -130,13 +131,15 @@ impl Tokenizer {
         let specials =
             Specials::new(special_tokens, |id| manner_of(&manners, id), |name| pipeline.normalized(name))
                 .map_err(|error| error.to_string())?;
-        let once = first_names(specials.written_tokens());
-        let token_count = tokens.len() + once.len();
+        let both = ordinary_specials(specials.tokens(), &tokens);
+        let mut apart = first_names(specials.written_tokens());
+        apart.retain(|(_, id)| !both.contains(id));
+        let token_count = tokens.len() + apart.len();
         let (encoder, outside) = match &pipeline.unknown {
-            None => (byte_encoder(splitter, tokens, merges, whole_pretokens, &once)?, None),
+            None => (byte_encoder(splitter, tokens, merges, whole_pretokens, &apart)?, None),
             Some(unknown) => {
                 let characters = CharacterVocabulary { tokens, merges, unknown, pipeline: &pipeline };
-                let (encoder, outside) = character_encoder(splitter, characters, whole_pretokens, &once)?;
+                let (encoder, outside) = character_encoder(splitter, characters, whole_pretokens, &apart)?;
                 (encoder, Some(outside))
             }
         };
@@ -179,7 +182,7 @@ impl Tokenizer {
     pub fn definition(&self) -> Definition {
         Definition {
             pattern: self.splitter().pattern().clone(),
-            tokens: self.tokens().iter().filter(|&(id, _)| !self.is_special(id)).collect(),
+            tokens: self.tokens().iter().filter(|&(id, token)| self.is_ordinary(id, token)).collect(),
             merges: match (&self.outside, self.encoder.ranks.definition()) {
                 (Some(outside), Merges::Listed(_)) => Merges::Listed(outside.merges.clone()),
                 (_, merges) => merges,
@@ -254,7 +257,9 @@ impl Tokenizer {
     /// than a pattern and merges are between a text and its ids.
     pub fn for_pretokens(&self) -> Result<Self> {
         if !self.pipeline.is_plain() {
-            let message = "it has a normalizer or several steps; expected one that only splits and merges";
+            let parts: Vec<_> = self.pipeline.before_split().collect();
+            let message =
+                format!("it has {}; expected one that only splits and merges", parts.join(", and "));
             return Err(Error::argument("tokenizer", message));
         }
         let pretokens = Definition {
@@ -366,6 +371,11 @@ impl Tokenizer {
     /// Whether `id` is a special token.
     pub fn is_special(&self, id: u32) -> bool {
         self.specials.contains(id)
+    }
+
+    /// Whether text becomes the token with this id and these bytes by merging.
+    fn is_ordinary(&self, id: u32, token: &[u8]) -> bool {
+        !self.is_special(id) || self.tokens().id_of(token) == Some(id)
     }
 
     /// The id of the token with these bytes; a special token has those of its name.
@@ -626,6 +636,17 @@ fn is_as_trained(definition: &Definition, merges: &[Merge]) -> bool {
 fn first_names<'n>(special_tokens: impl Iterator<Item = (&'n str, u32)>) -> Vec<(String, u32)> {
     let mut known = HashSet::new();
     special_tokens.filter(|&(_, id)| known.insert(id)).map(|(name, id)| (name.to_owned(), id)).collect()
+}
+
+/// The ids of the special tokens that are ordinary ones, too.
+pub(super) fn ordinary_specials(special_tokens: &[(String, u32)], tokens: &Tokens) -> HashSet<u32> {
+    let ids: HashMap<u32, &str> =
+        special_tokens.iter().rev().map(|(name, id)| (*id, name.as_str())).collect();
+    let (Some(&first), Some(&last)) = (ids.keys().min(), ids.keys().max()) else { return HashSet::new() };
+    let is_both = |&(id, token): &(u32, &[u8])| {
+        (first..=last).contains(&id) && ids.get(&id).is_some_and(|name| name.as_bytes() == token)
+    };
+    tokens.iter().filter(is_both).map(|(id, _)| id).collect()
 }
 
 /// The ids of the 256 single bytes.

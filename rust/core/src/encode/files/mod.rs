@@ -55,7 +55,7 @@ impl Tokenizer {
         if path.is_dir() {
             return Self::load_folder(path, options);
         }
-        let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
+        let bytes = fs::read(path).map_err(|error| Error::io(path, unknown_name(path, error)))?;
         if has_extension(path, RANKS) {
             return tiktoken::read(&bytes, path, options);
         }
@@ -140,6 +140,16 @@ impl Tokenizer {
             )),
         }
     }
+}
+
+/// Of a file that is not there under a name without any dot or folder: which names are known.
+fn unknown_name(path: &Path, error: io::Error) -> io::Error {
+    let is_name = path.file_name() == Some(path.as_os_str()) && path.extension().is_none();
+    if error.kind() != io::ErrorKind::NotFound || !is_name {
+        return error;
+    }
+    let known = BUNDLED.join(", ");
+    io::Error::new(error.kind(), format!("no such file, nor a bundled tokenizer, which are {known}"))
 }
 
 /// The end of the names of rank files.

@@ -18,7 +18,7 @@ use crate::encode::end_ids::EndIds;
 use crate::encode::merges::Merge;
 use crate::encode::pipeline::Pipeline;
 use crate::encode::ranks::Merges;
-use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::tokenizer::{Definition, Tokenizer, ordinary_specials};
 use crate::encode::tokens::Tokens;
 use crate::split::Pattern;
 use crate::{Error, Place, Result};
@@ -112,7 +112,9 @@ pub(super) fn write(tokenizer: &Tokenizer, folder: &Path) -> Result<()> {
     }
     let text_of = |id: u32| text_of_bytes(tokenizer.bytes_of(id).unwrap_or_default());
     let ordinary = definition.tokens.iter().map(|(id, token)| (text_of_bytes(token), id));
-    let mut entries: Vec<(String, u32)> = ordinary.chain(definition.special_tokens.iter().cloned()).collect();
+    let both = ordinary_specials(&definition.special_tokens, &definition.tokens);
+    let special = definition.special_tokens.iter().filter(|(_, id)| !both.contains(id)).cloned();
+    let mut entries: Vec<(String, u32)> = ordinary.chain(special).collect();
     entries.sort_by_key(|&(_, id)| id);
     let entries: Vec<String> =
         entries.into_iter().map(|(text, id)| format!("{}: {id}", Value::String(text))).collect();

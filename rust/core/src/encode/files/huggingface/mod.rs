@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::Fault;
 use crate::Place;
 use crate::encode::affixes::Affixes;
-use crate::encode::bytes::push_bytes_of_text;
+use crate::encode::bytes::{bytes_of_text, push_bytes_of_text};
 use crate::encode::characters::Unknown;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::merges::Merge;
@@ -105,12 +105,12 @@ fn definition(file: &File<'_>, own: Option<&Pattern>) -> Checked<Definition> {
     let normalizer = parts::normalizer(&file.normalizer)?;
     let affixes = affixes(&file.model);
     let merges = merges(&file.model.merges, &names, &affixes)?;
-    let ordinary = ordinary(&file.model.vocab, &special_tokens);
+    let ordinary = Ordinary::new(&file.model.vocab, &file.added_tokens, &merges);
     let Cut { pattern, steps, tokens } = Cut::new(file, &ordinary, &affixes, own)?;
     let (tokens, unknown) = match tokens {
         Some(tokens) => (tokens, None),
         None => {
-            let tokens = ordinary.iter().map(|(text, id)| (*id, text.as_bytes())).collect();
+            let tokens = ordinary.entries().map(|(text, id)| (*id, text.as_bytes())).collect();
             (tokens, Some(unknown(&file.model, &names, &merges)?))
         }
     };
@@ -120,13 +120,19 @@ fn definition(file: &File<'_>, own: Option<&Pattern>) -> Checked<Definition> {
     };
     let is_plain = normalizer.is_none() && steps.is_none() && unknown.is_none() && decoder.is_none();
     let written = if is_plain { Written::default() } else { written(file) };
+    let mut pipeline =
+        Pipeline { normalizer, steps, unknown, last: Vec::new(), decoder, affixes, trims, written };
+    if pipeline.decoder.is_none() && ordinary.has_renamed(&pipeline)? {
+        // They are not decoded to the bytes that merge to them.
+        pipeline.decoder = Some(parts::decoder(&file.decoder)?);
+    }
     Ok(Definition {
         pattern,
         tokens,
         merges: Merges::Listed(merges),
         whole_pretokens: if file.model.ignore_merges { WholePretokens::Take } else { WholePretokens::Merge },
         manners: file.added_tokens.iter().map(|token| (token.id, manner(token))).collect(),
-        pipeline: Pipeline { normalizer, steps, unknown, last: Vec::new(), decoder, affixes, trims, written },
+        pipeline,
         special_tokens,
         bos,
         eos,
@@ -191,15 +197,81 @@ fn special_tokens(added: &[AddedToken], names: &Names<'_>) -> Checked<Vec<(Strin
     added.iter().map(&mut check).collect()
 }
 
-/// The entries of the vocabulary that are no added tokens.
-fn ordinary<'v, 'f>(vocab: &'v Vocab<'f>, special_tokens: &[(String, u32)]) -> Vec<&'v (Cow<'f, str>, u32)> {
-    let special: HashSet<&str> = special_tokens.iter().map(|(name, _)| name.as_str()).collect();
-    let mut ids: Vec<u32> = special_tokens.iter().map(|&(_, id)| id).collect();
-    ids.sort_unstable();
-    // An added token in the vocabulary has its id there, and few entries do have one of these.
-    let is_special =
-        |(text, id): &(Cow<'_, str>, u32)| ids.binary_search(id).is_ok() && special.contains(&**text);
-    vocab.0.iter().filter(|entry| !is_special(entry)).collect()
+/// The entries of the vocabulary that text may become by merging.
+///
+/// They may be added tokens, too: a name may stand in a word where it does not count, or come out of a normalizer, or only
+/// be on the way to a longer token. But text that looks like a token with the mark of being special becomes that only where
+/// the file's own merges make it.
+struct Ordinary<'v, 'f> {
+    vocab: &'v Vocab<'f>,
+    /// The added tokens by id, and whether text may become them.
+    added: Vec<(u32, &'v AddedToken, bool)>,
+}
+
+impl<'v, 'f> Ordinary<'v, 'f> {
+    fn new(vocab: &'v Vocab<'f>, added: &'v [AddedToken], merges: &[Merge]) -> Self {
+        let marked = || added.iter().filter(|token| token.special).map(|token| token.id);
+        let ids = marked().min().unwrap_or(1)..=marked().max().unwrap_or(0);
+        let made: HashSet<u32> = merges.iter().map(|merge| merge.id).filter(|id| ids.contains(id)).collect();
+        let is_ordinary = |token: &AddedToken| {
+            !token.special || made.contains(&token.id) || token.content.chars().nth(1).is_none()
+        };
+        let mut added: Vec<_> = added.iter().map(|token| (token.id, token, is_ordinary(token))).collect();
+        added.sort_by_key(|&(id, ..)| id);
+        Self { vocab, added }
+    }
+
+    /// Whether text may become an entry that is an added token; `None` if it is none. One that is in the vocabulary has
+    /// its id there, and few entries do have one of these.
+    fn added(&self, (text, id): &(Cow<'_, str>, u32)) -> Option<bool> {
+        let first = self.added.partition_point(|&(other, ..)| other < *id);
+        let mut same = self.added[first..].iter().take_while(|&&(other, ..)| other == *id);
+        same.find(|&&(_, token, _)| token.content == *text).map(|&(.., is_ordinary)| is_ordinary)
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &'v (Cow<'f, str>, u32)> {
+        self.vocab.0.iter().filter(|entry| self.added(entry) != Some(false))
+    }
+
+    /// Whether an entry is an added token that the normalizer makes another name of.
+    fn has_renamed(&self, pipeline: &Pipeline) -> Checked<bool> {
+        let is_entry = |id: u32| self.vocab.0.iter().any(|&(_, other)| other == id);
+        for &(id, token, _) in self.added.iter().filter(|(_, token, _)| token.normalized) {
+            let name = pipeline.normalized(&token.content).map_err(|error| error.to_string())?;
+            if name != token.content && is_entry(id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The entries as tokens of bytes, if all bytes are among them. An added token is one only where its name is written as
+    /// it is.
+    fn of_bytes(&self) -> Option<Tokens> {
+        let mut has = [false; 256];
+        let mut tokens = Tokens::with_capacity(self.vocab.0.len(), self.vocab.0.len() * 8);
+        for entry in &self.vocab.0 {
+            let (text, id) = entry;
+            if self.added(entry).is_some_and(|is_ordinary| !is_ordinary || !is_written_as_it_is(text)) {
+                continue;
+            }
+            let write = |bytes: &mut Vec<u8>| {
+                let before = bytes.len();
+                push_bytes_of_text(text, bytes)?;
+                if let [byte] = bytes[before..] {
+                    has[usize::from(byte)] = true;
+                }
+                Ok::<u32, char>(*id)
+            };
+            tokens.push_with(write).ok()?;
+        }
+        has.iter().all(|&has| has).then_some(tokens)
+    }
+}
+
+/// Whether the characters of a text stand for the bytes that they have.
+fn is_written_as_it_is(text: &str) -> bool {
+    bytes_of_text(text).is_ok_and(|bytes| bytes == text.as_bytes())
 }
 
 /// How text is cut, and what that makes of the vocabulary.
@@ -214,7 +286,7 @@ impl Cut {
     /// `own` is the pattern in our words, where that is known.
     fn new(
         file: &File<'_>,
-        ordinary: &[&(Cow<'_, str>, u32)],
+        ordinary: &Ordinary<'_, '_>,
         affixes: &Affixes,
         own: Option<&Pattern>,
     ) -> Checked<Self> {
@@ -222,7 +294,7 @@ impl Cut {
         let normalizers = parts::flat("normalizer", &file.normalizer, "normalizers")?;
         let count = |parts: &[&Value]| parts.iter().filter(|part| part["type"] == "ByteLevel").count();
         let writes_bytes = count(&parts) + count(&normalizers) == 1 && affixes.is_empty();
-        let tokens = if writes_bytes { tokens_of_bytes(ordinary) } else { None };
+        let tokens = if writes_bytes { ordinary.of_bytes() } else { None };
         if tokens.is_some()
             && count(&parts) == 1
             && let Some(pattern) = own.cloned().or_else(|| pattern(&parts))
@@ -234,24 +306,6 @@ impl Cut {
         let steps = if has_steps { Some(parts::steps(&parts)?) } else { None };
         Ok(Self { pattern: Pattern::Whole, steps, tokens })
     }
-}
-
-/// The vocabulary as one of bytes: all of its tokens, and all bytes among them.
-fn tokens_of_bytes(ordinary: &[&(Cow<'_, str>, u32)]) -> Option<Tokens> {
-    let mut has = [false; 256];
-    let mut tokens = Tokens::with_capacity(ordinary.len(), ordinary.len() * 8);
-    for (text, id) in ordinary {
-        let write = |bytes: &mut Vec<u8>| {
-            let before = bytes.len();
-            push_bytes_of_text(text, bytes)?;
-            if let [byte] = bytes[before..] {
-                has[usize::from(byte)] = true;
-            }
-            Ok::<u32, char>(*id)
-        };
-        tokens.push_with(write).ok()?;
-    }
-    has.iter().all(|&has| has).then_some(tokens)
 }
 
 /// What becomes of characters that are no tokens.

@@ -8,7 +8,7 @@ use super::processors;
 use crate::encode::bytes::char_of_byte;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::special::Manner;
-use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::tokenizer::{Definition, Tokenizer, ordinary_specials};
 use crate::split::Pattern;
 use crate::tokenizer_json::AddedToken;
 
@@ -167,13 +167,10 @@ impl Texts {
         out.push(b"]");
     }
 
-    /// The vocabulary by id. Hugging Face numbers the added tokens that are not in it one after the other, from the number
-    /// of its entries on, whatever ids the file gives them. So they are in it unless they have just these ids.
+    /// The vocabulary by id, with the special tokens that must be in it.
     fn write_vocab(&self, definition: &Definition, out: &mut Out) {
-        let Definition { tokens, special_tokens, .. } = definition;
-        let are_numbered =
-            (tokens.len() as u32..).zip(special_tokens).all(|(id, (_, special))| id == *special);
-        let mut special = if are_numbered { Vec::new() } else { special_tokens.clone() };
+        let Definition { tokens, .. } = definition;
+        let mut special = specials_in_vocabulary(definition);
         special.sort_by_key(|&(_, id)| id);
         let mut special = special.into_iter().peekable();
         out.push(b"\"vocab\": {");
@@ -204,6 +201,29 @@ fn byte_in_json(byte: u8) -> ([u8; 2], u8) {
             (text, count as u8)
         }
     }
+}
+
+/// The special tokens that are no ordinary ones but in the vocabulary all the same.
+///
+/// Hugging Face numbers the added tokens that are not in it one after the other, from the number of its entries on, whatever
+/// ids the file gives them. So those that have just these ids are left out: of the vocabulary's tokens it may take one for
+/// a whole pretoken. But the tokens that stand for the unknown are looked up there.
+fn specials_in_vocabulary(definition: &Definition) -> Vec<(String, u32)> {
+    let Definition { tokens, special_tokens, pipeline, .. } = definition;
+    let both = ordinary_specials(special_tokens, tokens);
+    let mut special: Vec<_> = special_tokens.iter().filter(|(_, id)| !both.contains(id)).cloned().collect();
+    let is_needed = |name: &str| {
+        pipeline.unknown.is_some() && (pipeline.written.model["unk_token"] == name || name.starts_with("<0x"))
+    };
+    let mut next = tokens.len() + special.len();
+    while let Some((name, id)) = special.last()
+        && *id as usize + 1 == next
+        && !is_needed(name)
+    {
+        special.pop();
+        next -= 1;
+    }
+    special
 }
 
 /// A text as JSON.
