@@ -96,16 +96,16 @@ impl Ids {
 
     /// The buffer of [`keep_in`](Self::keep_in), and how many ids there are in it.
     pub(super) fn into_buffer(self) -> (Vec<u32>, usize) {
-        (self.room.into_vec(), self.len)
+        (self.room.into_vec(self.len), self.len)
     }
 
-    /// Room for `count` ids, of which the first ones may then be [`add`](Self::add)ed.
+    /// Room for `count` ids or more, of which the first ones may then be [`add`](Self::add)ed.
     #[inline]
     pub(super) fn room(&mut self, count: usize) -> &mut [u32] {
         if self.ready - self.len < count {
             self.make_ready(count);
         }
-        &mut self.room.ids_mut()[self.len..]
+        &mut self.room.ids_mut()[self.len..self.ready]
     }
 
     #[cold]
@@ -115,7 +115,7 @@ impl Ids {
             let mut larger = Room::new(places * 3 / 2 + count);
             larger.prepare(0..self.len);
             larger.ids_mut()[..self.len].copy_from_slice(&self.room.ids()[..self.len]);
-            self.room = larger;
+            drop(std::mem::replace(&mut self.room, larger).into_array(self.len));
         }
         self.room.prepare(self.len..self.len + count);
         self.ready = self.room.ready();
@@ -146,8 +146,10 @@ impl Ids {
         mut write: impl FnMut(Miss, &mut [u32]) -> Result<usize>,
     ) -> Result<()> {
         let Some(first) = holes.first() else { return Ok(()) };
-        let (ids, mut end) = (self.room.ids_mut(), first.start);
         let nexts = holes[1..].iter().map(|next| next.start).chain([self.len]);
+        // If one cannot be filled, nothing is left from the first one on.
+        (self.len, self.unknown) = (first.start, 0);
+        let (ids, mut end) = (self.room.ids_mut(), first.start);
         for (hole, next) in holes.iter().zip(nexts) {
             end += write(hole.miss, &mut ids[end..end + hole.room])?;
             let behind = hole.start + hole.room..next;
@@ -155,7 +157,6 @@ impl Ids {
             end += behind.len();
         }
         self.len = end;
-        self.unknown = 0;
         self.settle();
         Ok(())
     }
@@ -187,6 +188,23 @@ impl Ids {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_the_room_there_is_may_be_used_again_and_again() {
+        for text_bytes in [0, 100, 5 << 20, 17 << 20] {
+            let mut ids = Ids::keep(text_bytes, usize::MAX);
+            let mut next = 0;
+            while next < 9 << 20 {
+                for place in ids.room(1000) {
+                    *place = next;
+                    next += 1;
+                }
+                let count = next as usize - ids.len();
+                assert!(count >= 1000 && ids.add(count));
+            }
+            assert!(ids.into_array().iter().copied().eq(0..next));
+        }
+    }
 
     #[test]
     fn ids_are_kept_up_to_the_limit_however_the_room_grows() {

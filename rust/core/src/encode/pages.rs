@@ -16,8 +16,8 @@ const LARGE_PAGE: usize = 2 << 20;
 /// Smaller memory does without.
 const LEAST_IN_LARGE_PAGES: usize = 4 << 20;
 
-/// A large page that was at hand takes 0.1 to 0.3 ms.
-const SLOW: Duration = Duration::from_millis(1);
+/// A large page that was at hand takes 0.1 to 0.3 ms. Tests have them whatever they take.
+const SLOW: Duration = if cfg!(test) { Duration::MAX } else { Duration::from_millis(1) };
 
 /// What is known of some memory that is touched from its start on.
 #[derive(Debug)]
@@ -59,10 +59,10 @@ impl Pages {
     }
 }
 
-/// Lets the system take the pages of `memory`, whose contents do not matter any more, until they are written to again;
-/// tells whether it knows how.
-pub(super) fn free(memory: &[u8]) -> bool {
-    let range = memory.as_ptr_range();
+/// Lets the system take the pages of `memory`, any of which may become zeros at any time until it is written to; tells
+/// whether it knows how.
+pub(super) fn free(memory: &mut [u8]) -> bool {
+    let range = memory.as_mut_ptr_range();
     advise(range.start.addr(), range.end.addr(), Kind::Free)
 }
 
@@ -86,7 +86,8 @@ fn advise(start: usize, end: usize, kind: Kind) -> bool {
         Kind::Free => Advice::LinuxFree,
     };
     let pointer = std::ptr::without_provenance_mut(start);
-    // SAFETY: the callers give the addresses of memory that is theirs, and the hint changes nothing about what it holds.
+    // SAFETY: the callers give the addresses of memory that is theirs. The hints for large and small pages change nothing
+    // about what it holds; `free` has it to itself, and says that zeros may be in it: as good as any ids.
     start < end && unsafe { madvise(pointer, end - start, advice) }.is_ok()
 }
 

@@ -16,7 +16,7 @@ use super::pages::{self, Pages};
 /// Less memory comes from the allocator, which keeps it by itself.
 const LEAST_MAPPED: usize = 4 << 20;
 
-/// The most memory that is kept, in bytes that were touched, and in how many pieces.
+/// The most memory that is kept, in bytes of ids, and in how many pieces.
 const MOST_KEPT: usize = 256 << 20;
 const MOST_PIECES: usize = 4;
 
@@ -28,7 +28,7 @@ static SPARE: Spare = Spare(Mutex::new(Vec::new()));
 pub(super) struct Room {
     memory: Memory,
     pages: Pages,
-    /// How many places ever had an id.
+    /// How many places had an id in an array; a few behind them may be touched, too.
     touched: usize,
 }
 
@@ -102,11 +102,11 @@ impl Room {
         IdArray { room: self, len }
     }
 
-    /// The vector that it was made of.
-    pub(super) fn into_vec(self) -> Vec<u32> {
+    /// A vector that begins with the first `len` ids: the one that it was made of, unless that became too short.
+    pub(super) fn into_vec(self, len: usize) -> Vec<u32> {
         match self.memory {
             Memory::Allocated(ids) => ids,
-            Memory::Mapped(map) => bytemuck::cast_slice(&map).to_vec(),
+            Memory::Mapped(map) => bytemuck::cast_slice(&map)[..len].to_vec(),
         }
     }
 }
@@ -225,10 +225,12 @@ impl Spare {
     }
 
     /// Keeps the memory of an array.
-    fn keep(&self, room: Room) {
-        let Room { touched, .. } = room;
-        let ids = room.ids();
-        if touched > MOST_KEPT / size_of::<u32>() || !pages::free(bytemuck::cast_slice(&ids[..touched])) {
+    fn keep(&self, mut room: Room) {
+        let touched = room.touched;
+        let ids = room.ids_mut();
+        if touched > MOST_KEPT / size_of::<u32>()
+            || !pages::free(bytemuck::cast_slice_mut(&mut ids[..touched]))
+        {
             return;
         }
         let Ok(mut rooms) = self.0.try_lock() else { return };
