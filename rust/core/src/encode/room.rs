@@ -16,6 +16,9 @@ use super::pages::{self, Pages};
 /// Less memory comes from the allocator, which keeps it by itself.
 const LEAST_MAPPED: usize = 4 << 20;
 
+/// To give back less room than for so many ids takes a tenth of the time of a short text.
+const FEW: usize = 256;
+
 /// The most memory that is kept, in bytes of ids, and in how many pieces.
 const MOST_KEPT: usize = 256 << 20;
 const MOST_PIECES: usize = 4;
@@ -94,7 +97,7 @@ impl Room {
     pub(super) fn into_array(mut self, len: usize) -> IdArray {
         if let Memory::Allocated(ids) = &mut self.memory {
             ids.truncate(len);
-            if ids.capacity() - len > len / 2 {
+            if ids.capacity() - len > (len / 2).max(FEW) {
                 ids.shrink_to_fit();
             }
         }
