@@ -25,8 +25,10 @@ mod map;
 mod monitor;
 mod parallel;
 mod processor;
+mod reuse;
 mod whole_file;
 
 pub use error::{Error, Place, Result};
 pub use monitor::{Monitor, Phase};
 pub use parallel::{available_threads, map_in_order};
+pub use reuse::Reuse;

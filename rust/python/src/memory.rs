@@ -7,8 +7,9 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use bytestride_core::Reuse;
 use bytestride_core::windows::Token;
 use numpy::PyUntypedArray;
 use pyo3::exceptions::PyMemoryError;
@@ -80,29 +81,26 @@ impl Drop for Piece {
 }
 
 /// Where memory comes from, and goes back to. A clone is the same pool.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Pool(Arc<Mutex<Vec<Piece>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Pool(Arc<Reuse<Piece>>);
+
+impl Default for Pool {
+    fn default() -> Self {
+        Self(Arc::new(Reuse::new(KEPT, KEPT_BYTES)))
+    }
+}
 
 impl Pool {
     /// Memory for `shape`, with arbitrary contents.
     pub(crate) fn take(&self, shape: Shape) -> Result<Memory, NoMemory> {
         let layout = shape.layout().ok_or(NoMemory(shape))?;
-        // Never waits: in a forked child the lock may be held by a thread that is no more.
-        let kept = self.0.try_lock().ok().and_then(|mut pieces| {
-            let place = pieces.iter().rposition(|piece| piece.layout == layout)?;
-            Some(pieces.swap_remove(place))
-        });
+        let kept = self.0.take(|piece| piece.layout == layout);
         let piece = kept.or_else(|| Piece::new(layout)).ok_or(NoMemory(shape))?;
         Ok(Memory { piece: Some(piece), shape, pool: self.clone() })
     }
 
     fn give_back(&self, piece: Piece) {
-        let Ok(mut pieces) = self.0.try_lock() else { return };
-        pieces.push(piece);
-        let bytes = |pieces: &[Piece]| pieces.iter().map(|piece| piece.layout.size()).sum::<usize>();
-        while pieces.len() > KEPT || bytes(&pieces) > KEPT_BYTES {
-            pieces.remove(0);
-        }
+        self.0.keep(piece, |piece| piece.layout.size());
     }
 }
 

@@ -1,7 +1,5 @@
 //! Text → ids, for text without special tokens: split, cut what is long, look each piece up, merge where that fails.
 
-use std::sync::{Mutex, TryLockError};
-
 use super::arena::{Arena, Hash, MOST_BYTES};
 use super::cache::{Cache, LANES};
 use super::cuts::Cuts;
@@ -13,9 +11,9 @@ use super::merges::Merge;
 use super::misses::MissSpace;
 use super::ranks::{Merges, Ranks};
 use super::vocabulary::Vocabulary;
-use crate::Result;
 use crate::processor::Level;
 use crate::split::{Ends, Splitter};
+use crate::{Result, Reuse};
 
 /// How many workspaces wait for the next call; more than this many threads at once make some anew.
 const KEPT_WORKSPACES: usize = 16;
@@ -41,7 +39,7 @@ pub(super) struct Encoder {
     pub(super) ranks: Ranks,
     pub(super) cuts: Cuts,
     pub(super) level: Level,
-    workspaces: Mutex<Vec<Box<Workspace>>>,
+    workspaces: Reuse<Box<Workspace>>,
 }
 
 /// What one thread needs to encode. It outlives the call, for the sake of the cache. That two threads told each other
@@ -121,7 +119,7 @@ impl Encoder {
             ranks,
             cuts,
             level: Level::best(),
-            workspaces: Mutex::default(),
+            workspaces: Reuse::new(KEPT_WORKSPACES, usize::MAX),
         }
     }
 
@@ -228,21 +226,13 @@ impl Encoder {
         Ok(true)
     }
 
-    /// A workspace that no other thread has. Never waits: the lock may be held by a thread that a fork left behind.
+    /// A workspace that no other thread has.
     fn take_workspace(&self) -> Box<Workspace> {
-        let kept = match self.workspaces.try_lock() {
-            Ok(mut kept) => kept.pop(),
-            Err(TryLockError::Poisoned(_) | TryLockError::WouldBlock) => None,
-        };
-        kept.unwrap_or_default()
+        self.workspaces.take(|_| true).unwrap_or_default()
     }
 
     fn return_workspace(&self, workspace: Box<Workspace>) {
-        if let Ok(mut kept) = self.workspaces.try_lock()
-            && kept.len() < KEPT_WORKSPACES
-        {
-            kept.push(workspace);
-        }
+        self.workspaces.keep(workspace, |_| 0);
     }
 }
 

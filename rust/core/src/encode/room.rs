@@ -7,11 +7,11 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
-use std::sync::Mutex;
 
 use memmap2::MmapMut;
 
 use super::pages::{self, Pages};
+use crate::Reuse;
 
 /// Less memory comes from the allocator, which keeps it by itself.
 const LEAST_MAPPED: usize = 4 << 20;
@@ -24,7 +24,7 @@ const MOST_KEPT: usize = 256 << 20;
 const MOST_PIECES: usize = 4;
 
 /// Of all arrays that were dropped.
-static SPARE: Spare = Spare(Mutex::new(Vec::new()));
+static SPARE: Reuse<Room> = Reuse::new(MOST_PIECES, MOST_KEPT);
 
 /// Places for ids. What is in them at first is anything, mostly zeros; those that nothing has touched cost no memory.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Room {
         if count.saturating_mul(size_of::<u32>()) < LEAST_MAPPED {
             return Self::of(vec![0; count]);
         }
-        SPARE.take(count).unwrap_or_else(|| Self::mapped(count))
+        Self::spare(&SPARE, count).unwrap_or_else(|| Self::mapped(count))
     }
 
     fn mapped(count: usize) -> Self {
@@ -57,6 +57,19 @@ impl Room {
         };
         let pages = Pages::of(bytemuck::cast_slice(memory.ids()));
         Self { memory, pages, touched: 0 }
+    }
+
+    /// Reuse memory for `count` ids, of which at most twice as much was touched.
+    fn spare(spare: &Reuse<Self>, count: usize) -> Option<Self> {
+        spare.take(|room| room.ids().len() >= count && room.touched <= 2 * count)
+    }
+
+    /// Leaves the memory to others.
+    fn give_back(mut self, spare: &Reuse<Self>) {
+        let touched = self.touched;
+        if pages::free(bytemuck::cast_slice_mut(&mut self.ids_mut()[..touched])) {
+            spare.keep(self, |room| room.touched * size_of::<u32>());
+        }
     }
 
     /// That of a vector.
@@ -163,7 +176,7 @@ impl Drop for IdArray {
     fn drop(&mut self) {
         if let Memory::Mapped(_) = self.room.memory {
             let room = std::mem::replace(&mut self.room, Room::of(Vec::new()));
-            SPARE.keep(room);
+            room.give_back(&SPARE);
         }
     }
 }
@@ -215,36 +228,6 @@ impl fmt::Debug for IdArray {
     }
 }
 
-/// Memory that arrays left behind, the latest at the end.
-struct Spare(Mutex<Vec<Room>>);
-
-impl Spare {
-    /// Memory for `count` ids, of which at most twice as much was touched.
-    fn take(&self, count: usize) -> Option<Room> {
-        // Never waits: in a forked child the lock may be held by a thread that is no more.
-        let mut rooms = self.0.try_lock().ok()?;
-        let found = rooms.iter().rposition(|room| room.ids().len() >= count && room.touched <= 2 * count)?;
-        Some(rooms.remove(found))
-    }
-
-    /// Keeps the memory of an array.
-    fn keep(&self, mut room: Room) {
-        let touched = room.touched;
-        let ids = room.ids_mut();
-        if touched > MOST_KEPT / size_of::<u32>()
-            || !pages::free(bytemuck::cast_slice_mut(&mut ids[..touched]))
-        {
-            return;
-        }
-        let Ok(mut rooms) = self.0.try_lock() else { return };
-        rooms.push(room);
-        let touched = |rooms: &[Room]| rooms.iter().map(|room| room.touched).sum::<usize>();
-        while rooms.len() > MOST_PIECES || touched(&rooms) > MOST_KEPT / size_of::<u32>() {
-            rooms.remove(0);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,25 +235,25 @@ mod tests {
     const COUNT: usize = LEAST_MAPPED / size_of::<u32>();
 
     /// Memory for `count` ids with `touched` of them used.
-    fn used(spare: &Spare, count: usize, touched: usize) -> Room {
-        let mut room = spare.take(count).unwrap_or_else(|| Room::mapped(count));
+    fn used(count: usize, touched: usize) -> Room {
+        let mut room = Room::mapped(count);
         room.prepare(0..touched);
         room.ids_mut()[..touched].fill(7);
-        room.touched = room.touched.max(touched);
+        room.touched = touched;
         room
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn what_is_dropped_is_used_again_where_it_is_as_large() {
-        let spare = Spare(Mutex::new(Vec::new()));
-        let room = used(&spare, 4 * COUNT, 2 * COUNT);
+        let spare = Reuse::new(MOST_PIECES, MOST_KEPT);
+        let room = used(4 * COUNT, 2 * COUNT);
         let first = room.ids().as_ptr();
-        spare.keep(room);
-        assert!(spare.take(4 * COUNT + 1).is_none(), "it is too short");
-        assert!(spare.take(COUNT - 1).is_none(), "more than twice as much was touched");
-        let mut room = spare.take(3 * COUNT).expect("there is some");
-        assert!(spare.take(1).is_none());
+        room.give_back(&spare);
+        assert!(Room::spare(&spare, 4 * COUNT + 1).is_none(), "it is too short");
+        assert!(Room::spare(&spare, COUNT - 1).is_none(), "more than twice as much was touched");
+        let mut room = Room::spare(&spare, 3 * COUNT).expect("there is some");
+        assert!(Room::spare(&spare, 1).is_none());
         assert_eq!((room.ids().as_ptr(), room.ids().len(), room.touched), (first, 4 * COUNT, 2 * COUNT));
         room.prepare(0..4 * COUNT);
         room.ids_mut().fill(3);
@@ -280,17 +263,18 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn no_more_is_kept_than_the_bound_and_the_latest_stays() {
-        let spare = Spare(Mutex::new(Vec::new()));
+        let spare = Reuse::new(MOST_PIECES, MOST_KEPT);
         let most = MOST_KEPT / size_of::<u32>();
         for count in [most / 2, most / 4, most / 2, most + 1] {
             let mut room = Room::mapped(most + 1);
             room.touched = count;
-            spare.keep(room);
+            room.give_back(&spare);
         }
-        let kept: Vec<usize> = spare.0.lock().expect("no one else").iter().map(|room| room.touched).collect();
-        assert_eq!(kept, [most / 4, most / 2]);
-        (0..9).for_each(|_| spare.keep(used(&Spare(Mutex::default()), COUNT, COUNT)));
-        assert_eq!(spare.0.lock().expect("no one else").len(), MOST_PIECES);
+        let kept =
+            || std::iter::from_fn(|| spare.take(|_| true)).map(|room| room.touched).collect::<Vec<_>>();
+        assert_eq!(kept(), [most / 2, most / 4]);
+        (0..9).for_each(|_| used(COUNT, COUNT).give_back(&spare));
+        assert_eq!(kept().len(), MOST_PIECES);
     }
 
     #[test]
