@@ -46,7 +46,7 @@ impl Table {
         keys.make(*level, text, words, Extent::Pretoken, short.bits);
         let (keys, places) = keys.first(count);
         short.add_all(keys, places, times, |number| {
-            long.add(&text[words.starts()[number]..words.ends()[number]], times);
+            long.add(&text[words.place(number)], times);
         });
     }
 

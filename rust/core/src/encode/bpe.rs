@@ -38,9 +38,7 @@ impl Merger {
         }
         ids
     }
-}
 
-impl Merger {
     /// Calls `done` with the number and the ids of each of these pieces of fewer than [`MANY_LANES`] bytes, in any order.
     pub(super) fn merge_together<'p, R: PairRanks>(
         &mut self,

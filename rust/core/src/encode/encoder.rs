@@ -73,8 +73,7 @@ impl LongPretokens {
         self.asked = 0;
         self.hashes.clear();
         for &number in numbers {
-            let (start, end) = (pretokens.starts()[number as usize], pretokens.ends()[number as usize]);
-            let hash = Hash::of(&text[start..end]);
+            let hash = Hash::of(&text[pretokens.place(number as usize)]);
             hash.inspect(|&hash| arena.fetch(hash));
             self.hashes.push(hash);
         }
@@ -215,7 +214,7 @@ impl Encoder {
         number: usize,
         ids: &mut Ids,
     ) -> Result<bool> {
-        let pretoken = &text[pretokens.starts()[number]..pretokens.ends()[number]];
+        let pretoken = &text[pretokens.place(number)];
         if Hash::is_for(pretoken) {
             ids.room(MOST_BYTES);
             return Ok(false);
@@ -247,7 +246,7 @@ struct Pretoken<'b> {
 
 impl<'b> Pretoken<'b> {
     fn bytes(self) -> &'b [u8] {
-        &self.text[self.pretokens.starts()[self.number]..self.pretokens.ends()[self.number]]
+        &self.text[self.pretokens.place(self.number)]
     }
 }
 
@@ -262,15 +261,7 @@ fn write_kept(
 ) -> Option<usize> {
     let (key, place) = pretoken.keys.at(pretoken.number);
     if has_bytes(key) {
-        let lanes = if cache.is_full() {
-            // To look beside its place now would be to wait for memory: a quarter of the time of random letters.
-            cache.view().find(key, place).or_else(|| {
-                cache.view().fetch_near(place);
-                None
-            })?
-        } else {
-            cache.view().find_near(key, place)?
-        };
+        let lanes = cache.find_now(key, place)?;
         if lanes.len() > LANES {
             return cache.arena.copy(lanes.excerpt(), room);
         }

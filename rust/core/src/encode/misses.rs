@@ -221,7 +221,7 @@ impl Encoder {
         let MissSpace { merger, pieces: Pieces { ends, keys, long, .. }, .. } = space;
         long.clear();
         long.places.resize(keys.long().len(), 0..0);
-        let piece = |&number: &u32| &text[ends.starts()[number as usize]..ends.ends()[number as usize]];
+        let piece = |&number: &u32| &text[ends.place(number as usize)];
         let pieces = keys.long().iter().map(piece).enumerate();
         let pieces = pieces.filter(|&(_, piece)| merges_together(piece, keep));
         self.merge_together(merger, pieces, |number, tokens| {
@@ -256,7 +256,7 @@ impl Encoder {
             }
             let (key, place) = keys.at(number);
             if key == NO_KEY {
-                let piece = &text[ends.starts()[number]..ends.ends()[number]];
+                let piece = &text[ends.place(number)];
                 if merges_together(piece, keep) {
                     ids.extend(long.of(next_long));
                 } else {
@@ -292,10 +292,8 @@ impl Encoder {
         }));
         lanes.clear();
         merged.clear();
-        let view = cache.view();
-        let beside = |key| if cache.is_full() { view.find_near(key, view.place_of(key)) } else { None };
         for (index, (&asked, &key)) in asked.iter().zip(keys).enumerate() {
-            if let Some(known) = beside(key) {
+            if let Some(known) = cache.find_later(key) {
                 lanes.push(known);
                 continue;
             }

@@ -7,12 +7,13 @@
 //! text gets them, too, as from Hugging Face. It may also say how a name stands in a text ([`Manner`]), and that it is
 //! looked for only behind the normalizer, in what the other names leave.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex_syntax::is_word_character;
 
+use super::tokens::Tokens;
 use crate::{Error, Result};
 
 /// What a call does with the names of special tokens in its text.
@@ -306,4 +307,27 @@ fn check_distinct<'n>(names: impl Iterator<Item = &'n str>) -> Result<()> {
         return Err(Error::argument("special_tokens", fault));
     }
     Ok(())
+}
+
+/// Names and ids of special tokens without the second names that ids have.
+pub(super) fn first_names<'n>(special_tokens: impl Iterator<Item = (&'n str, u32)>) -> Vec<(String, u32)> {
+    let mut known = HashSet::new();
+    special_tokens.filter(|&(_, id)| known.insert(id)).map(|(name, id)| (name.to_owned(), id)).collect()
+}
+
+/// The ids of special tokens that are ordinary ones, too.
+pub(super) fn ordinary_specials(special_tokens: &[(String, u32)], tokens: &Tokens) -> HashSet<u32> {
+    let ids: HashMap<u32, &str> =
+        special_tokens.iter().rev().map(|(name, id)| (*id, name.as_str())).collect();
+    let (Some(&first), Some(&last)) = (ids.keys().min(), ids.keys().max()) else { return HashSet::new() };
+    let is_both = |&(id, token): &(u32, &[u8])| {
+        (first..=last).contains(&id) && ids.get(&id).is_some_and(|name| name.as_bytes() == token)
+    };
+    tokens.iter().filter(is_both).map(|(id, _)| id).collect()
+}
+
+/// The special tokens that are not ordinary ones, too.
+pub(super) fn only_special(special_tokens: &[(String, u32)], tokens: &Tokens) -> Vec<(String, u32)> {
+    let both = ordinary_specials(special_tokens, tokens);
+    special_tokens.iter().filter(|(_, id)| !both.contains(id)).cloned().collect()
 }

@@ -1,6 +1,5 @@
 //! The tokenizer: text with special tokens → ids, ids → bytes.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -14,7 +13,7 @@ use super::ids::Ids;
 use super::merges::{MOST_MERGES, Merge};
 use super::pipeline::{Output, Outside, Pipeline, Stretch};
 use super::ranks::{Merges, Spelled};
-use super::special::{Manner, SpecialPolicy, Specials, Stage, check_names};
+use super::special::{Manner, SpecialPolicy, Specials, Stage, check_names, first_names, ordinary_specials};
 use super::tokens::Tokens;
 use super::vocabulary::Vocabulary;
 use crate::split::{Pattern, Splitter};
@@ -630,23 +629,6 @@ fn is_as_trained(definition: &Definition, merges: &[Merge]) -> bool {
         && tokens.iter().take(256).all(|(id, token)| id < 256 && token.len() == 1)
         && (256..).zip(merges).all(in_order)
         && (specials_begin..).zip(special_tokens).all(|(id, &(_, special))| special == id)
-}
-
-/// Names and ids of special tokens without the second names that ids have.
-fn first_names<'n>(special_tokens: impl Iterator<Item = (&'n str, u32)>) -> Vec<(String, u32)> {
-    let mut known = HashSet::new();
-    special_tokens.filter(|&(_, id)| known.insert(id)).map(|(name, id)| (name.to_owned(), id)).collect()
-}
-
-/// The ids of the special tokens that are ordinary ones, too.
-pub(super) fn ordinary_specials(special_tokens: &[(String, u32)], tokens: &Tokens) -> HashSet<u32> {
-    let ids: HashMap<u32, &str> =
-        special_tokens.iter().rev().map(|(name, id)| (*id, name.as_str())).collect();
-    let (Some(&first), Some(&last)) = (ids.keys().min(), ids.keys().max()) else { return HashSet::new() };
-    let is_both = |&(id, token): &(u32, &[u8])| {
-        (first..=last).contains(&id) && ids.get(&id).is_some_and(|name| name.as_bytes() == token)
-    };
-    tokens.iter().filter(is_both).map(|(id, _)| id).collect()
 }
 
 /// The ids of the 256 single bytes.

@@ -1,5 +1,7 @@
 //! Where the pretokens of a block start and end.
 
+use std::ops::Range;
+
 use super::BLOCK;
 use super::masks::WIDTH;
 
@@ -48,6 +50,12 @@ impl Ends {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Where one of them stands.
+    #[inline(always)]
+    pub fn place(&self, number: usize) -> Range<usize> {
+        self.starts()[number]..self.ends()[number]
     }
 
     /// Where the first one starts.

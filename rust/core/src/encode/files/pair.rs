@@ -18,7 +18,8 @@ use crate::encode::end_ids::EndIds;
 use crate::encode::merges::Merge;
 use crate::encode::pipeline::Pipeline;
 use crate::encode::ranks::Merges;
-use crate::encode::tokenizer::{Definition, Tokenizer, ordinary_specials};
+use crate::encode::special::only_special;
+use crate::encode::tokenizer::{Definition, Tokenizer};
 use crate::encode::tokens::Tokens;
 use crate::split::Pattern;
 use crate::{Error, Place, Result};
@@ -112,8 +113,7 @@ pub(super) fn write(tokenizer: &Tokenizer, folder: &Path) -> Result<()> {
     }
     let text_of = |id: u32| text_of_bytes(tokenizer.bytes_of(id).unwrap_or_default());
     let ordinary = definition.tokens.iter().map(|(id, token)| (text_of_bytes(token), id));
-    let both = ordinary_specials(&definition.special_tokens, &definition.tokens);
-    let special = definition.special_tokens.iter().filter(|(_, id)| !both.contains(id)).cloned();
+    let special = only_special(&definition.special_tokens, &definition.tokens);
     let mut entries: Vec<(String, u32)> = ordinary.chain(special).collect();
     entries.sort_by_key(|&(_, id)| id);
     let entries: Vec<String> =

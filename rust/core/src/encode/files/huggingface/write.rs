@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::processors;
 use crate::encode::bytes::char_of_byte;
 use crate::encode::encoder::WholePretokens;
-use crate::encode::special::Manner;
-use crate::encode::tokenizer::{Definition, Tokenizer, ordinary_specials};
+use crate::encode::special::{Manner, only_special};
+use crate::encode::tokenizer::{Definition, Tokenizer};
 use crate::split::Pattern;
 use crate::tokenizer_json::AddedToken;
 
@@ -210,8 +210,7 @@ fn byte_in_json(byte: u8) -> ([u8; 2], u8) {
 /// a whole pretoken. But the tokens that stand for the unknown are looked up there.
 fn specials_in_vocabulary(definition: &Definition) -> Vec<(String, u32)> {
     let Definition { tokens, special_tokens, pipeline, .. } = definition;
-    let both = ordinary_specials(special_tokens, tokens);
-    let mut special: Vec<_> = special_tokens.iter().filter(|(_, id)| !both.contains(id)).cloned().collect();
+    let mut special = only_special(special_tokens, tokens);
     let is_needed = |name: &str| {
         pipeline.unknown.is_some() && (pipeline.written.model["unk_token"] == name || name.starts_with("<0x"))
     };
