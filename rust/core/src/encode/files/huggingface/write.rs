@@ -46,13 +46,14 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> Vec<u8> {
     let (between, tail) = rest.split_once("\"vocab\": null").expect("as above");
     let texts = Texts::new(&definition);
     // About as much as it becomes; what is not touched costs nothing.
-    let mut out = Out { bytes: vec![0; 64 * definition.tokens.len() + 2 * text.len()], length: 0 };
-    out.push(head.as_bytes());
+    let mut out = Vec::with_capacity(64 * definition.tokens.len() + 2 * text.len());
+    out.extend_from_slice(head.as_bytes());
     texts.write_merges(tokenizer, &mut out);
-    out.push(between.as_bytes());
+    out.extend_from_slice(between.as_bytes());
     texts.write_vocab(&definition, &mut out);
-    out.push(tail.as_bytes());
-    out.into_bytes()
+    out.extend_from_slice(tail.as_bytes());
+    out.shrink_to_fit();
+    out
 }
 
 fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToken> {
@@ -71,52 +72,16 @@ fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToke
     definition.special_tokens.iter().map(added).collect()
 }
 
-/// Bytes in the making, mostly a few at a time: there is room ahead of time, and how much is looked at once a token.
-struct Out {
-    bytes: Vec<u8>,
-    length: usize,
+/// Takes the last byte back, if it is a comma.
+fn take_comma(out: &mut Vec<u8>) {
+    out.pop_if(|last| *last == b',');
 }
 
-impl Out {
-    fn into_bytes(mut self) -> Vec<u8> {
-        self.bytes.truncate(self.length);
-        self.bytes.shrink_to_fit();
-        self.bytes
-    }
-
-    /// Room for so many bytes; those that are used are counted by who uses them.
-    #[inline]
-    fn room(&mut self, bytes: usize) -> &mut [u8] {
-        if self.bytes.len() - self.length < bytes {
-            self.bytes.resize(2 * self.bytes.len() + bytes, 0);
-        }
-        &mut self.bytes[self.length..]
-    }
-
-    #[inline]
-    fn push(&mut self, text: &[u8]) {
-        self.room(text.len())[..text.len()].copy_from_slice(text);
-        self.length += text.len();
-    }
-
-    /// Takes the last byte back, if it is a comma.
-    fn take_comma(&mut self) {
-        self.length -= usize::from(self.bytes[self.length - 1] == b',');
-    }
-
-    /// Adds what stands behind a token in the vocabulary.
-    fn push_id(&mut self, mut id: u32) {
-        let mut digits = [0; 10];
-        let mut start = digits.len();
-        while start == digits.len() || id > 0 {
-            start -= 1;
-            digits[start] = b'0' + (id % 10) as u8;
-            id /= 10;
-        }
-        self.push(b":");
-        self.push(&digits[start..]);
-        self.push(b",");
-    }
+/// Adds what stands behind a token in the vocabulary.
+fn push_id(out: &mut Vec<u8>, id: u32) {
+    out.push(b':');
+    out.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
+    out.push(b',');
 }
 
 /// Tokens as the file writes them.
@@ -136,58 +101,59 @@ impl Texts {
     }
 
     /// Adds a token, in quotes.
-    fn write(&self, token: &[u8], out: &mut Out) {
+    fn write(&self, token: &[u8], out: &mut Vec<u8>) {
         let texts = match self {
             Self::Bytes(texts) => texts,
-            Self::Characters => return out.push(quoted(&String::from_utf8_lossy(token)).as_bytes()),
+            Self::Characters => {
+                return out.extend_from_slice(quoted(&String::from_utf8_lossy(token)).as_bytes());
+            }
         };
-        let room = out.room(2 * token.len() + 2);
-        room[0] = b'"';
-        let mut length = 1;
+        out.push(b'"');
         for &byte in token {
-            let (text, count) = texts[usize::from(byte)];
-            room[length..length + 2].copy_from_slice(&text);
-            length += usize::from(count);
+            let ([first, second], count) = texts[usize::from(byte)];
+            out.push(first);
+            if count == 2 {
+                out.push(second);
+            }
         }
-        room[length] = b'"';
-        out.length += length + 1;
+        out.push(b'"');
     }
 
     /// The pairs that merge, in their order.
-    fn write_merges(&self, tokenizer: &Tokenizer, out: &mut Out) {
-        out.push(b"\"merges\": [");
+    fn write_merges(&self, tokenizer: &Tokenizer, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"merges\": [");
         for merge in tokenizer.merges() {
-            out.push(b"[");
+            out.push(b'[');
             self.write(tokenizer.bytes_of(merge.left).unwrap_or_default(), out);
-            out.push(b",");
+            out.push(b',');
             self.write(tokenizer.bytes_of(merge.right).unwrap_or_default(), out);
-            out.push(b"],");
+            out.extend_from_slice(b"],");
         }
-        out.take_comma();
-        out.push(b"]");
+        take_comma(out);
+        out.push(b']');
     }
 
     /// The vocabulary by id, with the special tokens that must be in it.
-    fn write_vocab(&self, definition: &Definition, out: &mut Out) {
+    fn write_vocab(&self, definition: &Definition, out: &mut Vec<u8>) {
         let Definition { tokens, .. } = definition;
         let mut special = specials_in_vocabulary(definition);
         special.sort_by_key(|&(_, id)| id);
         let mut special = special.into_iter().peekable();
-        out.push(b"\"vocab\": {");
+        out.extend_from_slice(b"\"vocab\": {");
         for (id, token) in tokens.iter() {
             while let Some((name, id)) = special.next_if(|&(_, special)| special < id) {
-                out.push(quoted(&name).as_bytes());
-                out.push_id(id);
+                out.extend_from_slice(quoted(&name).as_bytes());
+                push_id(out, id);
             }
             self.write(token, out);
-            out.push_id(id);
+            push_id(out, id);
         }
         for (name, id) in special {
-            out.push(quoted(&name).as_bytes());
-            out.push_id(id);
+            out.extend_from_slice(quoted(&name).as_bytes());
+            push_id(out, id);
         }
-        out.take_comma();
-        out.push(b"}");
+        take_comma(out);
+        out.push(b'}');
     }
 }
 
