@@ -5,43 +5,57 @@ use super::ids::Ids;
 use super::tokenizer::{EncodeOptions, Tokenizer};
 use crate::Result;
 
-/// Room for ids, and for as many again without asking for memory.
+/// Ids, and room for more without asking for memory.
 #[derive(Debug, Default)]
-pub struct IdBuffer(Vec<u32>);
+pub struct IdBuffer {
+    ids: Vec<u32>,
+    /// How many of these are the latest ones.
+    count: usize,
+}
+
+impl IdBuffer {
+    /// The ids that it was filled with.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids[..self.count]
+    }
+
+    /// How much memory it has, in bytes.
+    pub fn size(&self) -> usize {
+        size_of::<u32>() * self.ids.capacity()
+    }
+}
 
 impl Tokenizer {
-    /// The ids of `texts`, one after another in `buffer`, and where each text's begin, with the end of the last; special
-    /// tokens are text.
-    pub fn encode_texts_into<'b>(
+    /// Fills `buffer` with the ids of `texts`, one after another, each encoded as its options say, and tells where each
+    /// text's begin, with the end of the last. None of the options may have a limit.
+    pub fn encode_texts_into(
         &self,
-        texts: &[&[u8]],
-        buffer: &'b mut IdBuffer,
-    ) -> Result<(&'b [u32], Vec<usize>)> {
-        let options = EncodeOptions::default();
-        let bytes = texts.iter().map(|text| text.len()).sum();
-        let mut ids = Ids::keep_in(std::mem::take(&mut buffer.0), bytes);
+        texts: &[(&[u8], &EncodeOptions)],
+        buffer: &mut IdBuffer,
+    ) -> Result<Vec<usize>> {
+        let bytes = texts.iter().map(|(text, _)| text.len()).sum();
+        let mut ids = Ids::keep_in(std::mem::take(&mut buffer.ids), bytes);
         let mut offsets = Vec::with_capacity(texts.len() + 1);
         offsets.push(0);
-        for text in texts {
-            self.encode_to(text, 0, &options, &mut ids)?;
+        for (text, options) in texts {
+            self.encode_to(text, 0, options, &mut ids)?;
             offsets.push(ids.total());
         }
-        let (filled, count) = ids.into_buffer();
-        buffer.0 = filled;
-        Ok((&buffer.0[..count], offsets))
+        (buffer.ids, buffer.count) = ids.into_buffer();
+        Ok(offsets)
     }
 }
 
 #[cfg(test)]
 impl IdBuffer {
     /// What another encoder than the tokenizer gives.
-    pub(crate) fn fill(&mut self, texts: &[Vec<u32>]) -> (&[u32], Vec<usize>) {
-        self.0 = texts.concat();
+    pub(crate) fn fill(&mut self, texts: &[Vec<u32>]) -> Vec<usize> {
+        self.ids = texts.concat();
+        self.count = self.ids.len();
         let ends = texts.iter().scan(0, |end, ids| {
             *end += ids.len();
             Some(*end)
         });
-        let offsets = std::iter::once(0).chain(ends).collect();
-        (&self.0, offsets)
+        std::iter::once(0).chain(ends).collect()
     }
 }

@@ -4,55 +4,17 @@ use std::mem;
 use std::path::Path;
 
 use crate::encode::EndIds;
-use crate::text::{Batch, Input, Piece, Position};
+use crate::text::{Batch, Input, Position};
 use crate::{Error, Place, Result};
 
-use super::dtype::Dtype;
 use super::encode_files::{EncodeOptions, Resume};
+use super::encoded::Encoded;
 use super::journal::{Entry, Job, Journal, read_entries};
 use super::manifest::Source;
 use super::writer::{StoreFacts, StoreWriter};
 
 /// How many ids make a note in the journal worth while. Tests note every batch.
 const TOKENS_PER_NOTE: u64 = if cfg!(test) { 1 } else { 1 << 20 };
-
-/// The ids of a batch's pieces, with those around documents, as they are written.
-pub(super) struct Encoded {
-    bytes: Vec<u8>,
-    /// How many ids each piece has.
-    lengths: Vec<u64>,
-}
-
-impl Encoded {
-    /// From the ids of `pieces`, which begin at `offsets`, and those that documents begin and end with, `bytes` being memory
-    /// to use.
-    pub(super) fn new(
-        ids: &[u32],
-        offsets: &[usize],
-        pieces: &[Piece],
-        [bos, eos]: [&EndIds; 2],
-        (dtype, mut bytes): (Dtype, Vec<u8>),
-    ) -> Result<Self> {
-        if bos.is_empty() && eos.is_empty() {
-            dtype.write(ids, &mut bytes)?;
-            let lengths = offsets.windows(2).map(|range| (range[1] - range[0]) as u64).collect();
-            return Ok(Self { bytes, lengths });
-        }
-        let mut lengths = Vec::with_capacity(pieces.len());
-        for (range, piece) in offsets.windows(2).zip(pieces) {
-            let before = bytes.len();
-            if piece.opens {
-                dtype.write(bos.as_slice(), &mut bytes)?;
-            }
-            dtype.write(&ids[range[0]..range[1]], &mut bytes)?;
-            if piece.closes {
-                dtype.write(eos.as_slice(), &mut bytes)?;
-            }
-            lengths.push(((bytes.len() - before) / dtype.width()) as u64);
-        }
-        Ok(Self { bytes, lengths })
-    }
-}
 
 /// Puts pieces together to documents and keeps account of where they come from.
 pub(super) struct DocumentWriter<'a> {
@@ -128,14 +90,13 @@ impl<'a> DocumentWriter<'a> {
         Ok((documents, start))
     }
 
-    /// Writes a batch, whose text is not needed any more, and gives the memory of its ids back, for others; the next batch
-    /// must be the one behind it.
-    pub(super) fn write(&mut self, encoded: Encoded, batch: Batch) -> Result<Vec<u8>> {
+    /// Writes the ids of a batch, whose text is not needed any more; the next one must be the one behind it.
+    pub(super) fn write(&mut self, encoded: &Encoded, batch: Batch) -> Result<()> {
         self.skipped.extend(batch.skipped);
         self.skipped.truncate(Batch::LISTED_ERRORS);
-        self.writer.push_bytes(&encoded.bytes)?;
+        self.writer.push_bytes(encoded.bytes())?;
         let mut ends = batch.input_ends.iter().peekable();
-        for (number, (piece, length)) in batch.pieces.iter().zip(encoded.lengths).enumerate() {
+        for (number, (piece, length)) in batch.pieces.iter().zip(&encoded.lengths).enumerate() {
             while let Some(end) = ends.next_if(|end| end.pieces == number) {
                 self.end_source(end.skipped);
             }
@@ -145,8 +106,7 @@ impl<'a> DocumentWriter<'a> {
             }
         }
         ends.for_each(|end| self.end_source(end.skipped));
-        self.note(batch.end)?;
-        Ok(encoded.bytes)
+        self.note(batch.end)
     }
 
     fn known(&self) -> Noted {
@@ -184,7 +144,7 @@ impl<'a> DocumentWriter<'a> {
     }
 
     /// Makes the store appear.
-    pub(super) fn finish(self, fingerprint: &str, tokenizer_json: Option<Vec<u8>>) -> Result<()> {
+    pub(super) fn finish(self, fingerprint: &str) -> Result<()> {
         if self.writer.tokens() == 0 && !self.is_share {
             let error = self.no_text();
             self.writer.discard();
@@ -192,7 +152,6 @@ impl<'a> DocumentWriter<'a> {
         }
         self.writer.finish(StoreFacts {
             tokenizer: fingerprint.to_owned(),
-            tokenizer_json,
             bos: self.bos,
             eos: self.eos,
             sources: self.sources,

@@ -65,14 +65,18 @@ impl Dtype {
         ids.chunks(IDS_AT_ONCE).try_for_each(|ids| self.write_some(ids, bytes))
     }
 
-    fn write_some(self, ids: &[u32], bytes: &mut Vec<u8>) -> Result<()> {
+    /// An error if there is an id that does not fit.
+    pub(super) fn check(self, ids: &[u32]) -> Result<()> {
         let max_id = ids.iter().fold(0, |max, &id| max.max(id));
         if max_id > self.max_id() {
-            return Err(Error::argument(
-                "dtype",
-                format!("id {max_id} does not fit in {self}; expected at most {}", self.max_id()),
-            ));
+            let message = format!("id {max_id} does not fit in {self}; expected at most {}", self.max_id());
+            return Err(Error::argument("dtype", message));
         }
+        Ok(())
+    }
+
+    fn write_some(self, ids: &[u32], bytes: &mut Vec<u8>) -> Result<()> {
+        self.check(ids)?;
         match self {
             Dtype::U16 => {
                 let start = bytes.len();

@@ -4,13 +4,12 @@
 //! the caller's writes. How much is on its way follows from the memory allowed, and the result does not depend on it:
 //! documents are cut only where encoding the parts gives the ids of the whole.
 
-use std::mem;
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use crate::encode::{EndIds, IdBuffer, Tokenizer};
+use crate::encode::{EncodeOptions as TextOptions, EndIds, IdBuffer, Tokenizer};
 use crate::split::Splitter;
 use crate::text::{
     Batch, Format, OnError, ReadOptions, Spare, TEXT_SUFFIXES, TableReader, expand_inputs, read_batches,
@@ -18,12 +17,14 @@ use crate::text::{
 };
 use crate::{Error, Monitor, Phase, Result, available_threads};
 
-use super::document_writer::{DocumentWriter, Encoded};
+use super::document_writer::DocumentWriter;
 use super::dtype::Dtype;
+use super::encoded::{Encoded, Encoding};
 use super::journal::Job;
 use super::pipeline::in_order;
 use super::share::Share;
 use super::token_store::TokenStore;
+use super::writer::write_tokenizer;
 
 /// The memory that a byte of text on its way from the reader to the file may need at worst: itself, an id of 4 bytes,
 /// and the slack of growing arrays.
@@ -36,11 +37,11 @@ const MEMORY_PER_BYTE: usize = 24;
 const SMALLEST_LIMIT: usize = 64 << 10;
 
 /// How much text a thread gets at once, if memory allows: some milliseconds of work.
-const BATCH_BYTES: usize = 256 << 10;
+const BATCH_BYTES: usize = 1024 << 10;
 
 /// How many batches a thread may be ahead of what is written: enough for threads that are not equally fast. More would wait
 /// in memory for a disk that is slower.
-const BATCHES_AHEAD: usize = 8;
+const BATCHES_AHEAD: usize = 2;
 
 /// How to make a store of text.
 #[derive(Debug, Clone)]
@@ -123,8 +124,8 @@ pub(super) trait Encoder: Sync {
     fn splitter(&self) -> &Splitter;
     fn max_id(&self) -> u32;
     fn fingerprint(&self) -> &str;
-    /// The ids of `texts`, one after another in `buffer`, and where each text's begin, with the end of the last.
-    fn encode_into<'b>(&self, texts: &[&[u8]], buffer: &'b mut IdBuffer) -> Result<(&'b [u32], Vec<usize>)>;
+    /// Fills `buffer` with the ids of `texts`, one after another, and tells where each text's begin, with the end of the last.
+    fn encode_into(&self, texts: &[(&[u8], &TextOptions)], buffer: &mut IdBuffer) -> Result<Vec<usize>>;
 
     /// What stands beside the store, if anything.
     fn to_json(&self) -> Option<Vec<u8>> {
@@ -145,7 +146,7 @@ impl Encoder for Tokenizer {
         self.fingerprint()
     }
 
-    fn encode_into<'b>(&self, texts: &[&[u8]], buffer: &'b mut IdBuffer) -> Result<(&'b [u32], Vec<usize>)> {
+    fn encode_into(&self, texts: &[(&[u8], &TextOptions)], buffer: &mut IdBuffer) -> Result<Vec<usize>> {
         self.encode_texts_into(texts, buffer)
     }
 
@@ -169,38 +170,28 @@ fn encode_with(
     let dtype = options.dtype.unwrap_or(Dtype::for_max_id(max_id));
     let read_options = read_options(options)?;
     let (texts, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
-    let bytes = &Spare::default();
     let job = Job::new(tokenizer.fingerprint(), dtype, options, &inputs);
     let (mut documents, start) = DocumentWriter::begin(&prefix, &job, options, &inputs)?;
     let batches = read_batches(inputs.clone(), start, read_options, tokenizer.splitter(), monitor)?;
-    // Each thread has one array of ids and uses it again: what is passed on is as wide as on disk.
-    let encoder = || {
-        let mut buffer = IdBuffer::default();
-        move |mut batch: Batch| {
-            let pieces: Vec<&[u8]> = batch.iter().map(|(text, _)| text).collect();
-            let (ids, offsets) = tokenizer.encode_into(&pieces, &mut buffer)?;
-            let into = bytes.take(ids.len() * dtype.width());
-            let encoded =
-                Encoded::new(ids, &offsets, &batch.pieces, [&options.bos, &options.eos], (dtype, into))?;
-            texts.give(mem::take(&mut batch.bytes), batch_bytes);
-            Ok((encoded, batch))
-        }
-    };
+    let encoding = Encoding::new(dtype, [&options.bos, &options.eos], texts, batch_bytes);
+    let encoder = || |batch: Batch| encoding.encode(tokenizer, batch);
     let on_their_way = on_their_way(options);
     let write = |(encoded, batch): (Encoded, Batch)| {
         monitor.check()?;
         let input_bytes = batch.input_bytes;
-        bytes.give(documents.write(encoded, batch)?, batch_bytes);
+        documents.write(&encoded, batch)?;
+        encoding.give_back(encoded);
         monitor.advance(input_bytes);
         Ok(())
     };
-    let json = thread::scope(|scope| {
-        // Writing a large vocabulary takes as long as encoding tens of megabytes.
-        let json = scope.spawn(|| tokenizer.to_json());
+    thread::scope(|scope| {
+        // A large vocabulary takes as long as encoding ten megabytes and more, and the disk as long again.
+        let beside =
+            scope.spawn(|| tokenizer.to_json().map_or(Ok(()), |json| write_tokenizer(&prefix, &json)));
         in_order(batches, options.threads, on_their_way, Batch::size, encoder, write)?;
-        Ok(json.join().unwrap_or_else(|panic| resume_unwind(panic)))
+        beside.join().unwrap_or_else(|panic| resume_unwind(panic))
     })?;
-    documents.finish(tokenizer.fingerprint(), json)?;
+    documents.finish(tokenizer.fingerprint())?;
     TokenStore::open(&prefix)
 }
 

@@ -11,7 +11,7 @@ use crate::{Error, Monitor, Phase, Place, Result};
 use super::manifest::Manifest;
 use super::shard::Shard;
 use super::token_store::TokenStore;
-use super::writer::{StoreFacts, StoreWriter};
+use super::writer::{StoreFacts, StoreWriter, write_tokenizer};
 use super::{TOKENIZER_SUFFIX, with_suffix};
 
 /// Writes the documents of the stores at `paths` (see [`TokenStore::open_all`]), in that order, into the store `prefix`,
@@ -29,6 +29,9 @@ pub fn merge_stores(paths: &[PathBuf], prefix: &Path, monitor: &Monitor) -> Resu
     }
     for ends in merged.offsets().windows(2) {
         writer.end_document_of((ends[1] - ends[0]) as u64)?;
+    }
+    if let Some(json) = tokenizer_beside(&merged)? {
+        write_tokenizer(prefix, &json)?;
     }
     writer.finish(facts)?;
     TokenStore::open(prefix)
@@ -56,7 +59,6 @@ fn facts_of(merged: &TokenStore, manifests: &[&Manifest]) -> Result<StoreFacts> 
     let skipped = manifests.iter().flat_map(|manifest| &manifest.skipped);
     Ok(StoreFacts {
         tokenizer: first.tokenizer.clone(),
-        tokenizer_json: tokenizer_beside(merged)?,
         bos: first.bos.clone(),
         eos: first.eos.clone(),
         sources: manifests.iter().flat_map(|manifest| manifest.sources.iter().cloned()).collect(),

@@ -13,6 +13,7 @@ mod checksum;
 mod document_writer;
 mod dtype;
 mod encode_files;
+mod encoded;
 mod export;
 mod foreign;
 mod index;

@@ -34,8 +34,6 @@ const MANY_BYTES: usize = 64 << 10;
 pub struct StoreFacts {
     /// The tokenizer's fingerprint.
     pub tokenizer: String,
-    /// The tokenizer as a `tokenizer.json`, to stand beside the store.
-    pub tokenizer_json: Option<Vec<u8>>,
     /// The ids that stand before each document.
     pub bos: EndIds,
     /// The ids that stand after each document.
@@ -88,7 +86,9 @@ impl StoreWriter {
         check_prefix(prefix)?;
         let path = with_suffix(prefix, ".bin.partial");
         let mut bin = lock(&path)?;
-        let partial = Partial { prefix: prefix.to_path_buf(), keep: false };
+        let partial = Partial { prefix: prefix.to_path_buf(), left: Left::Nothing };
+        // Of the store that was to be written, and perhaps not whole.
+        remove_if_there(&partial.path(TOKENIZER_SUFFIX))?;
         let (written, agreed) = Written::read(&partial, dtype, marks)?;
         let end = written.tokens * dtype.width() as u64;
         let cut = bin.set_len(end).and_then(|()| bin.seek(SeekFrom::Start(end)));
@@ -109,14 +109,14 @@ impl StoreWriter {
         Ok((writer, agreed))
     }
 
-    /// From now on the partial files stay when this is dropped.
+    /// From now on what another can go on with stays when this is dropped.
     pub(super) fn keep_partial(&mut self) {
-        self.partial.keep = true;
+        self.partial.left = Left::Written;
     }
 
     /// Ends without a store and leaves nothing.
     pub(super) fn discard(mut self) {
-        self.partial.keep = false;
+        self.partial.left = Left::Nothing;
     }
 
     /// Hands all that was pushed to the system, and says how much that is.
@@ -196,12 +196,9 @@ impl StoreWriter {
         let mut files = vec![(idx_path.clone(), self.index.finish()?)];
         let idx = checksum(Map::open(&idx_path)?.bytes());
         manifest.checksums = Checksums { block_bytes: BLOCK_BYTES as u64, bin: self.checksums.finish(), idx };
-        let tokenizer = facts.tokenizer_json.as_ref().map(|json| (TOKENIZER_SUFFIX, &**json));
-        for (suffix, bytes) in tokenizer.into_iter().chain([(".json", &*manifest.to_json())]) {
-            let path = self.partial.path(suffix);
-            let written = File::create(&path).and_then(|mut file| file.write_all(bytes).map(|()| file));
-            files.push((path.clone(), written.map_err(|error| Error::io(&path, error))?));
-        }
+        let path = self.partial.path(".json");
+        let file = write_file(&path, &manifest.to_json())?;
+        files.push((path, file));
         let written = self.write_back.finish().and_then(|()| self.reserve.give_back(&self.bin));
         written.map_err(|error| Error::io(self.partial.path(".bin"), error))?;
         let bin = (self.partial.path(".bin"), &self.bin);
@@ -223,6 +220,18 @@ impl StoreWriter {
         let written = self.bin.write_all(ids).and_then(|()| self.write_back.wrote(ids.len(), &self.bin));
         written.map_err(|error| Error::io(self.partial.path(".bin"), error))
     }
+}
+
+/// Writes the `tokenizer.json` that is to stand beside the store `prefix`, whose writer is at work and takes it along when
+/// it finishes. The disk has it then; of a large vocabulary it takes some time, in which ids can be written.
+pub(super) fn write_tokenizer(prefix: &Path, json: &[u8]) -> Result<()> {
+    let path = with_suffix(prefix, &format!("{TOKENIZER_SUFFIX}.partial"));
+    write_file(&path, json)?.sync_all().map_err(|error| Error::io(&path, error))
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<File> {
+    let written = File::create(path).and_then(|mut file| file.write_all(bytes).map(|()| file));
+    written.map_err(|error| Error::io(path, error))
 }
 
 /// What an interrupted writer has written, read again.
@@ -271,10 +280,20 @@ impl Written {
     }
 }
 
-/// The files that are not yet a store; removed when dropped.
+/// The files that are not yet a store; removed when dropped, unless they are to stay.
 struct Partial {
     prefix: PathBuf,
-    keep: bool,
+    left: Left,
+}
+
+/// Which files stay.
+enum Left {
+    /// None.
+    Nothing,
+    /// What another writer can go on with.
+    Written,
+    /// All, some of which have their names already.
+    All,
 }
 
 impl Partial {
@@ -284,7 +303,7 @@ impl Partial {
 
     fn publish(&mut self) -> Result<()> {
         // From here on the old store is no more: should this fail, the `.json.partial` that stays says so.
-        self.keep = true;
+        self.left = Left::All;
         remove_if_there(&with_suffix(&self.prefix, ".json"))?;
         // A tokenizer from an earlier store would not be this one's.
         remove_if_there(&with_suffix(&self.prefix, TOKENIZER_SUFFIX))?;
@@ -303,11 +322,14 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        if !self.keep {
-            for suffix in [".journal", ".journal.new", ".json", TOKENIZER_SUFFIX, ".idx", ".bin"] {
-                // Nothing better can be done here about a file that cannot be removed; the next writer takes it over.
-                let _ = fs::remove_file(self.path(suffix));
-            }
+        let removed: &[_] = match self.left {
+            Left::Nothing => &[".journal", ".journal.new", ".json", TOKENIZER_SUFFIX, ".idx", ".bin"],
+            Left::Written => &[TOKENIZER_SUFFIX],
+            Left::All => &[],
+        };
+        for suffix in removed {
+            // Nothing better can be done here about a file that cannot be removed; the next writer takes it over.
+            let _ = fs::remove_file(self.path(suffix));
         }
     }
 }

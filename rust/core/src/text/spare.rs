@@ -3,14 +3,14 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// More than are on their way at once, on ordinary machines.
-const KEPT: usize = 16;
-
 /// A few empty buffers, shared by those who fill and those who empty them.
 #[derive(Debug, Clone, Default)]
 pub struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Spare {
+    /// How many are kept: more than are on their way at once, on ordinary machines.
+    pub const MOST: usize = 16;
+
     /// An empty buffer with room for `size` bytes.
     pub fn take(&self, size: usize) -> Vec<u8> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -23,7 +23,7 @@ impl Spare {
     pub fn give(&self, mut buffer: Vec<u8>, size: usize) {
         buffer.clear();
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < KEPT && buffer.capacity() <= size.saturating_mul(2) {
+        if kept.len() < Self::MOST && buffer.capacity() <= size.saturating_mul(2) {
             kept.push(buffer);
         }
     }

@@ -48,8 +48,11 @@ impl Encoder for LengthThenBytes {
         "a fingerprint"
     }
 
-    fn encode_into<'b>(&self, texts: &[&[u8]], buffer: &'b mut IdBuffer) -> Result<(&'b [u32], Vec<usize>)> {
-        let texts = texts.iter().map(|text| self.encode(text)).collect::<Result<Vec<_>>>()?;
+    fn encode_into(&self, texts: &[(&[u8], &TextOptions)], buffer: &mut IdBuffer) -> Result<Vec<usize>> {
+        let encode = |(text, options): &(&[u8], &TextOptions)| {
+            Ok([options.bos.as_slice(), &self.encode(text)?, options.eos.as_slice()].concat())
+        };
+        let texts = texts.iter().map(encode).collect::<Result<Vec<_>>>()?;
         Ok(buffer.fill(&texts))
     }
 }
@@ -215,8 +218,8 @@ impl Encoder for Interrupted {
         "a fingerprint"
     }
 
-    fn encode_into<'b>(&self, texts: &[&[u8]], buffer: &'b mut IdBuffer) -> Result<(&'b [u32], Vec<usize>)> {
-        let bytes = texts.iter().map(|text| text.len()).sum();
+    fn encode_into(&self, texts: &[(&[u8], &TextOptions)], buffer: &mut IdBuffer) -> Result<Vec<usize>> {
+        let bytes = texts.iter().map(|(text, _)| text.len()).sum();
         if self.encoded.fetch_add(bytes, Ordering::SeqCst) + bytes > self.fails_after {
             return Err(Error::Interrupted);
         }

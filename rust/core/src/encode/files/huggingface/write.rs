@@ -1,5 +1,6 @@
 //! A tokenizer as a `tokenizer.json` that others read alike.
 
+use std::array;
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use super::processors;
 use crate::encode::bytes::char_of_byte;
 use crate::encode::encoder::WholePretokens;
+use crate::encode::merges::Merge;
 use crate::encode::special::{Manner, only_special};
 use crate::encode::tokenizer::{Definition, Tokenizer};
 use crate::split::Pattern;
@@ -44,11 +46,11 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> Vec<u8> {
     // These two, by name behind each other, are nearly all of the file: a line each, and written as they come.
     let (head, rest) = text.split_once("\"merges\": null").expect("as above");
     let (between, tail) = rest.split_once("\"vocab\": null").expect("as above");
-    let texts = Texts::new(&definition);
+    let texts = Texts::new(tokenizer, &definition);
     // About as much as it becomes; what is not touched costs nothing.
     let mut out = Vec::with_capacity(64 * definition.tokens.len() + 2 * text.len());
     out.extend_from_slice(head.as_bytes());
-    texts.write_merges(tokenizer, &mut out);
+    texts.write_merges(tokenizer.merges(), &mut out);
     out.extend_from_slice(between.as_bytes());
     texts.write_vocab(&definition, &mut out);
     out.extend_from_slice(tail.as_bytes());
@@ -84,49 +86,57 @@ fn push_id(out: &mut Vec<u8>, id: u32) {
     out.push(b',');
 }
 
-/// Tokens as the file writes them.
-enum Texts {
-    /// With a character for each byte, in JSON: one or two bytes, and how many.
-    Bytes(Box<[([u8; 2], u8); 256]>),
-    /// As the text that they are.
-    Characters,
+/// Most tokens are no longer in the file.
+const MOSTLY: usize = 32;
+
+/// The tokens as the file writes them, in quotes, by id: each stands in it once for itself and again in every merge that
+/// it is a part of, so it is spelled once and copied.
+struct Texts {
+    bytes: Vec<u8>,
+    /// Where each id's text starts, and the end of the last.
+    starts: Vec<usize>,
 }
 
 impl Texts {
-    fn new(definition: &Definition) -> Self {
-        match definition.pipeline.unknown {
-            Some(_) => Self::Characters,
-            None => Self::Bytes(Box::new(std::array::from_fn(|byte| byte_in_json(byte as u8)))),
+    fn new(tokenizer: &Tokenizer, definition: &Definition) -> Self {
+        let by_byte: [_; 256] = array::from_fn(|byte| byte_in_json(byte as u8));
+        let tokens = tokenizer.tokens();
+        // What is not touched costs nothing.
+        let most = tokens.iter().map(|(_, token)| 2 * token.len() + 2).sum();
+        let starts = Vec::with_capacity(tokens.id_bound() + 1);
+        let mut texts = Self { bytes: Vec::with_capacity(most), starts };
+        for (id, token) in tokens.iter() {
+            texts.starts.resize(id as usize + 1, texts.bytes.len());
+            match definition.pipeline.unknown {
+                Some(_) => texts.bytes.extend_from_slice(quoted(&String::from_utf8_lossy(token)).as_bytes()),
+                None => push_bytes(token, &by_byte, &mut texts.bytes),
+            }
         }
+        texts.starts.push(texts.bytes.len());
+        texts
     }
 
-    /// Adds a token, in quotes.
-    fn write(&self, token: &[u8], out: &mut Vec<u8>) {
-        let texts = match self {
-            Self::Bytes(texts) => texts,
-            Self::Characters => {
-                return out.extend_from_slice(quoted(&String::from_utf8_lossy(token)).as_bytes());
+    /// Adds token `id`.
+    fn push(&self, id: u32, out: &mut Vec<u8>) {
+        let (start, end) = (self.starts[id as usize], self.starts[id as usize + 1]);
+        match self.bytes.get(start..start + MOSTLY) {
+            // As many bytes whatever the length is: nothing then depends on it that the processor could guess wrongly.
+            Some(text) if end - start <= MOSTLY => {
+                out.extend_from_slice(text);
+                out.truncate(out.len() - MOSTLY + (end - start));
             }
-        };
-        out.push(b'"');
-        for &byte in token {
-            let ([first, second], count) = texts[usize::from(byte)];
-            out.push(first);
-            if count == 2 {
-                out.push(second);
-            }
+            _ => out.extend_from_slice(&self.bytes[start..end]),
         }
-        out.push(b'"');
     }
 
     /// The pairs that merge, in their order.
-    fn write_merges(&self, tokenizer: &Tokenizer, out: &mut Vec<u8>) {
+    fn write_merges(&self, merges: &[Merge], out: &mut Vec<u8>) {
         out.extend_from_slice(b"\"merges\": [");
-        for merge in tokenizer.merges() {
+        for merge in merges {
             out.push(b'[');
-            self.write(tokenizer.bytes_of(merge.left).unwrap_or_default(), out);
+            self.push(merge.left, out);
             out.push(b',');
-            self.write(tokenizer.bytes_of(merge.right).unwrap_or_default(), out);
+            self.push(merge.right, out);
             out.extend_from_slice(b"],");
         }
         take_comma(out);
@@ -140,12 +150,12 @@ impl Texts {
         special.sort_by_key(|&(_, id)| id);
         let mut special = special.into_iter().peekable();
         out.extend_from_slice(b"\"vocab\": {");
-        for (id, token) in tokens.iter() {
+        for id in tokens.ids() {
             while let Some((name, id)) = special.next_if(|&(_, special)| special < id) {
                 out.extend_from_slice(quoted(&name).as_bytes());
                 push_id(out, id);
             }
-            self.write(token, out);
+            self.push(id, out);
             push_id(out, id);
         }
         for (name, id) in special {
@@ -155,6 +165,20 @@ impl Texts {
         take_comma(out);
         out.push(b'}');
     }
+}
+
+/// Adds a token in quotes, each byte as the character that stands for it.
+fn push_bytes(token: &[u8], by_byte: &[([u8; 2], u8); 256], out: &mut Vec<u8>) {
+    let mut end = out.len() + 1;
+    out.resize(end + 2 * token.len() + 1, b'"');
+    for &byte in token {
+        // Both bytes are written; where there is only one, the next one takes the second's place.
+        let (text, count) = by_byte[usize::from(byte)];
+        out[end..end + 2].copy_from_slice(&text);
+        end += usize::from(count);
+    }
+    out[end] = b'"';
+    out.truncate(end + 1);
 }
 
 /// The character that stands for a byte, as JSON writes it, and how many bytes that has.
