@@ -30,7 +30,7 @@ CHECKED_MEGABYTES = 10
 SLOW_MEGABYTES = 10
 NOTE = (
     "Medians of alternating rounds. MB are of text. The first row encodes documents that are in memory "
-    "already, into memory, and is what `encode_files` can reach at best. "
+    "already, into memory; `encode_files` reads and writes besides, but needs no new memory for all ids. "
     "gigatoken: its `encode_files`, then `tofile` of ids and ends. Hugging Face: `encode_batch` of 1,000 "
     "documents at a time, each appended as an array, and Megatron's index at the end; it gets the beginning "
     "of the text only. Every run writes new files, once the disk has what was written before."
