@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -14,19 +14,42 @@ pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<()> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}-{}.partial", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-    let partial = path.with_file_name(name);
-    let written = File::create(&partial).and_then(|file| {
-        let mut file = BufWriter::with_capacity(1 << 20, file);
-        write(&mut file)?;
-        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&partial, path)
-    });
-    written.map_err(|error| {
-        // The error at hand says more than one about the clean-up could.
-        let _ = fs::remove_file(&partial);
-        Error::io(path, error)
-    })
+    Written::new(path, write)?.publish()
+}
+
+/// A file that is on disk, but not under its name yet; dropped before, it is no more.
+pub(crate) struct Written {
+    partial: PathBuf,
+    path: PathBuf,
+}
+
+impl Written {
+    /// Writes what will be at `path`.
+    pub(crate) fn new(
+        path: &Path,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> Result<Self> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}-{}.partial", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+        let one = Self { partial: path.with_file_name(name), path: path.to_path_buf() };
+        let written = File::create(&one.partial).and_then(|file| {
+            let mut file = BufWriter::with_capacity(1 << 20, file);
+            write(&mut file)?;
+            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+        });
+        written.map(|()| one).map_err(|error| Error::io(path, error))
+    }
+
+    /// Gives it its name.
+    pub(crate) fn publish(self) -> Result<()> {
+        fs::rename(&self.partial, &self.path).map_err(|error| Error::io(&self.path, error))
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        // There is none if it has its name, or could not be made; the error at hand says more than one about this could.
+        let _ = fs::remove_file(&self.partial);
+    }
 }

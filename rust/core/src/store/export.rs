@@ -2,11 +2,11 @@
 //!
 //! Each file appears whole or not at all, and the ids are copied as they lie, shard after shard.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::ffi::OsStr;
+use std::io::Write;
 use std::path::Path;
 
-use crate::whole_file::write_whole;
+use crate::whole_file::Written;
 use crate::{Error, Monitor, Phase, Result};
 
 use super::dtype::Dtype;
@@ -52,47 +52,45 @@ impl ExportFormat {
 
 impl TokenStore {
     /// Writes all ids to `path` in another program's format; for Megatron `path` is a prefix. What is there is replaced
-    /// when all is written. Progress is in bytes of ids.
+    /// when all is written; an error if it belongs to a store with a manifest. Progress is in bytes of ids.
     pub fn export(&self, path: &Path, format: ExportFormat, monitor: &Monitor) -> Result<()> {
+        let (dtype, count) = (self.dtype(), self.total_tokens());
+        let (ids, index) = match format {
+            ExportFormat::Raw | ExportFormat::Numpy | ExportFormat::LlmC => (path.to_path_buf(), None),
+            ExportFormat::Datatrove => (path.to_path_buf(), Some(with_suffix(path, ".index"))),
+            ExportFormat::Megatron => (with_suffix(path, ".bin"), Some(with_suffix(path, ".idx"))),
+        };
+        check_free(&ids)?;
+        index.iter().try_for_each(|index| check_free(index))?;
         let header = match format {
             ExportFormat::Raw | ExportFormat::Datatrove | ExportFormat::Megatron => Vec::new(),
-            ExportFormat::Numpy => numpy_header(self.dtype(), self.total_tokens()),
-            ExportFormat::LlmC => llm_c_header(self.dtype(), self.total_tokens())?,
+            ExportFormat::Numpy => numpy_header(dtype, count),
+            ExportFormat::LlmC => llm_c_header(dtype, count)?,
         };
-        match format {
-            ExportFormat::Numpy => {}
-            ExportFormat::Raw | ExportFormat::LlmC => {
-                // It would take the place of a store's ids.
-                let manifest = path.with_extension("json");
-                if path.extension().is_some_and(|suffix| suffix == "bin")
-                    && Manifest::is_at(&manifest)? == Some(true)
-                {
-                    return Err(stands_there(&manifest));
-                }
+        if format == ExportFormat::Megatron {
+            // Whatever it is, a store of this prefix would be opened by it.
+            let manifest = with_suffix(path, ".json");
+            if manifest.exists() {
+                return Err(stands_there(&manifest));
             }
-            ExportFormat::Datatrove => write_whole(&with_suffix(path, ".index"), |file| {
+            self.check_lengths()?;
+        }
+        let index = index.map(|index| match format {
+            ExportFormat::Megatron => Written::new(&index, |file| write_index(file, dtype, self.offsets())),
+            _ => Written::new(&index, |file| {
                 self.offsets()[1..].iter().try_for_each(|end| file.write_all(&end.to_le_bytes()))
-            })?,
-            ExportFormat::Megatron => {
-                let manifest = with_suffix(path, ".json");
-                if manifest.exists() {
-                    return Err(stands_there(&manifest));
-                }
-                self.check_lengths()?;
-                let write = |file: &mut BufWriter<File>| write_index(file, self.dtype(), self.offsets());
-                write_whole(&with_suffix(path, ".idx"), write)?;
-            }
-        }
-        match format {
-            ExportFormat::Megatron => self.write_ids(&with_suffix(path, ".bin"), &header, monitor),
-            _ => self.write_ids(path, &header, monitor),
-        }
+            }),
+        });
+        // Neither has its name before both are written: an interruption leaves the two that were there.
+        let index = index.transpose()?;
+        self.write_ids(&ids, &header, monitor)?.publish()?;
+        index.map_or(Ok(()), Written::publish)
     }
 
-    fn write_ids(&self, path: &Path, header: &[u8], monitor: &Monitor) -> Result<()> {
+    fn write_ids(&self, path: &Path, header: &[u8], monitor: &Monitor) -> Result<Written> {
         monitor.start(Phase::Copy, self.total_tokens() * self.dtype().width() as u64);
         let mut interrupted = Ok(());
-        let written = write_whole(path, |file| {
+        let written = Written::new(path, |file| {
             file.write_all(header)?;
             for run in self.parts().flat_map(|shard| shard.bytes().chunks(COPIED_AT_ONCE)) {
                 interrupted = monitor.check();
@@ -122,9 +120,24 @@ impl TokenStore {
     }
 }
 
-/// The error about a manifest that would not be true of what is written beside it.
+/// An error if a file at `path` would be one of a store with a manifest, which would not be true of it.
+fn check_free(path: &Path) -> Result<()> {
+    let manifests = match path.extension().and_then(OsStr::to_str) {
+        Some("bin" | "idx") => vec![path.with_extension("json")],
+        // The manifest, or the tokenizer beside it.
+        Some("json") => vec![path.to_path_buf(), path.with_extension("").with_extension("json")],
+        _ => Vec::new(),
+    };
+    for manifest in manifests {
+        if Manifest::is_at(&manifest)? == Some(true) {
+            return Err(stands_there(&manifest));
+        }
+    }
+    Ok(())
+}
+
 fn stands_there(manifest: &Path) -> Error {
-    let message = format!("{} stands there already; expected another prefix", manifest.display());
+    let message = format!("{} stands there already; expected another path", manifest.display());
     Error::argument("path", message)
 }
 
@@ -162,7 +175,7 @@ fn llm_c_header(dtype: Dtype, count: u64) -> Result<Vec<u8>> {
 mod tests {
     use std::path::PathBuf;
 
-    use super::super::{StoreFacts, StoreWriter};
+    use super::super::{StoreFacts, StoreWriter, TOKENIZER_SUFFIX};
     use super::*;
 
     fn sample(folder: &Path, name: &str, documents: &[&[u32]]) -> PathBuf {
@@ -212,16 +225,27 @@ mod tests {
         let error =
             store.export(&prefix, ExportFormat::Megatron, &Monitor::default()).expect_err("it is there");
         assert!(error.to_string().contains("a.json stands there already"), "{error}");
-        let bin = with_suffix(&prefix, ".bin");
-        for format in [ExportFormat::Raw, ExportFormat::LlmC] {
-            let error = store.export(&bin, format, &Monitor::default()).expect_err("a store's ids");
-            assert!(error.to_string().contains("a.json stands there already"), "{error}");
+        for format in [ExportFormat::Raw, ExportFormat::Numpy, ExportFormat::LlmC, ExportFormat::Datatrove] {
+            for suffix in [".bin", ".idx", ".json", TOKENIZER_SUFFIX] {
+                let file = with_suffix(&prefix, suffix);
+                let error = store.export(&file, format, &Monitor::default()).expect_err("a store's file");
+                assert!(error.to_string().contains("a.json stands there already"), "{error}");
+            }
         }
         let monitor = Monitor::default();
         monitor.cancel();
         let raw = folder.path().join("raw");
         assert!(matches!(store.export(&raw, ExportFormat::Raw, &monitor), Err(Error::Interrupted)));
         assert!(!raw.exists());
+        // Nor are the two files of the export before mixed with those of this one.
+        let other = TokenStore::open(&sample(folder.path(), "b", &[&[5, 6], &[7]])).expect("a good store");
+        for (format, name) in [(ExportFormat::Datatrove, "x.ds"), (ExportFormat::Megatron, "m")] {
+            let path = folder.path().join(name);
+            other.export(&path, format, &Monitor::default()).expect("a writable folder");
+            assert!(matches!(store.export(&path, format, &monitor), Err(Error::Interrupted)));
+            let kept = TokenStore::open(&path).expect("as it was");
+            assert_eq!((kept.offsets(), kept.total_tokens()), (other.offsets(), 3));
+        }
         assert!(llm_c_header(Dtype::U16, 1 << 31).is_err());
         assert!(ExportFormat::named("arrow").is_err());
     }
