@@ -34,6 +34,8 @@ impl Tokenizer {
         buffer: &mut IdBuffer,
     ) -> Result<Vec<usize>> {
         let bytes = texts.iter().map(|(text, _)| text.len()).sum();
+        // Should there be an error, nothing is left.
+        buffer.count = 0;
         let mut ids = Ids::keep_in(std::mem::take(&mut buffer.ids), bytes);
         let mut offsets = Vec::with_capacity(texts.len() + 1);
         offsets.push(0);

@@ -4,8 +4,9 @@ use std::mem;
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
-/// The bytes of `.bin` that one checksum stands for: few enough to say where damage is, and to check in parallel.
-pub(super) const BLOCK_BYTES: usize = 16 << 20;
+/// The bytes of `.bin` that one checksum stands for: few enough to say where damage is, and to check in parallel. Tests
+/// have many blocks.
+pub(super) const BLOCK_BYTES: usize = if cfg!(test) { 1 << 10 } else { 16 << 20 };
 
 /// The checksum of `bytes`.
 pub(super) fn checksum(bytes: &[u8]) -> String {
@@ -18,11 +19,19 @@ pub(super) struct BlockChecksums {
     filled: usize,
     state: Xxh3Default,
     done: Vec<String>,
+    /// Of the hashes of the blocks that are done.
+    all_done: Xxh3Default,
 }
 
 impl BlockChecksums {
     pub(super) fn new(block_bytes: usize) -> Self {
-        Self { block_bytes, filled: 0, state: Xxh3Default::new(), done: Vec::new() }
+        Self {
+            block_bytes,
+            filled: 0,
+            state: Xxh3Default::new(),
+            done: Vec::new(),
+            all_done: Xxh3Default::new(),
+        }
     }
 
     pub(super) fn update(&mut self, mut bytes: &[u8]) {
@@ -37,9 +46,11 @@ impl BlockChecksums {
         }
     }
 
-    /// The hash of what the last block has so far.
+    /// A hash of all so far.
     pub(super) fn digest(&self) -> u64 {
-        self.state.digest()
+        let mut all = self.all_done.clone();
+        all.update(&self.state.digest().to_le_bytes());
+        all.digest()
     }
 
     pub(super) fn finish(mut self) -> Vec<String> {
@@ -50,8 +61,9 @@ impl BlockChecksums {
     }
 
     fn end_block(&mut self) {
-        let state = mem::take(&mut self.state);
-        self.done.push(hexadecimal(state.digest()));
+        let hash = mem::take(&mut self.state).digest();
+        self.all_done.update(&hash.to_le_bytes());
+        self.done.push(hexadecimal(hash));
         self.filled = 0;
     }
 }
@@ -76,5 +88,22 @@ mod tests {
             }
         }
         assert_eq!(checksum(b""), "2d06800538d394c2", "the published value");
+    }
+
+    #[test]
+    fn the_hash_of_all_so_far_depends_on_every_byte() {
+        let digest = |bytes: &[u8], step: usize| {
+            let mut blocks = BlockChecksums::new(64);
+            bytes.chunks(step).for_each(|part| blocks.update(part));
+            blocks.digest()
+        };
+        let bytes: Vec<u8> = (0..200).collect();
+        for damaged in 0..bytes.len() {
+            let mut others = bytes.clone();
+            others[damaged] ^= 1;
+            assert_ne!(digest(&bytes, 7), digest(&others, 7), "byte {damaged}");
+        }
+        assert_eq!(digest(&bytes, 7), digest(&bytes, 199));
+        assert_ne!(digest(&bytes[..64], 7), digest(&bytes[..63], 7));
     }
 }

@@ -55,16 +55,13 @@ impl<'a> DocumentWriter<'a> {
             Resume::Restart => Vec::new(),
         };
         let marks: Vec<_> = entries.iter().map(|entry| entry.mark).collect();
-        let (mut writer, agreed) = StoreWriter::go_on(prefix, job.dtype(), &marks)?;
+        let (writer, agreed) = StoreWriter::go_on(prefix, job.dtype(), &marks)?;
         entries.truncate(agreed);
         let journal = match options.resume {
             Resume::Continue => Some(Journal::begin(prefix, job, &entries)?),
             Resume::Restart => None,
         };
         let start = entries.last().map(|entry| entry.position).unwrap_or_default();
-        if agreed > 0 {
-            writer.keep_partial();
-        }
         let mut documents = Self {
             writer,
             bos: options.bos.clone(),

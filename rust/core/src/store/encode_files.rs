@@ -7,6 +7,7 @@
 use std::panic::resume_unwind;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::encode::{EncodeOptions as TextOptions, EndIds, IdBuffer, Tokenizer};
@@ -124,7 +125,8 @@ pub(super) trait Encoder: Sync {
     fn splitter(&self) -> &Splitter;
     fn max_id(&self) -> u32;
     fn fingerprint(&self) -> &str;
-    /// Fills `buffer` with the ids of `texts`, one after another, and tells where each text's begin, with the end of the last.
+    /// Fills `buffer` with the ids of `texts`, one after another, and tells where each text's begin, with the end of the
+    /// last.
     fn encode_into(&self, texts: &[(&[u8], &TextOptions)], buffer: &mut IdBuffer) -> Result<Vec<usize>>;
 
     /// What stands beside the store, if anything.
@@ -168,6 +170,8 @@ fn encode_with(
     let ends = [&options.bos, &options.eos].into_iter().flat_map(EndIds::as_slice);
     let max_id = ends.copied().chain([tokenizer.max_id()]).max().unwrap_or(0);
     let dtype = options.dtype.unwrap_or(Dtype::for_max_id(max_id));
+    // Else this would come out at the first large id, after hours perhaps.
+    dtype.check(&[max_id])?;
     let read_options = read_options(options)?;
     let (texts, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
     let job = Job::new(tokenizer.fingerprint(), dtype, options, &inputs);
@@ -176,8 +180,12 @@ fn encode_with(
     let encoding = Encoding::new(dtype, [&options.bos, &options.eos], texts, batch_bytes);
     let encoder = || |batch: Batch| encoding.encode(tokenizer, batch);
     let on_their_way = on_their_way(options);
+    let lacks_tokenizer = AtomicBool::new(false);
     let write = |(encoded, batch): (Encoded, Batch)| {
         monitor.check()?;
+        if lacks_tokenizer.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
         let input_bytes = batch.input_bytes;
         documents.write(&encoded, batch)?;
         encoding.give_back(encoded);
@@ -186,10 +194,14 @@ fn encode_with(
     };
     thread::scope(|scope| {
         // A large vocabulary takes as long as encoding ten megabytes and more, and the disk as long again.
-        let beside =
-            scope.spawn(|| tokenizer.to_json().map_or(Ok(()), |json| write_tokenizer(&prefix, &json)));
-        in_order(batches, options.threads, on_their_way, Batch::size, encoder, write)?;
-        beside.join().unwrap_or_else(|panic| resume_unwind(panic))
+        let beside = scope.spawn(|| {
+            let written = tokenizer.to_json().map_or(Ok(()), |json| write_tokenizer(&prefix, &json));
+            lacks_tokenizer.store(written.is_err(), Ordering::Relaxed);
+            written
+        });
+        let written = in_order(batches, options.threads, on_their_way, Batch::size, encoder, write);
+        beside.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        written
     })?;
     documents.finish(tokenizer.fingerprint())?;
     TokenStore::open(&prefix)

@@ -53,8 +53,8 @@ pub(super) struct Encoding<'o> {
 }
 
 impl<'o> Encoding<'o> {
-    /// Ids of `dtype` with `bos` before each document and `eos` behind. The memory of batches, which have about so many bytes,
-    /// goes to `texts`.
+    /// Ids of `dtype` with `bos` before each document and `eos` behind. The memory of batches, which have about so many
+    /// bytes, goes to `texts`.
     pub(super) fn new(dtype: Dtype, [bos, eos]: [&EndIds; 2], texts: &'o Spare, batch_bytes: usize) -> Self {
         let ids = |ids: &EndIds, are_there: bool| if are_there { ids.clone() } else { EndIds::default() };
         let options = |opens, closes| TextOptions {

@@ -1,9 +1,10 @@
 //! What an interrupted writing needs to go on: which job it is, and how far it got.
 //!
-//! `prefix.journal.partial` is lines of JSON, each behind its checksum. The first tells the job: the tokenizer, the options on which the ids depend,
-//! and the inputs with size and time of change. Each further one is an [`Entry`]: where reading goes on, and the length
-//! and the hash of what is written until there. Lines are only ever appended, after what they tell about, and not
-//! forced to disk: a writer that goes on compares the files with the hashes and believes the last entry that holds.
+//! `prefix.journal.partial` is lines of JSON, each behind its checksum. The first tells the job: the tokenizer, the
+//! options on which the ids depend, and the inputs with size and time of change. Each further one is an [`Entry`]: where
+//! reading goes on, and the length and the hash of all that is written until there. Lines are only ever appended, after
+//! what they tell about, and not forced to disk: a writer that goes on compares the files with the hashes and believes
+//! the last entry that holds.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};

@@ -22,6 +22,7 @@ pub fn merge_stores(paths: &[PathBuf], prefix: &Path, monitor: &Monitor) -> Resu
     let merged = TokenStore::open_all(paths)?;
     let manifests = merged.parts().map(manifest_of).collect::<Result<Vec<_>>>()?;
     let facts = facts_of(&merged, &manifests)?;
+    let tokenizer = tokenizer_beside(&merged)?;
     monitor.start(Phase::Copy, merged.total_tokens() * merged.dtype().width() as u64);
     let mut writer = StoreWriter::create(prefix, merged.dtype())?;
     for shard in merged.parts() {
@@ -30,7 +31,7 @@ pub fn merge_stores(paths: &[PathBuf], prefix: &Path, monitor: &Monitor) -> Resu
     for ends in merged.offsets().windows(2) {
         writer.end_document_of((ends[1] - ends[0]) as u64)?;
     }
-    if let Some(json) = tokenizer_beside(&merged)? {
+    if let Some(json) = tokenizer {
         write_tokenizer(prefix, &json)?;
     }
     writer.finish(facts)?;
@@ -66,11 +67,10 @@ fn facts_of(merged: &TokenStore, manifests: &[&Manifest]) -> Result<StoreFacts> 
     })
 }
 
-/// The tokenizer's file beside the first shard, if there is one.
+/// The tokenizer's file beside the first shard, if there is one; an error if it is another tokenizer's.
 fn tokenizer_beside(merged: &TokenStore) -> Result<Option<Vec<u8>>> {
     let path = merged.parts().next().map(|shard| with_suffix(shard.path(), TOKENIZER_SUFFIX));
-    match path.filter(|path| path.exists()) {
-        None => Ok(None),
-        Some(path) => fs::read(&path).map(Some).map_err(|error| Error::io(&path, error)),
-    }
+    let Some(path) = path.filter(|path| path.exists()) else { return Ok(None) };
+    merged.tokenizer()?;
+    fs::read(&path).map(Some).map_err(|error| Error::io(&path, error))
 }

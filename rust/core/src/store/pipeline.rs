@@ -40,7 +40,10 @@ pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
         let closing = Closing(&room);
         for _ in 0..threads {
             let (sender, take, worker) = (sender.clone(), &take, &worker);
+            let room = &room;
             scope.spawn(move || {
+                // The others would wait for what this one has on its way, and the caller for them.
+                let _closing = ClosingInPanic(room);
                 let mut work = worker();
                 while let Some((number, size, item)) = take() {
                     let result = item.and_then(&mut work);
@@ -110,8 +113,20 @@ impl Drop for Closing<'_> {
     }
 }
 
+/// The same where it is dropped by a panic.
+struct ClosingInPanic<'r>(&'r Room);
+
+impl Drop for ClosingInPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            drop(Closing(self.0));
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
 
@@ -176,5 +191,22 @@ mod tests {
         assert_eq!(seen, 100);
         let error = in_order(numbers(1_000), 4, 9, |_| 1, || Ok, |item| fail(item, "sink").map(drop));
         assert_eq!(error.expect_err("it fails").to_string(), "sink: 50");
+    }
+    #[test]
+    fn a_panic_at_work_is_one_of_the_caller_and_nobody_waits_for_ever() {
+        for threads in [1, 2, 5] {
+            let work = |item: usize| {
+                assert!(item != 20, "a bug");
+                Ok(item)
+            };
+            let mut seen = 0;
+            let sink = |_| {
+                seen += 1;
+                Ok(())
+            };
+            let all = || in_order(numbers(1_000), threads, 3, |_| 1, || work, sink);
+            catch_unwind(AssertUnwindSafe(all)).expect_err("it panics");
+            assert!(seen <= 20);
+        }
     }
 }

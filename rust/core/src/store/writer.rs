@@ -51,7 +51,7 @@ pub(super) struct Mark {
     documents: u64,
     /// Ids, those of the open document among them.
     tokens: u64,
-    /// The hash of the last block of ids, as far as it goes.
+    /// The hash of all ids.
     bin: u64,
     /// The hash of all lengths in the index.
     lengths: u64,
@@ -86,10 +86,15 @@ impl StoreWriter {
         check_prefix(prefix)?;
         let path = with_suffix(prefix, ".bin.partial");
         let mut bin = lock(&path)?;
-        let partial = Partial { prefix: prefix.to_path_buf(), left: Left::Nothing };
+        // Whatever fails from here on, what there is to go on with stays.
+        let left = if marks.is_empty() { Left::Nothing } else { Left::Written };
+        let mut partial = Partial { prefix: prefix.to_path_buf(), left };
         // Of the store that was to be written, and perhaps not whole.
         remove_if_there(&partial.path(TOKENIZER_SUFFIX))?;
         let (written, agreed) = Written::read(&partial, dtype, marks)?;
+        if agreed == 0 {
+            partial.left = Left::Nothing;
+        }
         let end = written.tokens * dtype.width() as u64;
         let cut = bin.set_len(end).and_then(|()| bin.seek(SeekFrom::Start(end)));
         cut.map_err(|error| Error::io(&path, error))?;

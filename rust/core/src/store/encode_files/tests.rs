@@ -159,13 +159,13 @@ fn the_type_is_chosen_by_the_largest_id_there_may_be() {
     assert_eq!(dtype(&tokenizer, EncodeOptions { eos: 65_536.into(), ..small() }).expect("good"), Dtype::U32);
     tokenizer.max_id = 65_536;
     assert_eq!(dtype(&tokenizer, small()).expect("good"), Dtype::U32);
-    assert_eq!(
-        dtype(&tokenizer, EncodeOptions { dtype: Some(Dtype::U16), ..small() }).expect("fits"),
-        Dtype::U16
-    );
-    let options = EncodeOptions { dtype: Some(Dtype::U16), eos: 65_536.into(), ..small() };
-    let error = dtype(&tokenizer, options).expect_err("it does not fit").to_string();
-    assert!(error.contains("id 65536 does not fit in uint16"), "{error}");
+    // Before anything is encoded, and whether such an id comes or not.
+    for (max_id, eos) in [(65_536, None), (65_535, Some(65_536))] {
+        tokenizer.max_id = max_id;
+        let options = EncodeOptions { dtype: Some(Dtype::U16), eos: eos.into(), ..small() };
+        let error = dtype(&tokenizer, options).expect_err("it does not fit").to_string();
+        assert!(error.contains("id 65536 does not fit in uint16"), "{error}");
+    }
 }
 
 #[test]
@@ -313,17 +313,24 @@ fn partial_files_that_were_damaged_are_written_anew_from_there() {
         let file = fs::File::options().write(true).open(partial(suffix)).expect("it is kept");
         file.set_len(file.metadata().expect("it is there").len() - by).expect("a writable file");
     };
-    let overwrite = |suffix: &str| {
+    let overwrite_at = |suffix: &str, percent: usize| {
         let mut bytes = fs::read(partial(suffix)).expect("it is kept");
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
+        let place = bytes.len() * percent / 100;
+        bytes[place] ^= 1;
         fs::write(partial(suffix), bytes).expect("a writable file");
     };
-    let damages: [&dyn Fn(); 8] = [
+    let overwrite = |suffix: &str| overwrite_at(suffix, 50);
+    let damages: [&dyn Fn(); 14] = [
         &|| cut(".bin", 1),
         &|| cut(".idx", 3),
         &|| cut(".journal", 5),
         &|| overwrite(".bin"),
+        &|| overwrite_at(".bin", 0),
+        &|| overwrite_at(".bin", 7),
+        &|| overwrite_at(".bin", 23),
+        &|| overwrite_at(".bin", 61),
+        &|| overwrite_at(".bin", 88),
+        &|| overwrite_at(".bin", 99),
         &|| overwrite(".idx"),
         &|| overwrite(".journal"),
         &|| fs::remove_file(partial(".idx")).expect("it is kept"),
@@ -335,6 +342,27 @@ fn partial_files_that_were_damaged_are_written_anew_from_there() {
         encode_until(&folder, &mixed_options(), usize::MAX).0.expect("it goes on or begins anew");
         assert!(written_files(&folder) == expected);
     }
+}
+
+#[test]
+fn what_was_written_stays_when_going_on_fails() {
+    let folder = mixed_corpus();
+    encode_until(&folder, &mixed_options(), usize::MAX).0.expect("what is broken is left out");
+    let expected = written_files(&folder);
+    encode_until(&folder, &mixed_options(), 600_000).0.expect_err("interrupted");
+    let written =
+        |suffix: &str| fs::read(folder.path().join(format!("out{suffix}.partial"))).expect("it is kept");
+    let before = [".bin", ".idx", ".journal"].map(written);
+    let in_the_way = folder.path().join("out.journal.new.partial");
+    fs::create_dir(&in_the_way).expect("a writable folder");
+    encode_until(&folder, &mixed_options(), usize::MAX).0.expect_err("there is no room for the journal");
+    let after = [".bin", ".idx", ".journal"].map(written);
+    assert!(before.iter().zip(&after).all(|(before, after)| before.starts_with(after) && !after.is_empty()));
+    fs::remove_dir(in_the_way).expect("a writable folder");
+    let (result, encoded) = encode_until(&folder, &mixed_options(), usize::MAX);
+    let all: usize = result.expect("it goes on").total_tokens() as usize;
+    assert!(written_files(&folder) == expected);
+    assert!(encoded > 0 && encoded < all, "{encoded} bytes were encoded again");
 }
 
 #[test]
