@@ -93,8 +93,8 @@ fn bytes_of(buffer: &PyBuffer<i8>) -> &[u8] {
     if buffer.len_bytes() == 0 {
         return &[];
     }
-    // SAFETY: the buffer is contiguous bytes (`PyBuffer<i8>` checks the format, which is that of pyarrow, and Arrow's buffers have one dimension),
-    // it stays where it is as long as `buffer` lives, and Arrow's arrays are immutable.
+    // SAFETY: the buffer is contiguous bytes (`PyBuffer<i8>` checks the format, which is that of pyarrow, and Arrow's
+    // buffers have one dimension), it stays where it is as long as `buffer` lives, and Arrow's arrays are immutable.
     unsafe { slice::from_raw_parts(buffer.buf_ptr().cast(), buffer.len_bytes()) }
 }
 

@@ -201,7 +201,8 @@ impl WordTokenizer {
 
     /// The words of `ids` as a text, with spaces between them.
     ///
-    /// There is none before `. , ; : ! ? ) ] } % …` and none after `( [ {`. Special tokens are written out. How words were spaced, their ids do not tell: `decode(encode(text))` is `text` only up to white space.
+    /// There is none before `. , ; : ! ? ) ] } % …` and none after `( [ {`. Special tokens are written out. How words were
+    /// spaced, their ids do not tell: `decode(encode(text))` is `text` only up to white space.
     ///
     /// Args:
     ///     ids: Integers, an array `[n]` or any sequence.

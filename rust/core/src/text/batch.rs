@@ -1,4 +1,4 @@
-//! Some megabytes of text, as documents or parts of documents.
+//! A run of text, mostly about a megabyte, as documents or parts of documents.
 
 /// What a piece costs besides its text (its end here, its offset and bounds later): an empty document is not free.
 pub(super) const PIECE_BYTES: usize = 32;
@@ -63,7 +63,8 @@ pub struct Batch {
     pub input_bytes: u64,
     /// Where the next batch goes on.
     pub end: Position,
-    /// What was wrong with each line, row or input that was left out, with its place; of all batches the first [`LISTED_ERRORS`](Self::LISTED_ERRORS).
+    /// What was wrong with each line, row or input that was left out, with its place; of all batches the first
+    /// [`LISTED_ERRORS`](Self::LISTED_ERRORS).
     pub skipped: Vec<String>,
 }
 
@@ -80,6 +81,7 @@ impl Batch {
     pub fn size(&self) -> usize {
         self.bytes.len() + PIECE_BYTES * self.pieces.len()
     }
+
     /// Appends a whole document, or the next part of one.
     pub fn push(&mut self, text: &[u8], closes: bool) {
         let start = self.bytes.len();

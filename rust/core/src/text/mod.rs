@@ -13,7 +13,6 @@ mod portions;
 mod read;
 mod spare;
 mod stream;
-
 mod tables;
 mod text_file;
 

@@ -1,11 +1,19 @@
 //! Buffers that are done with, for the next batches: memory that is used again is already there and warm, while each
 //! page of new memory costs the system as much as encoding some hundred bytes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use crate::Reuse;
 
 /// A few empty buffers, shared by those who fill and those who empty them.
-#[derive(Debug, Clone, Default)]
-pub struct Spare(Arc<Mutex<Vec<Vec<u8>>>>);
+#[derive(Debug, Clone)]
+pub struct Spare(Arc<Reuse<Vec<u8>>>);
+
+impl Default for Spare {
+    fn default() -> Self {
+        Self(Arc::new(Reuse::new(Self::MOST, usize::MAX)))
+    }
+}
 
 impl Spare {
     /// How many are kept: more than are on their way at once, on ordinary machines.
@@ -13,18 +21,16 @@ impl Spare {
 
     /// An empty buffer with room for `size` bytes.
     pub fn take(&self, size: usize) -> Vec<u8> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut buffer = kept.unwrap_or_default();
+        let mut buffer = self.0.take(|_| true).unwrap_or_default();
         buffer.reserve(size);
         buffer
     }
 
-    /// Keeps a buffer, unless there are enough or it is much larger than `size`.
+    /// Keeps a buffer, unless it is much larger than `size`.
     pub fn give(&self, mut buffer: Vec<u8>, size: usize) {
-        buffer.clear();
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < Self::MOST && buffer.capacity() <= size.saturating_mul(2) {
-            kept.push(buffer);
+        if buffer.capacity() <= size.saturating_mul(2) {
+            buffer.clear();
+            self.0.keep(buffer, Vec::capacity);
         }
     }
 }
