@@ -41,7 +41,10 @@ def write(path, lines, *, add=False):
 
 
 def _joined(before, table):
-    """A table with the rows of an earlier one that it does not have, and with the notes of both."""
+    """A table with the rows of an earlier one that it does not have, and then with the notes of both."""
+    names = [{line.split("|")[1] for line in lines if line.startswith("| ")} for lines in (before, table)]
+    if names[0] <= names[1]:
+        return table
     rows = {line.split("|")[1]: line for line in [*before, *table] if line.startswith("| ")}
     notes = [line for line in before if line and not line.startswith(("|", "## ")) and line not in table]
     head = next(place for place, line in enumerate(table) if line.startswith("| "))
