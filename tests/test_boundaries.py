@@ -100,9 +100,9 @@ def test_a_store_has_documents(tmp_path):
     w = bs.windows(store, 4, boundaries="respect")
     assert [tokenizer.decode(x) for x, _ in w] == ["hell", "worl"]
     assert [tokenizer.decode(y) for _, y in w] == ["ello", "orld"]
-    inputs, _, _, ends = bs.pack(store, 6).gather([0, 1])
-    assert [tokenizer.decode(row) for row in inputs] == ["worlds", "hello!"]
-    assert ends.tolist() == [0, 6, 11, 12]
+    rows = bs.pack(store, 6).gather([0, 1])
+    assert [tokenizer.decode(row) for row in rows.inputs] == ["worlds", "hello!"]
+    assert rows.cu_seqlens.tolist() == [0, 6, 11, 12]
 
 
 # -- packs ---------------------------------------------------------------------------------------------------
@@ -116,7 +116,10 @@ def test_a_store_has_documents(tmp_path):
 )
 def test_packs_show_every_token_once_with_the_next_of_its_document(documents, max_length, strategy, dtype):
     packs = bs.pack(ragged(documents), max_length, strategy, pad_id=7)
-    inputs, targets, positions, ends = packs.gather(range(len(packs)), dtype)
+    rows = packs.gather(range(len(packs)), dtype)
+    inputs, targets, ends, positions = rows
+    assert (rows.inputs is inputs, rows.targets is targets) == (True, True)
+    assert (rows.cu_seqlens is ends, rows.position_ids is positions) == (True, True)
     assert inputs.shape == targets.shape == positions.shape == (len(packs), max_length)
     assert (inputs.dtype, targets.dtype, positions.dtype, ends.dtype) == (dtype, dtype, dtype, "int32")
     assert (ends[0], ends[-1]) == (0, inputs.size)
@@ -150,6 +153,7 @@ def test_strategies_cut_and_fill_as_they_say():
 def test_one_row_and_batches_of_packs_are_those_of_gather():
     packs = bs.pack(ragged([list(range(n)) for n in (3, 9, 2, 6, 1, 5)]), 7, pad_id=99)
     for index in range(-len(packs), len(packs)):
+        assert isinstance(packs[index], bs.Packed)
         for one, many in zip(packs[index], packs.gather([index]), strict=True):
             assert np.array_equal(one, many[0] if many.ndim == 2 else many)
     for number, batch in enumerate(packs.batches(2, shuffle=False, dtype="int32")):

@@ -369,7 +369,7 @@ def exported(store, folder, format):
 def test_exports_that_cannot_be_are_errors(undisturbed, tmp_path):
     with pytest.raises(ValueError, match='format: "arrow" is none of "raw", "npy"'):
         undisturbed.export(tmp_path / "x", "arrow")
-    with pytest.raises(ValueError, match=r"path: .*x\.json stands there already; expected another prefix"):
+    with pytest.raises(ValueError, match=r"path: .*x\.json stands there already; expected another path"):
         undisturbed.export(undisturbed.path, "megatron")
     with pytest.raises(FileNotFoundError):
         undisturbed.export(tmp_path / "missing" / "x", "raw")

@@ -314,6 +314,12 @@ def test_the_dtype_follows_the_vocabulary(tmp_path, tokenizer):
     assert dtypes == [np.uint16, np.uint32, np.uint16, np.uint32]
     with pytest.raises(ValueError, match=f"dtype: id {END} does not fit in uint16"):
         large.encode_files(tmp_path / "a.txt", tmp_path / "x", dtype="uint16", eos="<end>")
+    # What text may become a large id is not looked for: that there may be one is said before.
+    with (tmp_path / "bytes.tiktoken").open("ab") as file:
+        file.write(base64.b64encode(b"ab") + b" %d\n" % END)
+    large = bs.Tokenizer.load(tmp_path / "bytes.tiktoken", pattern="gpt2")
+    with pytest.raises(ValueError, match=f"dtype: id {END} does not fit in uint16"):
+        large.encode_files(tmp_path / "a.txt", tmp_path / "x", dtype="uint16")
 
 
 def test_the_files_do_not_depend_on_threads_or_memory(tmp_path, corpus, tokenizer):

@@ -23,11 +23,13 @@ from bytestride._core import (
 )
 from bytestride.evaluation import Evaluation, evaluate
 from bytestride.models import encoding_for_model, encoding_name_for_model
+from bytestride.packed import Packed
 
 __all__ = [
     "Batches",
     "Evaluation",
     "Mix",
+    "Packed",
     "Packs",
     "Ragged",
     "StreamDecoder",

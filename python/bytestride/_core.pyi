@@ -7,6 +7,8 @@ from typing import Any, Literal, Protocol, Self, SupportsIndex, TypeAlias, TypeV
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from bytestride.packed import Packed
+
 __all__ = [
     "Batches",
     "Mix",
@@ -43,9 +45,6 @@ class _HasDocuments(_HasTokens, Protocol):
 _RaggedIds: TypeAlias = NDArray[np.uint16 | np.uint32]
 _Out: TypeAlias = NDArray[np.integer] | Sequence[NDArray[np.integer]]
 _Pair: TypeAlias = tuple[NDArray[np.integer], NDArray[np.integer]]
-_Packed: TypeAlias = tuple[
-    NDArray[np.signedinteger], NDArray[np.signedinteger], NDArray[np.signedinteger], NDArray[np.int32]
-]
 _Item_co = TypeVar("_Item_co", covariant=True)
 
 def windows(
@@ -160,8 +159,8 @@ class Packs:
     @property
     def efficiency(self) -> float: ...
     def __len__(self) -> int: ...
-    def __getitem__(self, index: SupportsIndex, /) -> _Packed: ...
-    def gather(self, indices: ArrayLike, dtype: DTypeLike | None = None) -> _Packed: ...
+    def __getitem__(self, index: SupportsIndex, /) -> Packed: ...
+    def gather(self, indices: ArrayLike, dtype: DTypeLike | None = None) -> Packed: ...
     def batches(
         self,
         batch_size: SupportsIndex,
@@ -176,7 +175,7 @@ class Packs:
         dtype: DTypeLike | None = None,
         prefetch: SupportsIndex = 2,
         out: _Out | None = None,
-    ) -> Batches[_Packed]: ...
+    ) -> Batches[Packed]: ...
 
 @final
 class TokenStore:

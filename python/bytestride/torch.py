@@ -16,6 +16,8 @@ except ModuleNotFoundError as error:
     message = "bytestride.torch needs PyTorch, which is not installed: pip install torch"
     raise ModuleNotFoundError(message, name=error.name) from error
 
+from bytestride.packed import Packed
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -150,7 +152,9 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
                 batches.load_state_dict({**start, "position": start["position"] + count * self._step})
             # So far that this worker, resumed there, makes its next batch.
             self._done = count + workers - number
-            yield tuple(map(torch.from_numpy, next(batches)))
+            batch = next(batches)
+            tensors = map(torch.from_numpy, batch)
+            yield Packed(*tensors) if isinstance(batch, Packed) else tuple(tensors)
 
     def state_dict(self, batches: int | None = None) -> dict[str, int]:
         """Where the epoch stands, as a few integers, the same on all ranks.

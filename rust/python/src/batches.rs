@@ -102,8 +102,8 @@ impl Rows {
                 let besides = Made::beside_out(packs.get(), &rows, out.integer())?;
                 out.gather(py, packs.get(), &rows)?;
                 let (inputs, targets) = out.into_pair();
-                let besides = besides.into_tuple(py)?;
-                return (inputs, targets, besides.get_item(0)?, besides.get_item(1)?).into_pyobject(py);
+                let [inputs, targets] = [inputs, targets].map(|array| array.into_bound(py).into_any());
+                return besides.into_packed(py, [inputs, targets]);
             }
         }
         out.into_pair().into_pyobject(py)
@@ -127,7 +127,7 @@ pub(crate) struct EpochOptions<'a, 'py> {
 
 /// The batches of one epoch: an iterator of `(inputs, targets)`, made by `batches` of `Windows`, `Mix` and `Packs`.
 ///
-/// Those of `Packs` are `(inputs, targets, position_ids, cu_seqlens)`. `len(batches)` is how many are still to come.
+/// Those of `Packs` are `Packed`. `len(batches)` is how many are still to come.
 /// `state_dict()` is a few integers that tell where the epoch stands; `load_state_dict(state)` goes on exactly there,
 /// also with another batch size or number of ranks.
 ///

@@ -3,7 +3,8 @@
 use bytestride_core::Error;
 use numpy::PyArray1;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyTuple, PyType};
 
 use crate::arguments::Integer;
 use crate::blocks::{Gather, gather_into};
@@ -55,10 +56,29 @@ impl Made {
 
     /// The arrays, in the order that users see them.
     pub(crate) fn into_tuple(self, py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
-        let arrays = self.memory.into_arrays(py)?.into_iter().map(Bound::into_any);
-        let ends = self.ends.map(|ends| PyArray1::from_vec(py, ends).into_any());
-        PyTuple::new(py, arrays.chain(ends).collect::<Vec<_>>())
+        let arrays = self.memory.into_arrays(py)?.into_iter().map(Bound::into_any).collect::<Vec<_>>();
+        let Some(ends) = self.ends else { return PyTuple::new(py, arrays) };
+        let [inputs, targets, positions] = arrays.try_into().expect("as `of_packs` made them");
+        packed(py, [inputs, targets, PyArray1::from_vec(py, ends).into_any(), positions])
     }
+
+    /// The packed rows whose inputs and targets stand in `out`, if this is what they have [besides](Self::beside_out).
+    pub(crate) fn into_packed<'py>(
+        self,
+        py: Python<'py>,
+        [inputs, targets]: [Bound<'py, PyAny>; 2],
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let ends = PyArray1::from_vec(py, self.ends.unwrap_or_default()).into_any();
+        let [positions] = self.memory.into_arrays(py)?.try_into().expect("as `beside_out` made them");
+        packed(py, [inputs, targets, ends, positions.into_any()])
+    }
+}
+
+/// A `bytestride.Packed` of inputs, targets, `cu_seqlens` and positions.
+pub(crate) fn packed<'py>(py: Python<'py>, arrays: [Bound<'py, PyAny>; 4]) -> PyResult<Bound<'py, PyTuple>> {
+    static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let class = CLASS.import(py, "bytestride", "Packed")?;
+    Ok(class.call1(PyTuple::new(py, arrays)?)?.cast_into()?)
 }
 
 /// Why there is no batch.

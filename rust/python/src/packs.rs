@@ -10,7 +10,7 @@ use crate::arguments::{Integer, integers, type_name, unsigned};
 use crate::batches::{Batches, EpochOptions, Rows};
 use crate::blocks::Gather;
 use crate::errors::IntoPython;
-use crate::made::Made;
+use crate::made::{Made, packed};
 use crate::memory::{Memory, Pool};
 use crate::tokens::{Tokens, with_type};
 use crate::windows::{offsets_of, window_at};
@@ -41,18 +41,18 @@ type Reduced<'p, 'py> = (Bound<'py, PyAny>, (&'p Py<PyAny>, u64));
 ///     >>> import bytestride as bs, numpy as np
 ///     >>> batch = bs.Ragged(np.array([1, 2, 3, 4, 5, 6, 7], "uint32"), np.array([0, 2, 6, 7]))
 ///     >>> packs = bs.pack(batch, max_length=4)
-///     >>> inputs, targets, position_ids, cu_seqlens = packs.gather([0, 1])
-///     >>> inputs
+///     >>> rows = packs.gather([0, 1])
+///     >>> rows.inputs
 ///     array([[3, 4, 5, 6],
 ///            [1, 2, 7, 0]])
-///     >>> targets
+///     >>> rows.targets
 ///     array([[   4,    5,    6, -100],
 ///            [   2, -100, -100, -100]])
-///     >>> position_ids
+///     >>> rows.cu_seqlens
+///     array([0, 4, 6, 7, 8], dtype=int32)
+///     >>> rows.position_ids
 ///     array([[0, 1, 2, 3],
 ///            [0, 1, 0, 0]])
-///     >>> cu_seqlens
-///     array([0, 4, 6, 7, 8], dtype=int32)
 #[pyfunction]
 #[pyo3(signature = (store, max_length, strategy="best_fit", *, pad_id=None),
        text_signature = "(store, max_length, strategy=\"best_fit\", *, pad_id=0)")]
@@ -85,12 +85,13 @@ pub(crate) fn pack(
     Ok(Packs { source, tokens, packing, strategy: chosen, pad, pool: Pool::default() })
 }
 
-/// Rows of whole documents, made by `bytestride.pack`: `(inputs, targets, position_ids, cu_seqlens)` by index or batch.
+/// Rows of whole documents, made by `bytestride.pack`: a `Packed` by index or batch.
 ///
-/// `inputs`, `targets` and `position_ids` are `dtype[n, max_length]`, new arrays. Positions count from 0 in each
-/// document; padding counts as one. `cu_seqlens`, `int32[m + 1]`, is where documents end when the `n` rows lie one behind the
-/// other, from 0 to `n * max_length`, as variable-length attention kernels want it. `packs[i]` is one row, `[max_length]`
-/// each. Immutable, and safe to use from several threads.
+/// That is the tuple `(inputs, targets, cu_seqlens, position_ids)`, whose parts have these names, too. `inputs`, `targets`
+/// and `position_ids` are `dtype[n, max_length]`, new arrays. `cu_seqlens`, `int32[m + 1]`, is where documents end when the
+/// `n` rows lie one behind the other, from 0 to `n * max_length`, as variable-length attention kernels want it. Positions
+/// count from 0 in each document; padding counts as one. `packs[i]` is one row, `[max_length]` each. Immutable, and safe to
+/// use from several threads.
 ///
 /// Example:
 ///     >>> import bytestride as bs, numpy as np
@@ -217,10 +218,10 @@ impl Packs {
         let row = window_at(index, self.packing.rows())?;
         let batch = self.gathered(py, &[row], Integer::I64)?;
         let first = |block: usize| batch.get_item(block)?.get_item(0);
-        PyTuple::new(py, [first(0)?, first(1)?, first(2)?, batch.get_item(3)?])
+        packed(py, [first(0)?, first(1)?, batch.get_item(2)?, first(3)?])
     }
 
-    /// Any rows: `(inputs, targets, position_ids, cu_seqlens)`, new arrays.
+    /// Any rows: a `Packed` of new arrays.
     ///
     /// The GIL is released; above some MiB of output several threads copy.
     ///
@@ -235,7 +236,7 @@ impl Packs {
     /// Example:
     ///     >>> import bytestride as bs, numpy as np
     ///     >>> batch = bs.Ragged(np.arange(7, dtype="uint32"), np.array([0, 2, 6, 7]))
-    ///     >>> bs.pack(batch, max_length=4).gather([1, 1])[3]
+    ///     >>> bs.pack(batch, max_length=4).gather([1, 1]).cu_seqlens
     ///     array([0, 2, 3, 4, 6, 7, 8], dtype=int32)
     #[pyo3(signature = (indices, dtype=None))]
     fn gather<'py>(
@@ -249,7 +250,7 @@ impl Packs {
         self.gathered(py, &indices, dtype.map_or(Ok(Integer::I64), Integer::new)?)
     }
 
-    /// An iterator over the batches of one epoch: `(inputs, targets, position_ids, cu_seqlens)`.
+    /// An iterator over the batches of one epoch, a `Packed` each.
     ///
     /// Arguments, ranks and state are those of `Windows.batches`; `out`, a pair of arrays, takes inputs and targets.
     ///
@@ -260,8 +261,8 @@ impl Packs {
     /// Example:
     ///     >>> import bytestride as bs, numpy as np
     ///     >>> batch = bs.Ragged(np.arange(7, dtype="uint32"), np.array([0, 2, 6, 7]))
-    ///     >>> for inputs, targets, position_ids, cu_seqlens in bs.pack(batch, 4).batches(2, shuffle=False):
-    ///     ...     print(inputs.shape, cu_seqlens)
+    ///     >>> for rows in bs.pack(batch, 4).batches(2, shuffle=False):
+    ///     ...     print(rows.inputs.shape, rows.cu_seqlens)
     ///     (2, 4) [0 4 6 7 8]
     #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
                         dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \

@@ -322,6 +322,12 @@ impl Tokenizer {
         self.tokens().id_bound() as u32 - 1
     }
 
+    /// The largest id that text may become where names of special tokens are text.
+    pub fn max_id_in_text(&self) -> u32 {
+        let may_come = |&(id, token): &(u32, &[u8])| self.is_ordinary(id, token) || !self.is_marked(id);
+        self.tokens().iter().filter(may_come).map(|(id, _)| id).max().unwrap_or(0)
+    }
+
     /// Ids and bytes of all tokens by id; special tokens have the bytes of their names.
     pub fn vocabulary(&self) -> impl Iterator<Item = (u32, &[u8])> {
         self.tokens().iter()

@@ -124,6 +124,10 @@ pub fn encode_files(
 pub(super) trait Encoder: Sync {
     fn splitter(&self) -> &Splitter;
     fn max_id(&self) -> u32;
+    /// The largest id that text may become.
+    fn max_id_in_text(&self) -> u32 {
+        self.max_id()
+    }
     fn fingerprint(&self) -> &str;
     /// Fills `buffer` with the ids of `texts`, one after another, and tells where each text's begin, with the end of the
     /// last.
@@ -142,6 +146,10 @@ impl Encoder for Tokenizer {
 
     fn max_id(&self) -> u32 {
         self.max_id()
+    }
+
+    fn max_id_in_text(&self) -> u32 {
+        self.max_id_in_text()
     }
 
     fn fingerprint(&self) -> &str {
@@ -170,8 +178,11 @@ fn encode_with(
     let ends = [&options.bos, &options.eos].into_iter().flat_map(EndIds::as_slice);
     let max_id = ends.copied().chain([tokenizer.max_id()]).max().unwrap_or(0);
     let dtype = options.dtype.unwrap_or(Dtype::for_max_id(max_id));
-    // Else this would come out at the first large id, after hours perhaps.
-    dtype.check(&[max_id])?;
+    if options.dtype.is_some() {
+        // Else this would come out at the first large id, after hours perhaps.
+        let ends = [&options.bos, &options.eos].into_iter().flat_map(EndIds::as_slice);
+        ends.chain([&tokenizer.max_id_in_text()]).try_for_each(|&id| dtype.check(&[id]))?;
+    }
     let read_options = read_options(options)?;
     let (texts, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
     let job = Job::new(tokenizer.fingerprint(), dtype, options, &inputs);
