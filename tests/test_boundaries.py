@@ -196,7 +196,7 @@ def test_what_packs_cannot_show_is_an_error():
         packs.gather([0], "uint32")
     with pytest.raises(ValueError, match="dtype: token 1 is 2147483648, which int32 cannot hold"):
         packs.gather([0], "int32")
-    with pytest.raises(IndexError, match="window 1 is out of range"):
+    with pytest.raises(IndexError, match="row 1 is out of range"):
         packs[1]
     with pytest.raises(TypeError, match="expected an integer, not str"):
         packs["0"]

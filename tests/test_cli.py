@@ -212,6 +212,31 @@ def test_count_counts_each_input_and_all(corpus, documents, tokenizer, tokenizer
     assert table[-1].split()[0] == f"{sum(expected):,}"
 
 
+def test_count_counts_an_input_without_text_as_nothing(tmp_path, tokenizer, tokenizer_file, capsys):
+    texts = {"a.txt": "low lower", "empty.txt": "", "b.jsonl": '{"text": "lowest"}\n', "empty.jsonl": ""}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    files = [str(tmp_path / name) for name in texts]
+    assert main(["count", "-t", tokenizer_file, *files, "--json"]) == 0
+    counted = json.loads(capsys.readouterr().out)
+    first, second = tokenizer.count("low lower"), tokenizer.count("lowest")
+    facts = [(one["documents"], one["tokens"], one["bytes"]) for one in counted["files"]]
+    assert facts == [(1, first, 9), (0, 0, 0), (1, second, 19), (0, 0, 0)]
+    assert counted["total"]["tokens"] == first + second
+    # Other errors end the command: a folder without files of text is probably the wrong one.
+    (tmp_path / "folder").mkdir()
+    assert main(["count", "-t", tokenizer_file, str(tmp_path / "folder")]) == 1
+    assert "the folder holds no text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "prepare"])
+def test_a_pattern_that_is_not_known_ends_a_command(command, corpus, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main([command, str(corpus), "--out", str(out), "--pattern", "gpt4"]) == 1
+    assert 'pattern: "gpt4" is no known name; expected gpt2, cl100k' in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_inspect_shows_the_text_cut_into_tokens(tokenizer, tokenizer_file, capsys):
     text = "import os, sys"
     assert main(["inspect", "-t", tokenizer_file, text]) == 0

@@ -6,6 +6,7 @@ and of made-up ones.
 
 import itertools
 import json
+import pickle
 
 import pytest
 import tokenizers
@@ -357,3 +358,32 @@ def test_added_tokens_of_the_vocabulary_are_on_the_way_to_others(
     plain = Tokenizer.from_str(json.dumps({**plain, "added_tokens": []}))
     for text in texts:
         assert ours.encode(text, special=set()).tolist() == plain.encode(text).ids, text
+
+
+def test_a_part_of_the_file_may_look_like_vocabulary_and_merges(documents, tmp_path):
+    peer = trained(
+        documents,
+        models.BPE(),
+        {"initial_alphabet": ALPHABET, "vocab_size": 300, "special_tokens": ["<s>"]},
+        normalizer=normalizers.NFC(),
+        pre_tokenizer=pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoder=decoders.ByteLevel(),
+    )
+    file = json.loads(peer.to_str())
+    like = {"merges": None, "vocab": None}
+    file["decoder"] = {
+        "type": "Sequence",
+        **like,
+        "model": like,
+        "decoders": [file["decoder"] | {"model": like} | like],
+    }
+    file["normalizer"] |= {"model": like} | like
+    (tmp_path / "tokenizer.json").write_text(json.dumps(file))
+    tok = bs.Tokenizer.load(tmp_path / "tokenizer.json")
+    tok.save(tmp_path / "again.json")
+    again = json.loads((tmp_path / "again.json").read_text())
+    assert again["decoder"] == file["decoder"]
+    assert again["model"]["vocab"].keys() | {"<s>"} == file["model"]["vocab"].keys()
+    for copy in (bs.Tokenizer.load(tmp_path / "again.json"), pickle.loads(pickle.dumps(tok))):
+        assert copy == tok
+        assert copy.decode(copy.encode(documents[0])) == documents[0]

@@ -289,7 +289,7 @@ def test_files_globs_and_folders_are_counted_as_their_documents(documents, corpu
 def test_a_str_is_a_path_and_a_missing_one_an_error(source):
     with pytest.raises(FileNotFoundError) as caught:
         bs.count_words(source)
-    assert "iter(list) gives documents" in caught.value.__notes__[0]
+    assert "give documents as bytes or iter(documents)" in caught.value.__notes__[0]
 
 
 @pytest.mark.parametrize("source", [b"text", bytearray(b"text"), 5, None, [1], [b"a", "b"]])

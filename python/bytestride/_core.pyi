@@ -273,6 +273,7 @@ _Source: TypeAlias = _Path | Iterable[_Path] | Iterable[str] | Iterable[bytes]
 _Progress: TypeAlias = Callable[[str, int, int | None], object]
 
 _Text: TypeAlias = str | bytes
+_Pattern: TypeAlias = str | Tokenizer | None
 _Special: TypeAlias = Literal["text", "encode", "raise"] | Iterable[str]
 _Spans: TypeAlias = list[tuple[_Text, _Special]] | tuple[tuple[_Text, _Special], ...]
 _Ids: TypeAlias = NDArray[np.integer[Any]] | Iterable[int]
@@ -286,7 +287,7 @@ class Tokenizer:
         cls,
         path: _Path,
         *,
-        pattern: str | None = None,
+        pattern: _Pattern = None,
         special_tokens: Mapping[str, int] | None = None,
     ) -> Tokenizer: ...
     @staticmethod
@@ -417,7 +418,7 @@ class WordCounts:
     def __new__(
         cls,
         words: Mapping[bytes, int] | Mapping[str, int] | Iterable[tuple[bytes | str, int]] | None = None,
-        pattern: str | None = "cl100k",
+        pattern: _Pattern = "cl100k",
     ) -> Self: ...
     @property
     def pattern(self) -> str | None: ...
@@ -442,13 +443,13 @@ class WordCounts:
 
 def count_words(
     source: _Source,
-    pattern: str | None = "cl100k",
+    pattern: _Pattern = "cl100k",
     *,
     digits: int | None = None,
     digits_from: Literal["left", "right"] = "left",
     superwords: bool = False,
     format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
-    separator: str | None = None,
+    separator: _Text | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,
     weights: Sequence[float] | None = None,
@@ -464,7 +465,7 @@ def train(
     source: _Source | WordCounts,
     vocab_size: int | None = None,
     *,
-    pattern: str | None = "cl100k",
+    pattern: _Pattern = "cl100k",
     digits: int | None = None,
     digits_from: Literal["left", "right"] = "left",
     superwords_from: int | None = None,
@@ -472,7 +473,7 @@ def train(
     min_frequency: int = 2,
     max_token_bytes: int | None = None,
     format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
-    separator: str | None = None,
+    separator: _Text | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,
     weights: Sequence[float] | None = None,
@@ -485,7 +486,7 @@ def train(
     source: _Source | WordCounts,
     vocab_size: Sequence[int],
     *,
-    pattern: str | None = "cl100k",
+    pattern: _Pattern = "cl100k",
     digits: int | None = None,
     digits_from: Literal["left", "right"] = "left",
     superwords_from: int | None = None,
@@ -493,7 +494,7 @@ def train(
     min_frequency: int = 2,
     max_token_bytes: int | None = None,
     format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
-    separator: str | None = None,
+    separator: _Text | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,
     weights: Sequence[float] | None = None,
@@ -509,7 +510,7 @@ def extend(
     min_frequency: int = 2,
     max_token_bytes: int | None = None,
     format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
-    separator: str | None = None,
+    separator: _Text | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,
     weights: Sequence[float] | None = None,

@@ -94,7 +94,7 @@ def evaluate(
     source: Source | WordCounts,
     *,
     format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
-    separator: str | None = None,
+    separator: str | bytes | None = None,
     text_field: str = "text",
     suffixes: Sequence[str] | None = None,
     threads: int | None = None,
@@ -116,6 +116,7 @@ def evaluate(
 
     Raises:
         FileNotFoundError: A path does not exist.
+        TypeError: `tokenizer` is no `Tokenizer`.
         ValueError: The counts were made with another pattern, a file is malformed, or the tokenizer does more
             than split and merge (it has a normalizer, say).
 
@@ -126,12 +127,15 @@ def evaluate(
         >>> evaluation.bytes, evaluation.words, evaluation.tokens
         (32, 6, 12)
     """
+    if not isinstance(tokenizer, Tokenizer):
+        message = f"tokenizer: expected a Tokenizer, not {type(tokenizer).__name__}"
+        raise TypeError(message)
     for_pretokens = tokenizer._for_pretokens()  # noqa: SLF001 (the package's own)
     counts = source
     if not isinstance(counts, WordCounts):
         counts = count_words(
             counts,
-            tokenizer.pattern,
+            tokenizer,
             format=format,
             separator=separator,
             text_field=text_field,

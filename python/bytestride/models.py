@@ -78,12 +78,16 @@ def encoding_name_for_model(model: str) -> str:
 
     Raises:
         KeyError: No encoding is known for the model.
+        TypeError: The name is no `str`.
 
     Example:
         >>> import bytestride as bs
         >>> bs.encoding_name_for_model("gpt-4o-mini")
         'o200k_base'
     """
+    if not isinstance(model, str):
+        message = f"model: expected a str, not {type(model).__name__}"
+        raise TypeError(message)
     by_prefix = (name for prefix, name in _PREFIXES.items() if model.startswith(prefix))
     name = _ENCODING_OF.get(model) or next(by_prefix, None)
     if name is None:
@@ -97,6 +101,7 @@ def encoding_for_model(model: str) -> Tokenizer:
 
     Raises:
         KeyError: No encoding is known for the model.
+        TypeError: The name is no `str`.
 
     Example:
         >>> import bytestride as bs

@@ -14,6 +14,9 @@ from bytestride.cli import options
 from bytestride.cli.inputs import readable
 from bytestride.progress import Progress
 
+# What `encode_files` says of inputs without a document.
+NO_TEXT = ": it holds no text"
+
 
 @dataclass
 class Count:
@@ -37,6 +40,8 @@ def count(
 ) -> None:
     """Count tokens, documents and bytes on disk of each input and of all; a folder counts as one input.
 
+    An input without text counts as nothing.
+
     Example: bytestride count --tokenizer tokenizer.json src/*.py
     """
     loaded = bs.Tokenizer.load(tokenizer)
@@ -58,9 +63,16 @@ def _count(tokenizer: bs.Tokenizer, source: str, reading: options.Reading) -> Co
     with tempfile.TemporaryDirectory(prefix="bytestride-") as folder, Progress() as progress:
         prefix = Path(folder, "counted")
         inputs = readable([source], Path(folder))
-        store = tokenizer.encode_files(inputs, prefix, progress=progress, **reading)
+        documents = tokens = 0
+        try:
+            store = tokenizer.encode_files(inputs, prefix, progress=progress, **reading)
+            documents, tokens = len(store), len(store.tokens)
+        except ValueError as error:
+            # No store can be made of nothing, but nothing can be counted.
+            if NO_TEXT not in str(error):
+                raise
         size = sum(phase.done for phase in progress.phases)
-        return Count(source, len(store), len(store.tokens), size)
+        return Count(source, documents, tokens, size)
 
 
 def _total(counts: Iterable[Count]) -> Count:

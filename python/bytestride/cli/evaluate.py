@@ -57,7 +57,7 @@ def evaluate(
         if one.pattern not in counts:
             with Progress() as progress:
                 counts[one.pattern] = bs.count_words(
-                    corpus, one.pattern, max_memory=max_memory, progress=progress, **reading
+                    corpus, one, max_memory=max_memory, progress=progress, **reading
                 )
     evaluations = [bs.evaluate(one, counts[one.pattern], threads=threads) for one in loaded]
     for line in table(tokenizer, evaluations):

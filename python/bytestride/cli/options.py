@@ -108,7 +108,7 @@ Pattern = Annotated[
     str,
     typer.Option(
         help="How text is split before merging: gpt2, cl100k, o200k, llama3, qwen2, deepseek, none, or any "
-        "expression."
+        "regular expression."
     ),
 ]
 Digits = Annotated[

@@ -81,6 +81,15 @@ pub(crate) fn clamped(name: &str, item: &Bound<'_, PyAny>) -> PyResult<i64> {
     })
 }
 
+/// A number that [`integers`] or [`clamped`] gave, for messages: the ends of `i64` stand for all numbers beyond.
+pub(crate) fn shown_clamped(number: i64) -> String {
+    match number {
+        i64::MAX => "2**63 - 1 or more".to_owned(),
+        i64::MIN => "-2**63 or less".to_owned(),
+        _ => number.to_string(),
+    }
+}
+
 /// The name of the type of `value`, for messages.
 pub(crate) fn type_name(value: &Bound<'_, PyAny>) -> String {
     value.get_type().name().map_or_else(|_| "an object".to_owned(), |name| name.to_string())

@@ -15,6 +15,7 @@ use crate::blocks::{Gather, Out};
 use crate::errors::IntoPython;
 use crate::made::{Failure, Made};
 use crate::mix::Mix;
+use crate::named::unexpected;
 use crate::packs::Packs;
 use crate::windows::Windows;
 
@@ -391,7 +392,9 @@ impl Batches {
     ///     >>> second.load_state_dict(first.state_dict())
     ///     >>> len(second)
     ///     6
-    fn load_state_dict(&self, state: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn load_state_dict(&self, state: &Bound<'_, PyAny>) -> PyResult<()> {
+        let state =
+            state.cast::<PyDict>().map_err(|_| unexpected("state", "a dict of state_dict()", state))?;
         let field = |name: &str| {
             let missing = || PyValueError::new_err(format!("state: lacks \"{name}\""));
             state.get_item(name)?.ok_or_else(missing)
@@ -411,7 +414,9 @@ impl Batches {
         }
         let block_size = state.get_item("block_size")?;
         let block_size = block_size.map(|size| unsigned("block_size", &size)).transpose()?;
-        let shuffle = shuffled(field("shuffle")?.extract()?, block_size)?;
+        let shuffle = field("shuffle")?;
+        let shuffle = shuffle.extract().map_err(|_| unexpected("state: shuffle", "a bool", &shuffle))?;
+        let shuffle = shuffled(shuffle, block_size)?;
         let epoch = Epoch { position, ..Epoch::new(windows, shuffle, number("seed")?, number("epoch")?) };
         state.py().detach(|| *self.state() = State { epoch, ahead: None, slow: 0 });
         Ok(())

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytestride_core::count::{CountOptions, Counter, WordCounts as Counts, count_batches};
 use bytestride_core::split::{Digits, Pattern, Splitter};
 use bytestride_core::text::{Format, Position, ReadOptions, expand_inputs, read_batches, total_bytes};
-use pyo3::exceptions::{PyFileNotFoundError, PyKeyError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
 
 use crate::arguments::{optional_size, thread_count, unsigned};
 use crate::errors::IntoPython;
+use crate::named;
 use crate::store::{file_suffixes, memory_size};
 use crate::tables::Parquet;
 use crate::text::text_bytes;
@@ -55,23 +56,29 @@ impl WordCounts {
 #[pymethods]
 impl WordCounts {
     #[new]
-    #[pyo3(signature = (words=None, pattern=Some("cl100k")), text_signature = "(words=None, pattern='cl100k')")]
-    fn new(words: Option<&Bound<'_, PyAny>>, pattern: Option<&str>) -> PyResult<Self> {
+    #[pyo3(signature = (words=None, pattern=default_pattern()), text_signature = "(words=None, pattern='cl100k')")]
+    fn new(
+        words: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = named::pattern)] pattern: Pattern,
+    ) -> PyResult<Self> {
         let mut owned = Vec::new();
         if let Some(words) = words {
             let pairs = if words.hasattr("items")? { words.call_method0("items")? } else { words.clone() };
-            for pair in pairs.try_iter()? {
-                let (word, count): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair?.extract()?;
+            let expected = "a mapping from words to counts, or pairs of them";
+            for pair in named::items("words", expected, &pairs)? {
+                let pair = pair?;
+                let (word, count): (Bound<'_, PyAny>, Bound<'_, PyAny>) =
+                    pair.extract().map_err(|_| named::unexpected("words", expected, &pair))?;
                 let count = count.extract().map_err(|_| {
                     PyValueError::new_err(format!(
                         "words: a word counts {count}, expected an integer of 64 bits"
                     ))
                 })?;
-                owned.push((text_bytes(&word)?.into_owned(), count));
+                owned.push((text_bytes("words", &word)?.into_owned(), count));
             }
         }
         let words = owned.iter().map(|(word, count)| (&**word, *count));
-        Ok(Counts::from_words(Pattern::new(pattern), words).into_python()?.into())
+        Ok(Counts::from_words(pattern, words).into_python()?.into())
     }
 
     /// The pattern that cut the words: a name, a regular expression, or `None` for none.
@@ -91,12 +98,12 @@ impl WordCounts {
     }
 
     fn __getitem__(&self, word: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let found = self.0.get(&text_bytes(word)?);
+        let found = self.0.get(&text_bytes("word", word)?);
         found.ok_or_else(|| PyKeyError::new_err(word.clone().unbind()))
     }
 
     fn __contains__(&self, word: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.0.get(&text_bytes(word)?).is_some())
+        Ok(self.0.get(&text_bytes("word", word)?).is_some())
     }
 
     /// All words, in the order of their bytes.
@@ -119,13 +126,21 @@ impl WordCounts {
     ///
     /// A new list of `(bytes, int)`, of all words for `None`. Words that occur equally often stand in the order of their bytes.
     ///
+    /// Raises:
+    ///     ValueError: `n` is negative.
+    ///
     /// Example:
     ///     >>> from bytestride import WordCounts
     ///     >>> WordCounts({"a": 2, "b": 9, "c": 2}).most_common(2)
     ///     [(b'b', 9), (b'a', 2)]
     #[pyo3(signature = (n=None))]
-    fn most_common<'py>(&self, py: Python<'py>, n: Option<usize>) -> PyResult<Bound<'py, PyList>> {
-        pairs(py, self.0.most_common(n.unwrap_or(usize::MAX)).into_iter())
+    fn most_common<'py>(
+        &self,
+        py: Python<'py>,
+        n: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let n = optional_size("n", n)?.unwrap_or(usize::MAX);
+        pairs(py, self.0.most_common(n).into_iter())
     }
 
     /// New counts, in which every word counts `weight` times as much, rounded to the nearest integer (halves up).
@@ -226,10 +241,15 @@ fn pairs<'py, 'w>(
     PyList::new(py, words.map(|(word, count)| (PyBytes::new(py, word), count)))
 }
 
+/// The pattern where none is given.
+pub(crate) fn default_pattern() -> Pattern {
+    Pattern::new(Some("cl100k"))
+}
+
 /// How files hold documents, and which files a folder stands for.
 pub(crate) struct FileOptions<'a> {
     pub(crate) format: &'a str,
-    pub(crate) separator: Option<&'a str>,
+    pub(crate) separator: Option<Vec<u8>>,
     pub(crate) text_field: &'a str,
     pub(crate) suffixes: Option<Vec<String>>,
 }
@@ -242,9 +262,8 @@ pub(crate) struct Changes<'a, 'py> {
 }
 
 impl Changes<'_, '_> {
-    /// The pattern of this text with the changes.
-    pub(crate) fn apply(&self, pattern: Option<&str>) -> PyResult<Pattern> {
-        let mut pattern = Pattern::new(pattern);
+    /// `pattern` with the changes.
+    pub(crate) fn apply(&self, mut pattern: Pattern) -> PyResult<Pattern> {
         if let Some(digits) = optional_size("digits", self.digits)? {
             let digits = match self.digits_from {
                 "left" => Digits::FromLeft(digits),
@@ -289,9 +308,10 @@ pub(crate) fn count_options(
 ///         of `str` or `bytes` (a list of `str` is a list of paths). Lone surrogates become U+FFFD.
 ///     pattern: `"gpt2"`, `"cl100k"`, `"o200k"`, `"llama3"`, `"qwen2"`, `"deepseek"`, any other regular expression, or
 ///         `None` to take each document as one word. With `"\\x1e"` between, several expressions split in turn, each the
-///         pieces of the one before it.
+///         pieces of the one before it. The name of an encoding of OpenAI's (`"cl100k_base"`) and a `Tokenizer` stand for
+///         their split. Letters and digits alone are a name, and an error if it is not known.
 ///     format: how files hold documents: `"text"`, `"jsonl"`, `"parquet"` (needs pyarrow), or `"auto"`, by the suffix.
-///     separator: what stands between the documents of a text file; `None`: the whole file is one.
+///     separator: what stands between the documents of a text file, as `str` or `bytes`; `None`: the whole file is one.
 ///     text_field: the field that holds the document, in files of JSON lines.
 ///     suffixes: which files of a folder are read, such as `[".py"]`; `None`: those of text (`.txt`, `.md`, `.rst`,
 ///         `.jsonl`, …).
@@ -310,7 +330,7 @@ pub(crate) fn count_options(
 ///     FileNotFoundError: a path does not exist.
 ///     OSError: a file cannot be read, or the folder for temporary files takes no more.
 ///     TypeError: `source` is `bytes`, or holds something that is neither `str` nor `bytes`.
-///     ValueError: `pattern` is no regular expression, a file is malformed, or there is not a weight for each path.
+///     ValueError: `pattern` is neither a known name nor a regular expression, a file is malformed, or there is not a weight for each path.
 ///
 /// Example:
 ///     >>> from bytestride import count_words
@@ -319,7 +339,7 @@ pub(crate) fn count_options(
 #[pyfunction]
 #[pyo3(
     signature = (
-        source, pattern=Some("cl100k"), *, digits=None, digits_from="left", superwords=false, format="auto",
+        source, pattern=default_pattern(), *, digits=None, digits_from="left", superwords=false, format="auto",
         separator=None, text_field="text", suffixes=None, weights=None, threads=None, max_memory=None, progress=None
     ),
     text_signature = "(source, pattern='cl100k', *, digits=None, digits_from='left', superwords=False, \
@@ -330,14 +350,14 @@ pub(crate) fn count_options(
 pub(crate) fn count_words(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
-    pattern: Option<&str>,
+    #[pyo3(from_py_with = named::pattern)] pattern: Pattern,
     digits: Option<&Bound<'_, PyAny>>,
     digits_from: &str,
     superwords: bool,
     format: &str,
-    separator: Option<&str>,
+    #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
     text_field: &str,
-    suffixes: Option<Vec<String>>,
+    #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
     weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
     max_memory: Option<&Bound<'_, PyAny>>,
@@ -356,6 +376,7 @@ pub(crate) fn count_source(
     source: &Bound<'_, PyAny>,
     options: &SourceOptions<'_, '_>,
 ) -> PyResult<Counts> {
+    named::check_progress(options.progress)?;
     let splitter = Splitter::new(&options.pattern).into_python()?;
     if source.is_instance_of::<PyBytes>() || source.is_instance_of::<PyByteArray>() {
         return Err(PyTypeError::new_err(
@@ -431,7 +452,7 @@ fn count_paths(
     let read_options = ReadOptions {
         format: Format::named(options.files.format).into_python()?,
         text_field: options.files.text_field.to_owned(),
-        separator: options.files.separator.map(|separator| separator.as_bytes().to_vec()),
+        separator: options.files.separator.clone(),
         tables: Parquet::reader(),
         ..ReadOptions::default()
     };
@@ -442,14 +463,11 @@ fn count_paths(
     })
 }
 
-/// Adds to a missing file how it may have been taken for one.
+/// Adds to what is wrong with a path how a document may have been taken for one.
 fn explain(py: Python<'_>, error: &PyErr) {
-    // The value, since OSError picks its subclass only when it is made.
-    if error.value(py).is_instance_of::<PyFileNotFoundError>() {
-        let note = "source: a str, and each in a list of them, names a file; iter(list) gives documents";
-        // Without the note the error is still the right one.
-        let _ = error.value(py).call_method1("add_note", (note,));
-    }
+    let note = "source: a str is a path, and a list of str is a list of paths; give documents as bytes or iter(documents)";
+    // Without the note the error is still the right one.
+    let _ = error.value(py).call_method1("add_note", (note,));
 }
 
 /// The counts of documents pulled from an iterable, some megabytes at a time.
@@ -489,7 +507,7 @@ fn pull(documents: &mut Bound<'_, pyo3::types::PyIterator>) -> PyResult<(Vec<u8>
     while bytes.len() < BATCH_BYTES {
         let Some(document) = documents.next() else { break };
         let document = document?;
-        bytes.extend_from_slice(&text_bytes(&document)?);
+        bytes.extend_from_slice(&text_bytes("source", &document)?);
         ends.push(bytes.len());
         if ends.len() % 4096 == 0 {
             documents.py().check_signals()?;

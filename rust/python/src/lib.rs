@@ -20,6 +20,7 @@ mod ids;
 mod made;
 mod memory;
 mod mix;
+mod named;
 mod packs;
 mod ragged;
 mod store;

@@ -13,8 +13,9 @@ use crate::batches::{Batches, EpochOptions, Rows};
 use crate::blocks::{self, Gather, gathered};
 use crate::errors::IntoPython;
 use crate::memory::Pool;
+use crate::named::items;
 use crate::tokens::Tokens;
-use crate::windows::{Windows, window_at};
+use crate::windows::{Windows, place_at};
 
 /// A function and its arguments, as pickle wants them.
 type Reduced<'m, 'py> = (Bound<'py, PyAny>, (Bound<'py, PyTuple>, &'m [f64]));
@@ -57,7 +58,8 @@ pub(crate) fn mix(
             PyTypeError::new_err(format!("sources: expected Windows, not {}", type_name(&source)))
         })
     };
-    let sources = sources.try_iter()?.map(windows).collect::<PyResult<Vec<Py<Windows>>>>()?;
+    let sources =
+        items("sources", "several Windows", sources)?.map(windows).collect::<PyResult<Vec<Py<Windows>>>>()?;
     let counts: Vec<u64> = sources.iter().map(|source| source.get().places().windows()).collect();
     let together = counts.iter().fold(0_u64, |sum, &count| sum.saturating_add(count));
     let mixture = Mixture::new(&weights, counts).into_python()?;
@@ -128,7 +130,7 @@ impl Mix {
 
     /// The source and the window at `index` of the first epoch, counted from the end if negative.
     fn at(&self, index: i128) -> PyResult<(usize, u64)> {
-        let position = window_at(index, self.length)?;
+        let position = place_at("window", index, self.length)?;
         Ok(self.mixture.at(Draw { epoch: 0, length: self.length, position }, Shuffle::No, 0))
     }
 }

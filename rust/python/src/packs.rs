@@ -13,7 +13,7 @@ use crate::errors::IntoPython;
 use crate::made::{Made, packed};
 use crate::memory::{Memory, Pool};
 use crate::tokens::{Tokens, with_type};
-use crate::windows::{offsets_of, window_at};
+use crate::windows::{offsets_of, place_at};
 
 /// A function and its arguments, as pickle wants them.
 type Reduced<'p, 'py> = (Bound<'py, PyAny>, (&'p Py<PyAny>, u64));
@@ -213,9 +213,9 @@ impl Packs {
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
         let index: i128 = index.extract().map_err(|_| {
             let kind = type_name(index);
-            PyTypeError::new_err(format!("expected an integer, not {kind}; see gather"))
+            PyTypeError::new_err(format!("packs[i]: expected an integer, not {kind}; see gather"))
         })?;
-        let row = window_at(index, self.packing.rows())?;
+        let row = place_at("row", index, self.packing.rows())?;
         let batch = self.gathered(py, &[row], Integer::I64)?;
         let first = |block: usize| batch.get_item(block)?.get_item(0);
         packed(py, [first(0)?, first(1)?, batch.get_item(2)?, first(3)?])
@@ -245,7 +245,7 @@ impl Packs {
         indices: &Bound<'py, PyAny>,
         dtype: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
-        let row = |&index: &i64| window_at(index.into(), self.packing.rows());
+        let row = |&index: &i64| place_at("row", index.into(), self.packing.rows());
         let indices = integers("indices", indices)?.iter().map(row).collect::<PyResult<Vec<u64>>>()?;
         self.gathered(py, &indices, dtype.map_or(Ok(Integer::I64), Integer::new)?)
     }

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 
 use crate::arguments::unsigned;
+use crate::named::unexpected;
 use crate::view::view_of;
 use crate::{arrow, ids};
 
@@ -48,6 +49,7 @@ macro_rules! with_array {
 ///     pad_id: What `padded` pads with if it is not told.
 ///
 /// Raises:
+///     TypeError: If these are no arrays, or `offsets` not of int64.
 ///     ValueError: If `offsets` do not ascend from 0 to `len(ids)`, or ids are of another type.
 ///
 /// Example:
@@ -93,10 +95,15 @@ impl Ragged {
     #[pyo3(signature = (ids, offsets, pad_id=None))]
     fn new(
         py: Python<'_>,
-        ids: &Bound<'_, PyUntypedArray>,
-        offsets: &Bound<'_, PyArray1<i64>>,
-        pad_id: Option<u32>,
+        ids: &Bound<'_, PyAny>,
+        offsets: &Bound<'_, PyAny>,
+        pad_id: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
+        let wanted = "a numpy array of uint32 or uint16";
+        let ids = ids.cast::<PyUntypedArray>().map_err(|_| unexpected("ids", wanted, ids))?;
+        let wanted = "a numpy array [n + 1] of int64";
+        let offsets = offsets.cast::<PyArray1<i64>>().map_err(|_| unexpected("offsets", wanted, offsets))?;
+        let pad_id = pad_id.map(checked_pad_id).transpose()?;
         let offsets = offsets.to_vec()?;
         let ends = [offsets.first().copied(), offsets.last().copied()];
         if ends != [Some(0), i64::try_from(ids.len()).ok()] || !offsets.is_sorted() {
@@ -286,10 +293,7 @@ impl Ragged {
             None => {
                 self.pad_id.ok_or_else(|| PyValueError::new_err("pad_id: is needed, the tokenizer has none"))
             }
-            Some(id) => {
-                let id = unsigned("pad_id", id)?;
-                u32::try_from(id).map_err(|_| out_of_range(id, "2**32 - 1"))
-            }
+            Some(id) => checked_pad_id(id),
         }
     }
 
@@ -306,6 +310,12 @@ impl Ragged {
         }
         Ok(length)
     }
+}
+
+/// The id that the argument `pad_id` is.
+fn checked_pad_id(id: &Bound<'_, PyAny>) -> PyResult<u32> {
+    let id = unsigned("pad_id", id)?;
+    u32::try_from(id).map_err(|_| out_of_range(id, "2**32 - 1"))
 }
 
 fn out_of_range(pad_id: impl Display, last: &str) -> PyErr {

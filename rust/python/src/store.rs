@@ -1,7 +1,6 @@
 //! The class `TokenStore`, and the arguments of `Tokenizer.encode_files`.
 #![expect(unsafe_code, reason = "arrays over memory that a store maps")]
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use bytestride_core::encode::{self, EndIds};
@@ -14,8 +13,8 @@ use pyo3::types::{PyString, PyType};
 
 use crate::arguments::{Integer, optional_size, thread_count, type_name};
 use crate::errors::IntoPython;
+use crate::named::{items, unexpected};
 use crate::tables::Parquet;
-use crate::text::text_bytes;
 use crate::tokenizer::Tokenizer;
 use crate::view::{Access, strided_view};
 use crate::watch::run_watched;
@@ -307,9 +306,8 @@ fn token_view<'py>(
 }
 
 fn several_paths(name: &str, paths: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
-    let kind = || PyTypeError::new_err(format!("{name}: expected paths, not {}", type_name(paths)));
-    let paths = paths.try_iter().map_err(|_| kind())?;
-    paths.map(|path| path?.extract()).collect()
+    let path = |path: Bound<'_, PyAny>| path.extract().map_err(|_| unexpected(name, "paths", &path));
+    items(name, "paths", paths)?.map(|item| path(item?)).collect()
 }
 
 /// Copies token stores into one, and opens it.
@@ -357,7 +355,7 @@ pub(crate) struct FileArguments<'a, 'py> {
     pub(crate) prefix: PathBuf,
     pub(crate) format: &'a str,
     pub(crate) text_field: String,
-    pub(crate) separator: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) separator: Option<Vec<u8>>,
     pub(crate) suffixes: Option<Vec<String>>,
     pub(crate) bos: EndIds,
     pub(crate) eos: EndIds,
@@ -378,11 +376,10 @@ pub(crate) fn encode_files(
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<TokenStore> {
     let inputs = input_names(arguments.inputs)?;
-    let separator = arguments.separator.map(|text| text_bytes(text).map(Cow::into_owned));
     let options = EncodeOptions {
         format: Format::named(arguments.format).into_python()?,
         text_field: arguments.text_field,
-        separator: separator.transpose()?,
+        separator: arguments.separator,
         suffixes: file_suffixes(arguments.suffixes),
         bos: arguments.bos,
         eos: arguments.eos,
@@ -413,9 +410,7 @@ pub(crate) fn input_names(inputs: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     if let Ok(path) = inputs.extract() {
         return Ok(vec![name(path)?]);
     }
-    let kind = || format!("inputs: expected paths, not {}", type_name(inputs));
-    let paths = inputs.try_iter().map_err(|_| PyTypeError::new_err(kind()))?;
-    paths.map(|path| name(path?.extract()?)).collect()
+    several_paths("inputs", inputs)?.into_iter().map(name).collect()
 }
 
 /// The suffixes of the files that a folder stands for; `None` for those of text.
@@ -425,14 +420,19 @@ pub(crate) fn file_suffixes(suffixes: Option<Vec<String>>) -> Vec<String> {
 
 fn chosen_type(dtype: &Bound<'_, PyAny>) -> PyResult<Option<Dtype>> {
     let is_auto = dtype.cast::<PyString>().is_ok_and(|name| name == "auto");
-    if is_auto { Ok(None) } else { stored_type(dtype).map(Some) }
+    if is_auto { Ok(None) } else { type_among("\"auto\", \"uint16\" or \"uint32\"", dtype).map(Some) }
 }
 
 fn stored_type(dtype: &Bound<'_, PyAny>) -> PyResult<Dtype> {
+    type_among("\"uint16\" or \"uint32\"", dtype)
+}
+
+/// The type that `dtype` means; what is `expected` is for the error.
+fn type_among(expected: &str, dtype: &Bound<'_, PyAny>) -> PyResult<Dtype> {
     match Integer::new(dtype) {
         Ok(Integer::U16) => Ok(Dtype::U16),
         Ok(Integer::U32) => Ok(Dtype::U32),
-        _ => Err(PyValueError::new_err(format!("dtype: expected \"uint16\" or \"uint32\", not {dtype}"))),
+        _ => Err(PyValueError::new_err(format!("dtype: expected {expected}, not {dtype}"))),
     }
 }
 

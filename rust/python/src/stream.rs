@@ -46,8 +46,8 @@ impl StreamDecoder {
     ///     >>> tok.stream_decoder().push(tok.id_of("l"))
     ///     'l'
     fn push(&self, id: &Bound<'_, PyAny>) -> PyResult<String> {
-        let id = clamped("id", id)?;
-        let known = u32::try_from(id).map_err(|_| self.tokenizer.unknown_id(id, 0)).into_python()?;
+        let unknown = |_| self.tokenizer.unknown_id(id, None);
+        let known = u32::try_from(clamped("id", id)?).map_err(unknown).into_python()?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         self.tokenizer.push_to(&mut state, known).into_python()
     }

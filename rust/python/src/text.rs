@@ -6,10 +6,12 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
-/// The bytes of a `str`, as UTF-8, or of `bytes`; borrowed from the object.
+use crate::named::{items, unexpected};
+
+/// The bytes of the argument `name`, a `str`, as UTF-8, or `bytes`; borrowed from the object.
 ///
 /// A `str` with surrogates is taken as tiktoken takes it: pairs are the character they encode, others U+FFFD.
-pub(crate) fn text_bytes<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+pub(crate) fn text_bytes<'a>(name: &str, object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     if let Ok(text) = object.cast::<PyString>() {
         return match text.to_str() {
             Ok(text) => Ok(Cow::Borrowed(text.as_bytes())),
@@ -18,9 +20,7 @@ pub(crate) fn text_bytes<'a>(object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [
     }
     match object.cast::<PyBytes>() {
         Ok(bytes) => Ok(Cow::Borrowed(bytes.as_bytes())),
-        Err(_) => {
-            Err(PyTypeError::new_err(format!("text: expected str or bytes, not {}", object.get_type())))
-        }
+        Err(_) => Err(unexpected(name, "str or bytes", object)),
     }
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn text_objects<'py>(texts: &Bound<'py, PyAny>) -> PyResult<Vec<Bound
             "texts: expected a list of texts; one text goes to encode() or count()",
         ));
     }
-    texts.try_iter()?.collect()
+    items("texts", "an iterable of texts", texts)?.collect()
 }
 
 /// Where each character of [`text_bytes`] starts in the `str` itself, and its end; `None` where they are the same.

@@ -1,6 +1,5 @@
 //! The class `Tokenizer`.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,15 +14,15 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 
 use crate::arguments::{clamped, optional_size, thread_count};
 use crate::errors::IntoPython;
-use crate::ids;
 use crate::ragged::Ragged;
 use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
 use crate::text::{text_bytes, text_objects};
 use crate::tokenizer_arguments::{
-    decoded_text, detached, kept, positions, special_ids, text_and_spans, texts_and_spans, threads_for,
+    decoded_text, detached, kept, positions, text_and_spans, texts_and_spans, threads_for,
 };
 use crate::watch::run_watched;
+use crate::{ids, named};
 
 /// `uint32[n]` and `int64[n, 2]`.
 type IdsAndSpans<'py> = (Bound<'py, PyArray1<u32>>, Bound<'py, PyArray2<i64>>);
@@ -82,12 +81,15 @@ impl Tokenizer {
     ///
     /// Args:
     ///     path: The name, the file or the folder.
-    ///     pattern: For a `.tiktoken` file or `merges.txt`: how text is split, by name or as a regular expression.
-    ///     special_tokens: For these files: ids of the special tokens by name.
+    ///     pattern: For a `.tiktoken` file or `merges.txt`: how text is split, by name or as a regular expression, as in
+    ///         `count_words`.
+    ///     special_tokens: For these files: ids of the special tokens by name. With a bundled name: those to have in place
+    ///         of its own.
     ///
     /// Raises:
     ///     OSError: The file cannot be read.
-    ///     ValueError: It is malformed or not supported, with the line or part; or a pattern is missing.
+    ///     ValueError: It is malformed or not supported, with the line or part; or a pattern is missing, is not known, or
+    ///         is given where the file or name has its own.
     ///
     /// Example:
     ///     >>> import bytestride as bs, tempfile, pathlib
@@ -102,11 +104,10 @@ impl Tokenizer {
         _class: &Bound<'_, PyType>,
         py: Python<'_>,
         path: PathBuf,
-        pattern: Option<&str>,
-        special_tokens: Option<HashMap<String, Bound<'_, PyAny>>>,
+        #[pyo3(from_py_with = named::file_pattern)] pattern: Option<Pattern>,
+        #[pyo3(from_py_with = named::special_ids)] special_tokens: Option<Vec<(String, u32)>>,
     ) -> PyResult<Self> {
-        let special_tokens = special_tokens.map(special_ids).transpose()?;
-        let options = LoadOptions { pattern: pattern.map(|text| Pattern::new(Some(text))), special_tokens };
+        let options = LoadOptions { pattern, special_tokens };
         let tokenizer = py.detach(|| encode::Tokenizer::load(&path, &options)).into_python()?;
         Ok(tokenizer.into())
     }
@@ -136,9 +137,8 @@ impl Tokenizer {
         py: Python<'_>,
         lines: &[u8],
         pattern: &str,
-        special_tokens: HashMap<String, Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = named::special_ids)] special_tokens: Option<Vec<(String, u32)>>,
     ) -> PyResult<Self> {
-        let special_tokens = Some(special_ids(special_tokens)?);
         let options = LoadOptions { pattern: Some(Pattern::new(Some(pattern))), special_tokens };
         let tokenizer = py.detach(|| encode::Tokenizer::from_ranks(lines, Path::new("ranks"), &options));
         Ok(tokenizer.into_python()?.into())
@@ -243,7 +243,7 @@ impl Tokenizer {
     ///     >>> tok.id_of(b"aa"), tok["aa"], "aaa" in tok
     ///     (256, 256, False)
     fn id_of(&self, token: &Bound<'_, PyAny>) -> PyResult<u32> {
-        let bytes = text_bytes(token)?;
+        let bytes = text_bytes("token", token)?;
         self.inner.id_of(&bytes).ok_or_else(|| self.no_token(token, &bytes)).into_python()
     }
 
@@ -257,13 +257,9 @@ impl Tokenizer {
     ///     >>> bs.train([b"aaaa"], 257, pattern=None).bytes_of(256)
     ///     b'aa'
     fn bytes_of<'py>(&self, py: Python<'py>, id: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        let id = clamped("id", id)?;
-        let bytes = u32::try_from(id).ok().and_then(|id| self.inner.bytes_of(id));
-        let unknown = || {
-            let last = self.inner.max_id();
-            bytestride_core::Error::Unknown(format!("id {id} is no token of this tokenizer (0 to {last})"))
-        };
-        Ok(PyBytes::new(py, bytes.ok_or_else(unknown).into_python()?))
+        let known = u32::try_from(clamped("id", id)?).ok();
+        let bytes = known.and_then(|known| self.inner.bytes_of(known));
+        Ok(PyBytes::new(py, bytes.ok_or_else(|| self.inner.unknown_id(id, None)).into_python()?))
     }
 
     /// A token as files write it, or `None`; what `bytestride.compat.transformers` calls a token.
@@ -421,7 +417,7 @@ impl Tokenizer {
     ///
     /// Args:
     ///     path: The file.
-    ///     separator: The text between two documents; `None`: the whole file is one.
+    ///     separator: The text between two documents, as `str` or `bytes`; `None`: the whole file is one.
     ///     bos: As for `encode`, before each document.
     ///     eos: As for `encode`, after each document.
     ///     threads: How many threads to use; `None` for all that the process may. The ids are the same for any number.
@@ -448,19 +444,14 @@ impl Tokenizer {
         &self,
         py: Python<'_>,
         path: PathBuf,
-        separator: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
         bos: Option<&Bound<'_, PyAny>>,
         eos: Option<&Bound<'_, PyAny>>,
         threads: Option<&Bound<'_, PyAny>>,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Ragged> {
-        let separator = separator.map(text_bytes).transpose()?;
-        let separator = separator.as_deref();
-        if separator.is_some_and(<[u8]>::is_empty) {
-            return Err(PyValueError::new_err("separator: it is empty; expected at least one byte"));
-        }
         let options = DocumentOptions {
-            separator,
+            separator: separator.as_deref(),
             bos: self.end_id("bos", bos, self.inner.bos())?,
             eos: self.end_id("eos", eos, self.inner.eos())?,
         };
@@ -606,8 +597,8 @@ impl Tokenizer {
         prefix: PathBuf,
         format: &str,
         text_field: String,
-        separator: Option<&Bound<'_, PyAny>>,
-        suffixes: Option<Vec<String>>,
+        #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
+        #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
         bos: Option<&Bound<'_, PyAny>>,
         eos: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
@@ -766,7 +757,8 @@ impl Tokenizer {
         batch: &Bound<'py, PyAny>,
         errors: &str,
     ) -> PyResult<Vec<Bound<'py, PyString>>> {
-        batch.try_iter()?.map(|ids| decoded_text(py, self.bytes_of_ids(py, &ids?)?, errors)).collect()
+        let batch = named::items("batch", "a Ragged or an iterable of ids", batch)?;
+        batch.map(|ids| decoded_text(py, self.bytes_of_ids(py, &ids?)?, errors)).collect()
     }
 
     /// A new `StreamDecoder`, which makes text of ids that come one at a time.
@@ -789,7 +781,7 @@ impl Tokenizer {
     }
 
     fn __contains__(&self, token: &Bound<'_, PyAny>) -> PyResult<bool> {
-        Ok(self.inner.id_of(&text_bytes(token)?).is_some())
+        Ok(self.inner.id_of(&text_bytes("token", token)?).is_some())
     }
 
     fn __eq__(&self, py: Python<'_>, other: &Bound<'_, PyAny>) -> bool {

@@ -1,7 +1,6 @@
 //! What the methods of `Tokenizer` take and give, between Python's types and the core's.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use bytestride_core::Error;
 use bytestride_core::encode::{self, EncodeOptions, EndIds, Kept, Span, SpecialPolicy};
@@ -10,8 +9,9 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
-use crate::arguments::{clamped, integers, optional_size};
+use crate::arguments::{integers, optional_size, shown_clamped};
 use crate::errors::IntoPython;
+use crate::named::{items, unexpected};
 use crate::text::{character_positions, text_bytes};
 use crate::tokenizer::Tokenizer;
 
@@ -101,7 +101,7 @@ impl Tokenizer {
         let numbers = integers("ids", ids)?;
         py.detach(|| {
             let id = |(position, &id): (usize, &i64)| {
-                u32::try_from(id).map_err(|_| self.inner.unknown_id(id, position))
+                u32::try_from(id).map_err(|_| self.inner.unknown_id(shown_clamped(id), Some(position)))
             };
             let ids = numbers.iter().enumerate().map(id).collect::<Result<Vec<u32>, _>>()?;
             self.inner.decode(&ids)
@@ -127,17 +127,6 @@ impl Tokenizer {
     }
 }
 
-/// Names and ids by id, from a dict.
-pub(crate) fn special_ids(tokens: HashMap<String, Bound<'_, PyAny>>) -> PyResult<Vec<(String, u32)>> {
-    let id = |(name, id): (String, Bound<'_, PyAny>)| match u32::try_from(clamped("special_tokens", &id)?) {
-        Ok(id) => Ok((name, id)),
-        Err(_) => Err(PyValueError::new_err(format!("special_tokens: {id} of {name:?} is no id"))),
-    };
-    let mut tokens = tokens.into_iter().map(id).collect::<PyResult<Vec<_>>>()?;
-    tokens.sort_by_key(|&(_, id)| id);
-    Ok(tokens)
-}
-
 /// Whether a text is given in spans.
 pub(crate) fn is_in_spans(text: &Bound<'_, PyAny>) -> bool {
     text.is_instance_of::<PyList>() || text.is_instance_of::<PyTuple>()
@@ -149,7 +138,8 @@ pub(crate) fn texts_and_spans<'a>(
     special: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<TextsAndSpans<'a>> {
     if !texts.iter().any(is_in_spans) {
-        return Ok((texts.iter().map(text_bytes).collect::<PyResult<_>>()?, Vec::new()));
+        let bytes = texts.iter().map(|text| text_bytes("texts", text));
+        return Ok((bytes.collect::<PyResult<_>>()?, Vec::new()));
     }
     let both = texts.iter().map(|text| text_and_spans(text, special));
     Ok(both.collect::<PyResult<Vec<_>>>()?.into_iter().unzip())
@@ -175,7 +165,7 @@ pub(crate) fn text_and_spans<'a>(
     special: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<(Cow<'a, [u8]>, Vec<Span>)> {
     if !is_in_spans(text) {
-        return Ok((text_bytes(text)?, Vec::new()));
+        return Ok((text_bytes("text", text)?, Vec::new()));
     }
     if special.is_some() {
         return Err(PyValueError::new_err("special: each span of the text has its own"));
@@ -187,7 +177,7 @@ pub(crate) fn text_and_spans<'a>(
             let expected = "pairs of a text and what its special tokens are, as (\"Hello\", \"text\")";
             PyTypeError::new_err(format!("text: expected {expected}, not {}", repr(&pair)))
         })?;
-        bytes.extend_from_slice(&text_bytes(&text)?);
+        bytes.extend_from_slice(&text_bytes("text", &text)?);
         spans.push(Span { end: bytes.len(), special: special_policy(&special)? });
     }
     Ok((Cow::Owned(bytes), spans))
@@ -216,8 +206,12 @@ fn special_policy(special: &Bound<'_, PyAny>) -> PyResult<SpecialPolicy> {
             ))),
         };
     }
-    let names: PyResult<Vec<String>> = special.try_iter()?.map(|name| name?.extract()).collect();
-    let mut names = names?;
+    let expected = "\"text\", \"encode\", \"raise\" or a set of names";
+    let name = |name: Bound<'_, PyAny>| {
+        name.extract::<String>().map_err(|_| unexpected("special", "names that are str", &name))
+    };
+    let names = items("special", expected, special)?.map(|item| name(item?));
+    let mut names = names.collect::<PyResult<Vec<String>>>()?;
     // A set has no order, and errors are to name the same token each time.
     names.sort_unstable();
     Ok(SpecialPolicy::EncodeOnly(names))

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use bytestride_core::count::{CountOptions, WordCounts as Counts};
 use bytestride_core::encode as core;
 use bytestride_core::merge::{Merge, MergeOptions, extend as learn_more, learn, learn_superwords};
+use bytestride_core::split::Pattern;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PySequence;
 
 use crate::arguments::{optional_size, size, thread_count, unsigned};
-use crate::counts::{Changes, FileOptions, SourceOptions, WordCounts, count_options, count_source};
+use crate::counts::{
+    Changes, FileOptions, SourceOptions, WordCounts, count_options, count_source, default_pattern,
+};
 use crate::errors::IntoPython;
+use crate::named;
 use crate::tokenizer::Tokenizer;
 use crate::watch::run_watched;
-
-/// The pattern where none is given; counts are taken whatever theirs is.
-const DEFAULT_PATTERN: &str = "cl100k";
 
 /// How often a pair must occur to be merged, if nothing else is said.
 const DEFAULT_MIN_FREQUENCY: u64 = 2;
@@ -43,7 +44,7 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 ///     min_frequency: how often a pair must occur to be merged.
 ///     max_token_bytes: the longest token that may be made; `None`: any length.
 ///     format: how files hold documents: `"text"`, `"jsonl"`, `"parquet"` (needs pyarrow), or `"auto"`, by the suffix.
-///     separator: what stands between the documents of a text file; `None`: the whole file is one.
+///     separator: what stands between the documents of a text file, as `str` or `bytes`; `None`: the whole file is one.
 ///     text_field: the field that holds the document, in files of JSON lines.
 ///     suffixes: which files of a folder are read, such as `[".py"]`; `None`: those of text (`.txt`, `.md`, `.rst`,
 ///         `.jsonl`, …).
@@ -70,7 +71,7 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 ///     b'by the way'
 #[pyfunction]
 #[pyo3(signature = (
-    source, vocab_size=None, *, pattern=PatternArgument::NotGiven, digits=None, digits_from="left",
+    source, vocab_size=None, *, pattern=None, digits=None, digits_from="left",
     superwords_from=None, special_tokens=vec![], min_frequency=None, max_token_bytes=None, format="auto",
     separator=None, text_field="text", suffixes=None, weights=None, threads=None, max_memory=None, progress=None
 ), text_signature = "(source, vocab_size=None, *, pattern='cl100k', digits=None, digits_from='left', \
@@ -81,17 +82,17 @@ pub(crate) fn train(
     py: Python<'_>,
     source: &Bound<'_, PyAny>,
     vocab_size: Option<&Bound<'_, PyAny>>,
-    pattern: PatternArgument,
+    #[pyo3(from_py_with = given_pattern)] pattern: Option<Pattern>,
     digits: Option<&Bound<'_, PyAny>>,
     digits_from: &str,
     superwords_from: Option<&Bound<'_, PyAny>>,
-    special_tokens: Vec<String>,
+    #[pyo3(from_py_with = named::special_tokens)] special_tokens: Vec<String>,
     min_frequency: Option<&Bound<'_, PyAny>>,
     max_token_bytes: Option<&Bound<'_, PyAny>>,
     format: &str,
-    separator: Option<&str>,
+    #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
     text_field: &str,
-    suffixes: Option<Vec<String>>,
+    #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
     weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
     max_memory: Option<&Bound<'_, PyAny>>,
@@ -109,9 +110,9 @@ pub(crate) fn train(
     let changes = Changes { digits, digits_from, superwords: words.is_some() };
     let counts = if let Ok(counts) = source.cast::<WordCounts>() {
         refuse_weights(weights.as_deref())?;
-        counted_with(counts.get().core(), &pattern, &changes)?
+        counted_with(counts.get().core(), pattern, &changes)?
     } else {
-        let pattern = changes.apply(pattern.or_default().as_deref())?;
+        let pattern = changes.apply(pattern.unwrap_or_else(default_pattern))?;
         let options = SourceOptions { pattern, files, weights, count, progress };
         Arc::new(count_source(py, source, &options)?)
     };
@@ -195,7 +196,7 @@ impl Sizes {
 ///     min_frequency: how often a pair must occur to be merged.
 ///     max_token_bytes: the longest token that may be made; `None`: any length.
 ///     format: how files hold documents, as in `count_words`.
-///     separator: what stands between the documents of a text file.
+///     separator: what stands between the documents of a text file, as `str` or `bytes`.
 ///     text_field: the field that holds the document, in files of JSON lines.
 ///     suffixes: which files of a folder are read.
 ///     weights: how much each path in the list `source` counts.
@@ -229,9 +230,9 @@ pub(crate) fn extend(
     min_frequency: Option<&Bound<'_, PyAny>>,
     max_token_bytes: Option<&Bound<'_, PyAny>>,
     format: &str,
-    separator: Option<&str>,
+    #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
     text_field: &str,
-    suffixes: Option<Vec<String>>,
+    #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
     weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
     max_memory: Option<&Bound<'_, PyAny>>,
@@ -292,10 +293,10 @@ fn room_for_merges(name: &str, tokens: &Bound<'_, PyAny>, special_tokens: usize)
 /// `counts`, if `pattern` is not given or theirs.
 fn counted_with(
     counts: Arc<Counts>,
-    pattern: &PatternArgument,
+    pattern: Option<Pattern>,
     changes: &Changes<'_, '_>,
 ) -> PyResult<Arc<Counts>> {
-    let PatternArgument::Given(pattern) = pattern else {
+    let Some(pattern) = pattern else {
         return match changes.digits {
             Some(_) => {
                 Err(PyValueError::new_err("digits: are part of the pattern, which the counts have already"))
@@ -303,7 +304,7 @@ fn counted_with(
             None => Ok(counts),
         };
     };
-    let pattern = changes.apply(pattern.as_deref())?;
+    let pattern = changes.apply(pattern)?;
     if pattern != *counts.pattern() {
         let message = format!("pattern: is {pattern}, but the words were counted with {}", counts.pattern());
         return Err(PyValueError::new_err(message));
@@ -311,27 +312,9 @@ fn counted_with(
     Ok(counts)
 }
 
-/// The `pattern` argument, which counts have already.
-pub(crate) enum PatternArgument {
-    NotGiven,
-    Given(Option<String>),
-}
-
-impl PatternArgument {
-    fn or_default(self) -> Option<String> {
-        match self {
-            PatternArgument::NotGiven => Some(DEFAULT_PATTERN.to_owned()),
-            PatternArgument::Given(pattern) => pattern,
-        }
-    }
-}
-
-impl<'py> FromPyObject<'_, 'py> for PatternArgument {
-    type Error = PyErr;
-
-    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        Ok(PatternArgument::Given(object.extract()?))
-    }
+/// The `pattern` argument where it is given: counts have theirs already.
+fn given_pattern(value: &Bound<'_, PyAny>) -> PyResult<Option<Pattern>> {
+    named::pattern(value).map(Some)
 }
 
 /// What [`learned`] gives, as `(left, right, id)`.

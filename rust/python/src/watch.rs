@@ -11,17 +11,19 @@ use bytestride_core::{Monitor, Result};
 use pyo3::prelude::*;
 
 use crate::errors::IntoPython;
+use crate::named::check_progress;
 
 /// How often signals are looked at and progress is reported.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Runs `job`; calls `progress(phase, done, total)` some twenty times a second, with `total` `None` where it is not
-/// known. When a signal handler or `progress` raises, the job is cancelled, awaited, and the exception returned.
+/// known; what cannot be called is refused before. When a signal handler or `progress` raises, the job is cancelled, awaited, and the exception returned.
 pub(crate) fn run_watched<T: Send>(
     py: Python<'_>,
     progress: Option<&Bound<'_, PyAny>>,
     job: impl FnOnce(&Monitor) -> Result<T> + Send,
 ) -> PyResult<T> {
+    check_progress(progress)?;
     let monitor = Monitor::default();
     // The job never sends: that its end of the channel is gone tells that it is over, also when it panicked.
     let (running, over) = channel::<()>();

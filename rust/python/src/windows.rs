@@ -363,7 +363,7 @@ impl Windows {
                 let kind = type_name(index);
                 PyTypeError::new_err(format!("expected an integer or a slice, not {kind}; see gather"))
             })?;
-            return self.window(py, window_at(index, self.places.windows())?);
+            return self.window(py, place_at("window", index, self.places.windows())?);
         };
         let layout = self.layout()?;
         let bounds = slice.indices(self.__len__()?.cast_signed())?;
@@ -404,7 +404,7 @@ impl Windows {
         out: Option<&Bound<'_, PyAny>>,
         dtype: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<blocks::Pair> {
-        let window = |&index: &i64| window_at(i128::from(index), self.places.windows());
+        let window = |&index: &i64| place_at("window", index.into(), self.places.windows());
         let indices = integers("indices", indices)?.iter().map(window).collect::<PyResult<Vec<u64>>>()?;
         gathered(py, self, &indices, &self.pool, out, dtype)
     }
@@ -506,10 +506,10 @@ impl Windows {
     }
 }
 
-/// The window that `index` means, counted from the end if negative.
-pub(crate) fn window_at(index: i128, windows: u64) -> PyResult<u64> {
-    let from_start = if index < 0 { index + i128::from(windows) } else { index };
-    u64::try_from(from_start).ok().filter(|&window| window < windows).ok_or_else(|| {
-        PyIndexError::new_err(format!("window {index} is out of range, there are {windows} windows"))
+/// Which of `count` windows, or rows (what they are is the `noun`), `index` means, counted from the end if negative.
+pub(crate) fn place_at(noun: &str, index: i128, count: u64) -> PyResult<u64> {
+    let from_start = if index < 0 { index + i128::from(count) } else { index };
+    u64::try_from(from_start).ok().filter(|&place| place < count).ok_or_else(|| {
+        PyIndexError::new_err(format!("{noun} {index} is out of range, there are {count} {noun}s"))
     })
 }

@@ -12,8 +12,9 @@ use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyList, PyString, PyType};
 
-use crate::arguments::{Integer, integers, type_name};
+use crate::arguments::{Integer, integers, shown_clamped, type_name};
 use crate::errors::IntoPython;
+use crate::named::{items, optional_special_tokens};
 use crate::ragged::Ragged;
 use crate::watch::run_watched;
 
@@ -66,7 +67,8 @@ impl WordTokenizer {
     /// Files are read line by line, so memory holds the vocabulary and the longest line.
     ///
     /// Args:
-    ///     text_or_files: A `str` is the text itself, a `pathlib.Path` a UTF-8 file; a list may hold several of both.
+    ///     text_or_files: A `str` is the text itself, a `pathlib.Path` a UTF-8 file; a list may hold several of both. So a
+    ///         list of `str` is one of texts here, where `train` and `count_words` take it as one of paths.
     ///     special_tokens: Tokens that no text contains; their ids follow the words'. `[BOS]`, `[EOS]`, `[PAD]` and
     ///         `[UNK]` have the meaning of their names.
     ///
@@ -82,7 +84,10 @@ impl WordTokenizer {
     #[staticmethod]
     #[pyo3(signature = (text_or_files, special_tokens=None),
            text_signature = "(text_or_files, special_tokens=('[BOS]', '[EOS]', '[PAD]', '[UNK]'))")]
-    fn train(text_or_files: &Bound<'_, PyAny>, special_tokens: Option<Vec<String>>) -> PyResult<Self> {
+    fn train(
+        text_or_files: &Bound<'_, PyAny>,
+        #[pyo3(from_py_with = optional_special_tokens)] special_tokens: Option<Vec<String>>,
+    ) -> PyResult<Self> {
         let one = text_or_files.is_instance_of::<PyString>() || text_or_files.hasattr("__fspath__")?;
         let mut words = Words::default();
         if one {
@@ -185,7 +190,7 @@ impl WordTokenizer {
         let bos = bos.map_or(Ok(None), |bos| self.edge("bos", "[BOS]", bos))?;
         let eos = eos.map_or(Ok(None), |eos| self.edge("eos", "[EOS]", eos))?;
         let (mut ids, mut offsets) = (Vec::new(), vec![0]);
-        for text in texts.try_iter()? {
+        for text in items("texts", "several strings", texts)? {
             let text = text?;
             let text = text.cast::<PyString>().map_err(|_| {
                 PyTypeError::new_err(format!("texts: expected strings, not {}", type_name(&text)))
@@ -218,7 +223,8 @@ impl WordTokenizer {
     fn decode(&self, ids: &Bound<'_, PyAny>) -> PyResult<String> {
         let ids = integers("ids", ids)?;
         let narrow = |id: i64| {
-            u32::try_from(id).map_err(|_| PyKeyError::new_err(format!("no id {id} in the vocabulary")))
+            u32::try_from(id)
+                .map_err(|_| PyKeyError::new_err(format!("no id {} in the vocabulary", shown_clamped(id))))
         };
         let ids = ids.into_iter().map(narrow).collect::<PyResult<Vec<u32>>>()?;
         self.0.decode(&ids).into_python()

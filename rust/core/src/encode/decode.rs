@@ -1,5 +1,6 @@
 //! Ids → bytes, and bytes → characters where they come a few at a time.
 
+use std::fmt::Display;
 use std::ops::Range;
 
 use super::bytes::text_of_bytes;
@@ -28,13 +29,13 @@ impl Tokenizer {
         let Some(decoder) = &self.pipeline.decoder else {
             let mut bytes = Vec::with_capacity(ids.len() * 4);
             for (position, &id) in ids.iter().enumerate() {
-                let token = self.bytes_of(id).ok_or_else(|| self.unknown_id(i64::from(id), position))?;
+                let token = self.bytes_of(id).ok_or_else(|| self.unknown_id(id, Some(position)))?;
                 bytes.extend_from_slice(token);
             }
             return Ok(bytes);
         };
         let token = |(position, &id): (usize, &u32)| {
-            self.written(id).ok_or_else(|| self.unknown_id(i64::from(id), position))
+            self.written(id).ok_or_else(|| self.unknown_id(id, Some(position)))
         };
         let tokens = ids.iter().enumerate().map(token).collect::<Result<Vec<_>>>()?;
         Ok(decoder.decode(tokens)?.into_bytes())
@@ -57,7 +58,7 @@ impl Tokenizer {
     /// A decoder of the tokenizer's own sees the tokens since one that stands for some text by itself: what came before
     /// that changes nothing. The U+FFFD of a character that is not complete waits.
     pub fn push_to(&self, stream: &mut StreamDecoder, id: u32) -> Result<String> {
-        let token = self.bytes_of(id).ok_or_else(|| self.unknown_id(i64::from(id), 0))?;
+        let token = self.bytes_of(id).ok_or_else(|| self.unknown_id(id, None))?;
         if self.pipeline.decoder.is_none() {
             return Ok(stream.push(token));
         }
@@ -102,10 +103,11 @@ impl Tokenizer {
         Ok(String::from_utf8_lossy(&self.decode(ids)?).into_owned())
     }
 
-    /// The error for an id that no token has.
-    pub fn unknown_id(&self, id: i64, position: usize) -> Error {
+    /// The error for an id that no token has, which stands at `position` if there are several.
+    pub fn unknown_id(&self, id: impl Display, position: Option<usize>) -> Error {
         let last = self.max_id();
-        Error::Unknown(format!("id {id} at position {position} is no token of this tokenizer (0 to {last})"))
+        let place = position.map(|position| format!(" at position {position}")).unwrap_or_default();
+        Error::Unknown(format!("id {id}{place} is no token of this tokenizer (0 to {last})"))
     }
 
     /// The tokens of `text` and where each stands in it, in bytes.

@@ -252,15 +252,21 @@ impl Tokenizer {
         Self::new(definition).map_err(|message| Error::argument("tokenizer", message))
     }
 
-    /// The same vocabulary and merges for pretokens: each text is one, and none is a special token. An error if more
-    /// than a pattern and merges are between a text and its ids.
-    pub fn for_pretokens(&self) -> Result<Self> {
+    /// The pattern that cuts text. An error if more than that and merges are between a text and its ids.
+    pub fn plain_pattern(&self) -> Result<&Pattern> {
         if !self.pipeline.is_plain() {
             let parts: Vec<_> = self.pipeline.before_split().collect();
             let message =
                 format!("it has {}; expected one that only splits and merges", parts.join(", and "));
             return Err(Error::argument("tokenizer", message));
         }
+        Ok(self.splitter().pattern())
+    }
+
+    /// The same vocabulary and merges for pretokens: each text is one, and none is a special token. An error where
+    /// [`plain_pattern`](Self::plain_pattern) is one.
+    pub fn for_pretokens(&self) -> Result<Self> {
+        self.plain_pattern()?;
         let pretokens = Definition {
             pattern: Pattern::Whole,
             special_tokens: Vec::new(),

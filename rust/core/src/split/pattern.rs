@@ -1,9 +1,14 @@
 //! The patterns by name, as their inventors published them, and any other regular expressions.
+//!
+//! A text in a file is what it is, a name of ours or expressions ([`Pattern::new`]). A text that someone wrote may be a name
+//! with a slip in it, which as an expression would match next to nothing and leave texts uncut: such a one is refused
+//! ([`Pattern::from_argument`]).
 
 use std::borrow::Cow;
 use std::fmt;
 
 use super::oniguruma::to_oniguruma;
+use crate::{Error, Result};
 
 /// A pattern that others know by name.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +105,7 @@ impl Pattern {
         ),
     ];
 
-    /// The pattern that a user means by `text`: a name, any other text regular expressions, and `None` no cut.
+    /// The pattern that `text` is in a file: a name, any other text regular expressions, and `None` no cut.
     ///
     /// Expressions that are those of a published pattern, letter for letter, are that pattern.
     pub fn new(text: Option<&str>) -> Self {
@@ -112,6 +117,38 @@ impl Pattern {
         match Self::NAMED.iter().position(is_meant) {
             Some(index) => Pattern::Named(index),
             None => Pattern::Regex(text.to_owned()),
+        }
+    }
+
+    /// The names of tiktoken's encodings, and the patterns that these split with.
+    const ENCODINGS: [(&str, &str); 6] = [
+        ("r50k_base", "gpt2"),
+        ("p50k_base", "gpt2"),
+        ("p50k_edit", "gpt2"),
+        ("cl100k_base", "cl100k"),
+        ("o200k_base", "o200k"),
+        ("o200k_harmony", "o200k"),
+    ];
+
+    /// The pattern that a user means by `text`: what [`Pattern::new`] makes of it, or of the pattern of the encoding of this
+    /// name. A text of nothing but letters, digits, `_` and `-` is meant as a name, so one that is none is an error; who
+    /// means an expression writes `(?:text)`.
+    pub fn from_argument(text: Option<&str>) -> Result<Self> {
+        let encoding = Self::ENCODINGS.iter().find(|(name, _)| Some(*name) == text);
+        let pattern = Self::new(encoding.map(|&(_, split)| split).or(text));
+        match &pattern {
+            Pattern::Regex(text)
+                if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte)) =>
+            {
+                let names = Self::NAMED.map(|known| known.name).join(", ");
+                let encodings = Self::ENCODINGS.map(|(name, _)| name).join(", ");
+                let message = format!(
+                    "{text:?} is no known name; expected {names}, an encoding with one of these splits \
+                     ({encodings}), or a regular expression, which without any operator is written (?:{text})"
+                );
+                Err(Error::argument("pattern", message))
+            }
+            _ => Ok(pattern),
         }
     }
 
@@ -147,5 +184,34 @@ impl Pattern {
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text().unwrap_or("no pattern"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_user_writes_is_a_known_name_or_an_expression() {
+        let meant = |text| Pattern::from_argument(text).map(|pattern| pattern.text().map(str::to_owned));
+        for known in &Pattern::NAMED {
+            assert_eq!(meant(Some(known.name)).expect("a name").as_deref(), Some(known.name));
+        }
+        for (encoding, split) in Pattern::ENCODINGS {
+            assert_eq!(meant(Some(encoding)).expect("an encoding").as_deref(), Some(split));
+        }
+        for expression in [r"\w+|\W", "a|b", "(?:abc)", "[a-z]", " ", "é", "a\x1eb"] {
+            assert_eq!(meant(Some(expression)).expect("an expression").as_deref(), Some(expression));
+        }
+        assert_eq!(meant(None).expect("no cut"), None);
+        for slip in ["GPT2", "gpt4", "cl100k-base", "abc", "5", ""] {
+            let message = meant(Some(slip)).expect_err("a slip").to_string();
+            assert!(
+                message.starts_with(&format!("pattern: {slip:?} is no known name; expected gpt2, cl100k"))
+            );
+            assert!(message.contains("o200k_base"), "{message}");
+            // In a file it is what it is.
+            assert_eq!(Pattern::new(Some(slip)), Pattern::Regex(slip.to_owned()));
+        }
     }
 }

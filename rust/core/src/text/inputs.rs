@@ -68,7 +68,8 @@ impl Input {
 /// The files that `names` mean, in the order named.
 ///
 /// A name is a path, a glob (`*`, `?`, `[…]`, `**` for any folders; files only, sorted), a folder (see
-/// [`TEXT_SUFFIXES`] for the usual `suffixes`; links to folders are not followed), or `-` for standard input.
+/// [`TEXT_SUFFIXES`] for the usual `suffixes`, in small or capital letters; links to folders are not followed), or `-` for
+/// standard input.
 /// A name that stands for nothing is an error.
 pub fn expand_inputs(names: &[String], suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
@@ -146,7 +147,7 @@ fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
 fn has_suffix(name: &OsStr, suffixes: &[impl AsRef<str>]) -> bool {
     let name = name.to_string_lossy().to_ascii_lowercase();
     let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    suffixes.iter().any(|suffix| plain.ends_with(suffix.as_ref()))
+    suffixes.iter().any(|suffix| plain.ends_with(&suffix.as_ref().to_ascii_lowercase()))
 }
 
 #[cfg(test)]
@@ -180,6 +181,9 @@ mod tests {
         assert_eq!(expand(folder.path(), "").expect("text is there"), expected);
         let python = expand_inputs(&[folder.path().display().to_string()], &[".py"]).expect("one file");
         assert_eq!(python.len(), 1);
+        let capital =
+            expand_inputs(&[folder.path().display().to_string()], &[".Md", ".PY"]).expect("two files");
+        assert_eq!(capital.len(), 2);
     }
 
     #[test]

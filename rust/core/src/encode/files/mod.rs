@@ -21,7 +21,7 @@ use crate::split::Pattern;
 use crate::whole_file::write_whole;
 use crate::{Error, Place, Result};
 
-/// What a rank file does not say of its tokenizer.
+/// What a rank file does not say of its tokenizer. A pattern is one that [`Pattern::from_argument`] made, or a file.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// How text is split; `None` if the file is to say, or its name.
@@ -31,15 +31,30 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// Puts what is given here in place of what is known.
-    fn change(&self, definition: &mut Definition) {
-        if let Some(pattern) = &self.pattern {
-            definition.pattern.clone_from(pattern);
+    /// Puts the special tokens that are given here in place of those of a bundled encoding. Its split is its own: with
+    /// another its ids would be those of no model.
+    fn change(&self, name: &Path, definition: &mut Definition) -> Result<()> {
+        if let Some(pattern) = self.pattern.as_ref().filter(|&pattern| *pattern != definition.pattern) {
+            let message = format!("is {pattern}, but {} splits with {}", name.display(), definition.pattern);
+            return Err(Error::argument("pattern", message));
         }
         if let Some(special_tokens) = &self.special_tokens {
             definition.special_tokens.clone_from(special_tokens);
             (definition.bos, definition.eos) = Default::default();
         }
+        Ok(())
+    }
+
+    /// An error if anything is given that a file says itself.
+    fn refuse(&self) -> Result<()> {
+        let name = match (&self.pattern, &self.special_tokens) {
+            (None, None) => return Ok(()),
+            (Some(_), _) => "pattern",
+            (None, Some(_)) => "special_tokens",
+        };
+        let message = "the file has its own pattern and special tokens; only .tiktoken files and vocab.json with \
+                       merges.txt need them";
+        Err(Error::argument(name, message))
     }
 }
 
@@ -49,7 +64,7 @@ impl Tokenizer {
     /// in [`BUNDLED`] and nothing else is that encoding, whatever files there are.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
         if let Some(mut definition) = path.to_str().and_then(bundled::definition) {
-            options.change(&mut definition);
+            options.change(path, &mut definition)?;
             return Self::new(definition).map_err(|message| Error::argument("special_tokens", message));
         }
         if path.is_dir() {
@@ -59,11 +74,7 @@ impl Tokenizer {
         if has_extension(path, RANKS) {
             return tiktoken::read(&bytes, path, options);
         }
-        if options.pattern.is_some() || options.special_tokens.is_some() {
-            let message = "the file has its own pattern and special tokens; only .tiktoken files and vocab.json with \
-                           merges.txt need them";
-            return Err(Error::argument("pattern", message));
-        }
+        options.refuse()?;
         if is_model(path) {
             return Self::from_sentencepiece(&bytes, path);
         }

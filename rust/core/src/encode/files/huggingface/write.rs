@@ -43,8 +43,12 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> Vec<u8> {
         },
     });
     let text = serde_json::to_string_pretty(&file).expect("a JSON value is JSON");
-    // These two, by name behind each other, are nearly all of the file: a line each, and written as they come.
-    let (head, rest) = text.split_once("\"merges\": null").expect("as above");
+    // These two, by name behind each other, are nearly all of the file: a line each, and written as they come. Their lines
+    // are told by how far they are indented, which no text within quotes and no part of a part can look like.
+    let model = text.find("\n  \"model\": {").expect("as above");
+    let merges = model + text[model..].find("\n    \"merges\": null").expect("as above");
+    let (head, rest) = text.split_at(merges + "\n    ".len());
+    let rest = &rest["\"merges\": null".len()..];
     let (between, tail) = rest.split_once("\"vocab\": null").expect("as above");
     let texts = Texts::new(tokenizer, &definition);
     // About as much as it becomes; what is not touched costs nothing.
