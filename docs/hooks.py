@@ -4,12 +4,26 @@ Plots are bars drawn from the tables that the benches wrote, so no figure is typ
 """
 
 import re
+import sys
 from html import escape
+from importlib.util import find_spec
 from pathlib import Path
+from types import GenericAlias, ModuleType
 
 ROOT = Path(__file__).parent.parent
 RATES = ("MB/s", "M tokens/s", "GB/s")
 BAR, ROW, LABELS, WIDTH = 14, 22, 190, 720
+
+
+def on_config(config):
+    """Lets `bytestride.torch` be read without PyTorch, which is large: these names are all it takes."""
+    if find_spec("torch") is None:
+        base = type("Dataset", (), {"__class_getitem__": classmethod(GenericAlias)})
+        torch, utils, data = (ModuleType(name) for name in ("torch", "torch.utils", "torch.utils.data"))
+        torch.Tensor = type("Tensor", (), {})
+        data.Dataset = data.IterableDataset = base
+        data.get_worker_info = None
+        sys.modules.update({module.__name__: module for module in (torch, utils, data)})
 
 
 def on_page_markdown(markdown, page, config, files):

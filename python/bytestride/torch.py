@@ -153,8 +153,9 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
             # So far that this worker, resumed there, makes its next batch.
             self._done = count + workers - number
             batch = next(batches)
-            tensors = map(torch.from_numpy, batch)
-            yield Packed(*tensors) if isinstance(batch, Packed) else tuple(tensors)
+            tensors: Iterator[Any] = map(torch.from_numpy, batch)
+            made: tuple[Any, ...] = Packed(*tensors) if isinstance(batch, Packed) else tuple(tensors)
+            yield made
 
     def state_dict(self, batches: int | None = None) -> dict[str, int]:
         """Where the epoch stands, as a few integers, the same on all ranks.
