@@ -108,6 +108,7 @@ def test_what_a_file_says_itself_is_refused_by_its_name(tok, tmp_path):
 def test_documents_that_were_taken_for_paths_are_told_so(source):
     with pytest.raises((OSError, ValueError)) as caught:
         bs.train(source, 300)
+    assert "inputs" not in str(caught.value)
     assert caught.value.__notes__[0] == (
         "source: a str is a path, and a list of str is a list of paths; give documents as bytes or iter(documents)"
     )
@@ -142,7 +143,9 @@ A_TEXT = "expected str or bytes, not int"
 
 def wrong_types(tok, folder):
     """Calls with an argument of another type, and what is said about it."""
-    batches = bs.windows(np.arange(9), 2).batches(2)
+    windows = bs.windows(np.arange(9), 2)
+    batches = windows.batches(2)
+    batch = bs.Ragged(np.arange(7, dtype="uint32"), np.array([0, 2, 6, 7]))
     return [
         (lambda: tok.encode("a", special=5), 'special: expected "text", .* set of names, not int'),
         (lambda: tok.encode("a", special={5}), "special: expected names that are str, not int"),
@@ -224,6 +227,14 @@ def wrong_types(tok, folder):
         (lambda: tok.id_of(5), f"token: {A_TEXT}"),
         (lambda: 5 in tok, f"token: {A_TEXT}"),
         (lambda: bs.mix(5, [1]), "sources: expected several Windows, not int"),
+        (lambda: bs.mix([], 5), "weights: expected a list of numbers, not int"),
+        (lambda: bs.train(folder, weights=5), "weights: expected a list of numbers, not int"),
+        (lambda: bs.count_words(folder, weights=["a"]), "weights: expected a list of numbers, not str"),
+        (lambda: bs.extend("gpt2", [b"a"], 1), "tokenizer: expected a Tokenizer, not str"),
+        (lambda: batch["a"], "index: expected an integer, not str"),
+        (lambda: windows["a"], "index: expected an integer or a slice, not str; see gather"),
+        (lambda: bs.pack(batch, 4)["a"], "index: expected an integer, not str; see gather"),
+        (lambda: bs.mix([windows], [1])["a"], "index: expected an integer, not str; see gather"),
     ]
 
 
@@ -252,12 +263,27 @@ def test_a_progress_that_cannot_be_called_is_refused_before_the_job(tok, folder,
 # -- values -----------------------------------------------------------------------------------------------------
 
 
-def test_numbers_out_of_range_are_told_as_what_they_are(tok):
+def test_numbers_out_of_range_are_told_as_what_they_are(tok, folder, tmp_path):
+    store = tok.encode_files(folder, tmp_path / "store").path
     batch = bs.Ragged(np.arange(7, dtype="uint32"), np.array([0, 2, 6, 7]))
     packs = bs.pack(batch, 4)
     for call in (lambda: packs[99999], lambda: packs.gather([99999])):
         with pytest.raises(IndexError, match="^row 99999 is out of range, there are 2 rows"):
             call()
+    windows = bs.windows(np.arange(9), 2)
+    for rows, noun in (
+        (batch, "text"),
+        (packs, "row"),
+        (windows, "window"),
+        (bs.mix([windows], [1]), "window"),
+        (bs.TokenStore.open(store), "document"),
+    ):
+        for index in (99, -99, 2**70, -(2**70), 2**200):
+            shown = index if abs(index) < 2**127 else 2**127 - 1
+            with pytest.raises(
+                IndexError, match=f"^{noun} {shown} is out of range, there are {len(rows)} {noun}s"
+            ):
+                rows[index]
     with pytest.raises(KeyError, match=r"id 2\*\*63 - 1 or more at position 1 is no token"):
         tok.decode([0, 2**70])
     with pytest.raises(KeyError, match=r"id -2\*\*63 or less at position 0 is no token"):

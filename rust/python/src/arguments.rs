@@ -4,7 +4,7 @@ use bytestride_core::windows::Token;
 use numpy::{
     PyArray1, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
 };
-use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 /// The integer `value` of the argument `name`; a `ValueError` that names it if it is negative or beyond 64 bits.
@@ -78,6 +78,28 @@ pub(crate) fn clamped(name: &str, item: &Bound<'_, PyAny>) -> PyResult<i64> {
             return Ok(if item.lt(0)? { i64::MIN } else { i64::MAX });
         }
         Err(PyTypeError::new_err(format!("{name}: expected an integer, not {}", type_name(item))))
+    })
+}
+
+/// The integer that stands in brackets; what is `expected` there and a `hint` are for the error. Those beyond `i128` come
+/// out as its ends: nothing has so many places.
+pub(crate) fn index(value: &Bound<'_, PyAny>, expected: &str, hint: &str) -> PyResult<i128> {
+    // The shorter one first, which is much faster to get.
+    value.extract::<i64>().map(i128::from).or_else(|error: PyErr| {
+        if error.is_instance_of::<PyOverflowError>(value.py()) {
+            let end = if value.lt(0)? { i128::MIN } else { i128::MAX };
+            return Ok(value.extract().unwrap_or(end));
+        }
+        let kind = type_name(value);
+        Err(PyTypeError::new_err(format!("index: expected {expected}, not {kind}{hint}")))
+    })
+}
+
+/// Which of `count` windows, rows or texts (what they are is the `noun`) `index` means, counted from the end if negative.
+pub(crate) fn place_at(noun: &str, index: i128, count: u64) -> PyResult<u64> {
+    let from_start = if index < 0 { index + i128::from(count) } else { index };
+    u64::try_from(from_start).ok().filter(|&place| place < count).ok_or_else(|| {
+        PyIndexError::new_err(format!("{noun} {index} is out of range, there are {count} {noun}s"))
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytestride_core::Error;
 use bytestride_core::count::{CountOptions, Counter, WordCounts as Counts, count_batches};
 use bytestride_core::split::{Digits, Pattern, Splitter};
 use bytestride_core::text::{Format, Position, ReadOptions, expand_inputs, read_batches, total_bytes};
@@ -358,7 +359,7 @@ pub(crate) fn count_words(
     #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
     text_field: &str,
     #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
-    weights: Option<Vec<f64>>,
+    #[pyo3(from_py_with = named::optional_weights)] weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
     max_memory: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
@@ -448,7 +449,11 @@ fn count_paths(
     options: &SourceOptions<'_, '_>,
 ) -> PyResult<Counts> {
     let suffixes = file_suffixes(options.files.suffixes.clone());
-    let inputs = expand_inputs(paths, &suffixes).into_python().inspect_err(|error| explain(py, error))?;
+    let inputs = expand_inputs(paths, &suffixes).map_err(|error| match error {
+        Error::Argument { message, .. } => Error::argument("source", message),
+        error => error,
+    });
+    let inputs = inputs.into_python().inspect_err(|error| explain(py, error))?;
     let read_options = ReadOptions {
         format: Format::named(options.files.format).into_python()?,
         text_field: options.files.text_field.to_owned(),

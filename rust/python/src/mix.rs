@@ -8,14 +8,14 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::arguments::{integers, type_name, unsigned};
+use crate::arguments::{self, integers, place_at, type_name, unsigned};
 use crate::batches::{Batches, EpochOptions, Rows};
 use crate::blocks::{self, Gather, gathered};
 use crate::errors::IntoPython;
 use crate::memory::Pool;
-use crate::named::items;
+use crate::named::{items, weights as weights_of};
 use crate::tokens::Tokens;
-use crate::windows::{Windows, place_at};
+use crate::windows::Windows;
 
 /// A function and its arguments, as pickle wants them.
 type Reduced<'m, 'py> = (Bound<'py, PyAny>, (Bound<'py, PyTuple>, &'m [f64]));
@@ -49,7 +49,7 @@ type Origins<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);
 #[pyo3(signature = (sources, weights, *, length=None))]
 pub(crate) fn mix(
     sources: &Bound<'_, PyAny>,
-    weights: Vec<f64>,
+    #[pyo3(from_py_with = weights_of)] weights: Vec<f64>,
     length: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Mix> {
     let windows = |source: PyResult<Bound<'_, PyAny>>| {
@@ -192,11 +192,7 @@ impl Mix {
         py: Python<'py>,
         index: &Bound<'py, PyAny>,
     ) -> PyResult<(Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>)> {
-        let index: i128 = index.extract().map_err(|_| {
-            let kind = type_name(index);
-            PyTypeError::new_err(format!("expected an integer, not {kind}; see gather"))
-        })?;
-        let (source, window) = self.at(index)?;
+        let (source, window) = self.at(arguments::index(index, "an integer", "; see gather")?)?;
         self.sources[source].get().window(py, window)
     }
 

@@ -97,6 +97,18 @@ pub(crate) fn separator(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     Ok(Some(bytes.into_owned()))
 }
 
+/// How much each of several things counts.
+pub(crate) fn weights(value: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
+    let expected = "a list of numbers";
+    let weight = |item: Bound<'_, PyAny>| item.extract().map_err(|_| unexpected("weights", expected, &item));
+    items("weights", expected, value)?.map(|item| weight(item?)).collect()
+}
+
+/// The same, or `None`.
+pub(crate) fn optional_weights(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<f64>>> {
+    if value.is_none() { Ok(None) } else { weights(value).map(Some) }
+}
+
 /// An error if `progress` cannot be called.
 pub(crate) fn check_progress(progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
     match progress {

@@ -2,18 +2,18 @@
 
 use bytestride_core::windows::{self, Packed, Packing, Strategy, Token};
 use numpy::PyArrayMethods;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::arguments::{Integer, integers, type_name, unsigned};
+use crate::arguments::{self, Integer, integers, place_at, unsigned};
 use crate::batches::{Batches, EpochOptions, Rows};
 use crate::blocks::Gather;
 use crate::errors::IntoPython;
 use crate::made::{Made, packed};
 use crate::memory::{Memory, Pool};
 use crate::tokens::{Tokens, with_type};
-use crate::windows::{offsets_of, place_at};
+use crate::windows::offsets_of;
 
 /// A function and its arguments, as pickle wants them.
 type Reduced<'p, 'py> = (Bound<'py, PyAny>, (&'p Py<PyAny>, u64));
@@ -211,10 +211,7 @@ impl Packs {
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyTuple>> {
-        let index: i128 = index.extract().map_err(|_| {
-            let kind = type_name(index);
-            PyTypeError::new_err(format!("packs[i]: expected an integer, not {kind}; see gather"))
-        })?;
+        let index = arguments::index(index, "an integer", "; see gather")?;
         let row = place_at("row", index, self.packing.rows())?;
         let batch = self.gathered(py, &[row], Integer::I64)?;
         let first = |block: usize| batch.get_item(block)?.get_item(0);

@@ -7,11 +7,11 @@ use bytestride_core::encode::Ragged as CoreRagged;
 use numpy::{
     Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
 };
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::arguments::unsigned;
+use crate::arguments::{self, place_at, unsigned};
 use crate::named::unexpected;
 use crate::view::view_of;
 use crate::{arrow, ids};
@@ -145,12 +145,13 @@ impl Ragged {
         self.offsets.bind(py).len() - 1
     }
 
-    fn __getitem__<'py>(&self, py: Python<'py>, index: isize) -> PyResult<Bound<'py, PyUntypedArray>> {
-        let texts = self.__len__(py);
-        let from_start = if index < 0 { index + texts.cast_signed() } else { index };
-        let text = usize::try_from(from_start).ok().filter(|&text| text < texts).ok_or_else(|| {
-            PyIndexError::new_err(format!("text {index} is out of range, there are {texts} texts"))
-        })?;
+    fn __getitem__<'py>(
+        &self,
+        py: Python<'py>,
+        index: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyUntypedArray>> {
+        let index = arguments::index(index, "an integer", "")?;
+        let text = place_at("text", index, self.__len__(py) as u64)? as usize;
         let offsets = self.offsets.bind(py).try_readonly()?;
         let (start, end) = (offsets.as_slice()?[text], offsets.as_slice()?[text + 1]);
         let count = (end - start).cast_unsigned() as usize;

@@ -7,11 +7,11 @@ use bytestride_core::encode::{self, EndIds};
 use bytestride_core::store::{self, Dtype, EncodeOptions, ExportFormat, Resume, Share, Tokens};
 use bytestride_core::text::{Format, OnError, TEXT_SUFFIXES};
 use numpy::{Element, PyArrayDescr, PyUntypedArray};
-use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-use crate::arguments::{Integer, optional_size, thread_count, type_name};
+use crate::arguments::{self, Integer, optional_size, place_at, thread_count};
 use crate::errors::IntoPython;
 use crate::named::{items, unexpected};
 use crate::tables::Parquet;
@@ -154,19 +154,9 @@ impl TokenStore {
         index: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyUntypedArray>> {
         let store = &slf.get().inner;
-        let index = match index.extract::<i64>() {
-            Err(error) if !error.is_instance_of::<PyOverflowError>(slf.py()) => {
-                let message = format!("store[i]: expected an integer, not {}", type_name(index));
-                return Err(PyTypeError::new_err(message));
-            }
-            index => index.ok(),
-        };
-        let from_start = |index: i64| if index < 0 { index + store.len() as i64 } else { index };
-        let document = index.and_then(|index| store.document(usize::try_from(from_start(index)).ok()?));
-        match document {
-            Some(tokens) => token_view(slf, tokens),
-            None => Err(PyIndexError::new_err(format!("the store has {} documents", store.len()))),
-        }
+        let index = arguments::index(index, "an integer", "")?;
+        let document = place_at("document", index, store.len() as u64)? as usize;
+        token_view(slf, store.document(document).expect("a document of the store"))
     }
 
     /// The numpy type of the tokens, `dtype("uint16")` or `dtype("uint32")`.

@@ -93,7 +93,7 @@ pub(crate) fn train(
     #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
     text_field: &str,
     #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
-    weights: Option<Vec<f64>>,
+    #[pyo3(from_py_with = named::optional_weights)] weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
     max_memory: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
@@ -224,7 +224,7 @@ impl Sizes {
 #[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
 pub(crate) fn extend(
     py: Python<'_>,
-    tokenizer: &Tokenizer,
+    tokenizer: &Bound<'_, PyAny>,
     source: &Bound<'_, PyAny>,
     merges: &Bound<'_, PyAny>,
     min_frequency: Option<&Bound<'_, PyAny>>,
@@ -233,12 +233,13 @@ pub(crate) fn extend(
     #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
     text_field: &str,
     #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
-    weights: Option<Vec<f64>>,
+    #[pyo3(from_py_with = named::optional_weights)] weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
     max_memory: Option<&Bound<'_, PyAny>>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Tokenizer> {
-    let tokenizer = Arc::clone(&tokenizer.inner);
+    let wrong = |_| named::unexpected("tokenizer", "a Tokenizer", tokenizer);
+    let tokenizer = Arc::clone(&tokenizer.cast::<Tokenizer>().map_err(wrong)?.get().inner);
     let count = count_options(threads, max_memory)?;
     let options =
         merge_options(optional_size("merges", Some(merges))?, min_frequency, max_token_bytes, count)?;

@@ -3,11 +3,11 @@
 use bytestride_core::windows as core;
 use bytestride_core::windows::{Documents, Layout, Places, Tail, Token, WriteRow};
 use numpy::{PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice};
 
-use crate::arguments::{integers, type_name, unsigned};
+use crate::arguments::{self, integers, place_at, type_name, unsigned};
 use crate::batches::{Batches, EpochOptions, Rows};
 use crate::blocks::{self, Gather, gather_into, gathered};
 use crate::errors::IntoPython;
@@ -359,10 +359,7 @@ impl Windows {
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {
         let Ok(slice) = index.cast::<PySlice>() else {
-            let index: i128 = index.extract().map_err(|_| {
-                let kind = type_name(index);
-                PyTypeError::new_err(format!("expected an integer or a slice, not {kind}; see gather"))
-            })?;
+            let index = arguments::index(index, "an integer or a slice", "; see gather")?;
             return self.window(py, place_at("window", index, self.places.windows())?);
         };
         let layout = self.layout()?;
@@ -504,12 +501,4 @@ impl Windows {
             places.tokens()
         )
     }
-}
-
-/// Which of `count` windows, or rows (what they are is the `noun`), `index` means, counted from the end if negative.
-pub(crate) fn place_at(noun: &str, index: i128, count: u64) -> PyResult<u64> {
-    let from_start = if index < 0 { index + i128::from(count) } else { index };
-    u64::try_from(from_start).ok().filter(|&place| place < count).ok_or_else(|| {
-        PyIndexError::new_err(format!("{noun} {index} is out of range, there are {count} {noun}s"))
-    })
 }
