@@ -58,7 +58,7 @@ test-slow: build $(VENV)/.peers ## Run the tests that take minutes
 fuzz-encode: build $(VENV)/.peers ## Compare ids on made-up texts: STRINGS=number per pattern, FUZZ="more options"
 	python tests/fuzz_encode.py --strings $(STRINGS) $(FUZZ)
 
-fuzz: build $(VENV)/.peers ## Read damaged files; compare ids, splits, decoding: FUZZ_SECONDS=for each kind (60)
+fuzz: build $(VENV)/.peers ## Read damaged files; compare ids, splits, decoding: FUZZ_SECONDS=of the processor for each (60)
 	python tests/fuzz_files.py --seconds $(FUZZ_SECONDS)
 	python tests/fuzz_encode.py --seconds $(FUZZ_SECONDS) --seed $$(date +%s)
 

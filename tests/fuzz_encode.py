@@ -235,7 +235,9 @@ def arguments():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--strings", type=int, default=1_000_000, help="texts for each pattern (1000000)")
-    parser.add_argument("--seconds", type=float, help="for each pattern, in place of a number of texts")
+    parser.add_argument(
+        "--seconds", type=float, help="of the processor for each pattern, in place of a number of texts"
+    )
     parser.add_argument("--seed", type=int, default=0, help="other texts for another number (0)")
     parser.add_argument("--vocab", nargs="+", default=[], help=".tiktoken or tokenizer.json files (learned)")
     return parser.parse_args()
@@ -257,7 +259,7 @@ def main():
 
 
 def _run(pair, chosen):
-    began = time.monotonic()
+    began = time.process_time()
     strings, seconds = chosen.strings, math.inf
     if chosen.seconds is not None:
         strings, seconds = sys.maxsize, chosen.seconds
@@ -265,8 +267,8 @@ def _run(pair, chosen):
     try:
         for done in fuzz(pair, strings, chosen.seed):
             if done % 1_000_000 < BATCH:
-                print(f"{pair.name}: {done:,} texts, {time.monotonic() - began:.0f} s", flush=True)
-            if time.monotonic() - began > seconds:
+                print(f"{pair.name}: {done:,} texts, {time.process_time() - began:.0f} s", flush=True)
+            if time.process_time() - began > seconds:
                 break
     except DifferenceError as error:
         print(f"{error}\n  with --seed {chosen.seed}", flush=True)
