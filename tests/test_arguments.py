@@ -141,21 +141,12 @@ def test_suffixes_are_in_small_or_capital_letters(tmp_path):
 A_TEXT = "expected str or bytes, not int"
 
 
-def wrong_types(tok, folder):
-    """Calls with an argument of another type, and what is said about it."""
-    windows = bs.windows(np.arange(9), 2)
-    batches = windows.batches(2)
-    batch = bs.Ragged(np.arange(7, dtype="uint32"), np.array([0, 2, 6, 7]))
+def wrong_for_tokenizers(tok, folder):
+    """Calls with an argument of another type, and what is said about it: of tokenizers and stores."""
     return [
         (lambda: tok.encode("a", special=5), 'special: expected "text", .* set of names, not int'),
         (lambda: tok.encode("a", special={5}), "special: expected names that are str, not int"),
         (lambda: tok.encode([("a", 5)]), 'special: expected "text", .* set of names, not int'),
-        (
-            lambda: bs.train([b"a"], pattern=5),
-            "pattern: expected a name, .* None, not int",
-        ),
-        (lambda: bs.count_words([b"a"], 5), "pattern: expected a name, .*, not int"),
-        (lambda: bs.WordCounts({}, 5), "pattern: expected a name, .*, not int"),
         (
             lambda: bs.Tokenizer.load("x.tiktoken", pattern=5),
             "pattern: expected a name, .*, not int",
@@ -164,14 +155,6 @@ def wrong_types(tok, folder):
         (lambda: tok.encode_files([5], folder / "x"), "inputs: expected paths, not int"),
         (lambda: bs.merge([5], folder / "x"), "stores: expected paths, not int"),
         (lambda: bs.TokenStore.open([5]), "path: expected paths, not int"),
-        (
-            lambda: bs.train([b"a"], special_tokens="<s>"),
-            "special_tokens: expected a list of str, not str",
-        ),
-        (
-            lambda: bs.train([b"a"], special_tokens=["<s>", 5]),
-            "special_tokens: expected a list of str, each, not int",
-        ),
         (
             lambda: bs.WordTokenizer.train("a", special_tokens="<s>"),
             "special_tokens: expected a list of str, not str",
@@ -183,11 +166,6 @@ def wrong_types(tok, folder):
         (
             lambda: bs.Tokenizer.load("gpt2", special_tokens={5: 5}),
             "special_tokens: expected names that are str, not int",
-        ),
-        (lambda: bs.train(folder, suffixes=".txt"), "suffixes: expected a list of str, not str"),
-        (
-            lambda: bs.count_words(folder, suffixes=".txt"),
-            "suffixes: expected a list of str, not str",
         ),
         (
             lambda: tok.encode_files(folder, folder / "x", suffixes=".txt"),
@@ -201,11 +179,55 @@ def wrong_types(tok, folder):
             "texts: expected several strings, not NoneType",
         ),
         (lambda: tok.decode_batch(None), "batch: expected a Ragged or an iterable of ids, not None"),
+        (lambda: bs.encoding_for_model(5), "model: expected a str, not int"),
+        (lambda: tok.encode_file(folder / "a.txt", separator=5), f"separator: {A_TEXT}"),
+        (lambda: tok.encode_files(folder, folder / "x", separator=5), f"separator: {A_TEXT}"),
+        (lambda: tok.id_of(5), f"token: {A_TEXT}"),
+        (lambda: 5 in tok, f"token: {A_TEXT}"),
+    ]
+
+
+def wrong_for_training(folder):
+    """The same of counting, training and evaluating."""
+    return [
+        (
+            lambda: bs.train([b"a"], pattern=5),
+            "pattern: expected a name, .* None, not int",
+        ),
+        (lambda: bs.count_words([b"a"], 5), "pattern: expected a name, .*, not int"),
+        (lambda: bs.WordCounts({}, 5), "pattern: expected a name, .*, not int"),
+        (
+            lambda: bs.train([b"a"], special_tokens="<s>"),
+            "special_tokens: expected a list of str, not str",
+        ),
+        (
+            lambda: bs.train([b"a"], special_tokens=["<s>", 5]),
+            "special_tokens: expected a list of str, each, not int",
+        ),
+        (lambda: bs.train(folder, suffixes=".txt"), "suffixes: expected a list of str, not str"),
+        (
+            lambda: bs.count_words(folder, suffixes=".txt"),
+            "suffixes: expected a list of str, not str",
+        ),
         (lambda: bs.WordCounts(5), "words: expected a mapping from words to counts, .*, not int"),
         (lambda: bs.WordCounts([1, 2]), "words: expected a mapping .* pairs of them, not int"),
         (lambda: bs.WordCounts({5: 5}), f"words: {A_TEXT}"),
         (lambda: bs.WordCounts({})[5], f"word: {A_TEXT}"),
         (lambda: bs.train([5]), f"source: {A_TEXT}"),
+        (lambda: bs.evaluate("gpt2", [b"a"]), "tokenizer: expected a Tokenizer, not str"),
+        (lambda: bs.train(folder, separator=5), f"separator: {A_TEXT}"),
+        (lambda: bs.train(folder, weights=5), "weights: expected a list of numbers, not int"),
+        (lambda: bs.count_words(folder, weights=["a"]), "weights: expected a list of numbers, not str"),
+        (lambda: bs.extend("gpt2", [b"a"], 1), "tokenizer: expected a Tokenizer, not str"),
+    ]
+
+
+def wrong_for_windows():
+    """The same of windows, packs, mixtures and their batches."""
+    windows = bs.windows(np.arange(9), 2)
+    batches = windows.batches(2)
+    batch = bs.Ragged(np.arange(7, dtype="uint32"), np.array([0, 2, 6, 7]))
+    return [
         (
             lambda: batches.load_state_dict(5),
             "state: expected a dict of state_dict.., not int",
@@ -219,18 +241,8 @@ def wrong_types(tok, folder):
             lambda: bs.Ragged(np.ones(1, "uint32"), [0, 1]),
             "offsets: expected a numpy array .*, not list",
         ),
-        (lambda: bs.encoding_for_model(5), "model: expected a str, not int"),
-        (lambda: bs.evaluate("gpt2", [b"a"]), "tokenizer: expected a Tokenizer, not str"),
-        (lambda: tok.encode_file(folder / "a.txt", separator=5), f"separator: {A_TEXT}"),
-        (lambda: tok.encode_files(folder, folder / "x", separator=5), f"separator: {A_TEXT}"),
-        (lambda: bs.train(folder, separator=5), f"separator: {A_TEXT}"),
-        (lambda: tok.id_of(5), f"token: {A_TEXT}"),
-        (lambda: 5 in tok, f"token: {A_TEXT}"),
         (lambda: bs.mix(5, [1]), "sources: expected several Windows, not int"),
         (lambda: bs.mix([], 5), "weights: expected a list of numbers, not int"),
-        (lambda: bs.train(folder, weights=5), "weights: expected a list of numbers, not int"),
-        (lambda: bs.count_words(folder, weights=["a"]), "weights: expected a list of numbers, not str"),
-        (lambda: bs.extend("gpt2", [b"a"], 1), "tokenizer: expected a Tokenizer, not str"),
         (lambda: batch["a"], "index: expected an integer, not str"),
         (lambda: windows["a"], "index: expected an integer or a slice, not str; see gather"),
         (lambda: bs.pack(batch, 4)["a"], "index: expected an integer, not str; see gather"),
@@ -239,7 +251,8 @@ def wrong_types(tok, folder):
 
 
 def test_another_type_is_told_with_the_name_of_the_argument(tok, folder):
-    for call, message in wrong_types(tok, folder):
+    wrong = wrong_for_tokenizers(tok, folder) + wrong_for_training(folder) + wrong_for_windows()
+    for call, message in wrong:
         with pytest.raises(TypeError, match=f"^{message}"):
             call()
 

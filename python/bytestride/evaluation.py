@@ -144,13 +144,18 @@ def evaluate(
             max_memory=max_memory,
             progress=progress,
         )
-    elif counts.pattern != tokenizer.pattern:
+    else:
+        _check_pattern(counts, tokenizer)
+    occurrences = _occurrences(for_pretokens, counts, tokenizer.max_id + 1, threads)
+    return _evaluation(for_pretokens, counts, occurrences, threads)
+
+
+def _check_pattern(counts: WordCounts, tokenizer: Tokenizer) -> None:
+    if counts.pattern != tokenizer.pattern:
         message = (
             f"source: was counted with {counts.pattern}, but the tokenizer splits with {tokenizer.pattern}"
         )
         raise ValueError(message)
-    occurrences = _occurrences(for_pretokens, counts, tokenizer.max_id + 1, threads)
-    return _evaluation(for_pretokens, counts, occurrences, threads)
 
 
 def _occurrences(

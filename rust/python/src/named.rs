@@ -4,7 +4,7 @@
 use bytestride_core::split::Pattern;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMapping, PySequence, PyString};
+use pyo3::types::{PyBytes, PyIterator, PyMapping, PySequence, PyString};
 
 use crate::arguments::{clamped, type_name};
 use crate::errors::IntoPython;
@@ -14,6 +14,14 @@ use crate::tokenizer::Tokenizer;
 /// The `TypeError` for an argument that is not what it should be.
 pub(crate) fn unexpected(name: &str, expected: &str, value: &Bound<'_, PyAny>) -> PyErr {
     PyTypeError::new_err(format!("{name}: expected {expected}, not {}", type_name(value)))
+}
+
+/// What `convert` makes of an argument, or `None`.
+fn optional<T>(
+    value: &Bound<'_, PyAny>,
+    convert: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<T>,
+) -> PyResult<Option<T>> {
+    if value.is_none() { Ok(None) } else { convert(value).map(Some) }
 }
 
 /// The strings of the argument `name`, a sequence. A lone `str`, which is a sequence too, is an error.
@@ -37,14 +45,15 @@ pub(crate) fn special_tokens(value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> 
 
 /// The same, or `None`.
 pub(crate) fn optional_special_tokens(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
-    if value.is_none() { Ok(None) } else { special_tokens(value).map(Some) }
+    optional(value, special_tokens)
 }
 
 /// Names and ids of special tokens, by id, from a mapping; or `None`.
 pub(crate) fn special_ids(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<(String, u32)>>> {
-    if value.is_none() {
-        return Ok(None);
-    }
+    optional(value, special_ids_of)
+}
+
+fn special_ids_of(value: &Bound<'_, PyAny>) -> PyResult<Vec<(String, u32)>> {
     let name = "special_tokens";
     let expected = "a dict of ids by name";
     let items = value.cast::<PyMapping>().map_err(|_| unexpected(name, expected, value))?.items()?;
@@ -58,12 +67,12 @@ pub(crate) fn special_ids(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<(Stri
     };
     let mut tokens = items.iter().map(token).collect::<PyResult<Vec<_>>>()?;
     tokens.sort_by_key(|&(_, id)| id);
-    Ok(Some(tokens))
+    Ok(tokens)
 }
 
 /// The ends of names of files, or `None`.
 pub(crate) fn suffixes(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
-    if value.is_none() { Ok(None) } else { strings("suffixes", value).map(Some) }
+    optional(value, |value| strings("suffixes", value))
 }
 
 /// How text is split: a name, an expression, `None` for no split, or what a tokenizer has.
@@ -82,19 +91,17 @@ pub(crate) fn pattern(value: &Bound<'_, PyAny>) -> PyResult<Pattern> {
 
 /// How the text of a file that does not say it is split; `None` if that is not given.
 pub(crate) fn file_pattern(value: &Bound<'_, PyAny>) -> PyResult<Option<Pattern>> {
-    if value.is_none() { Ok(None) } else { pattern(value).map(Some) }
+    optional(value, pattern)
 }
 
 /// What stands between documents, not empty; or `None`.
 pub(crate) fn separator(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
-    if value.is_none() {
-        return Ok(None);
-    }
-    let bytes = text_bytes("separator", value)?;
-    if bytes.is_empty() {
-        return Err(PyValueError::new_err("separator: it is empty; expected at least one byte"));
-    }
-    Ok(Some(bytes.into_owned()))
+    optional(value, |value| match text_bytes("separator", value)?.into_owned() {
+        bytes if bytes.is_empty() => {
+            Err(PyValueError::new_err("separator: it is empty; expected at least one byte"))
+        }
+        bytes => Ok(bytes),
+    })
 }
 
 /// How much each of several things counts.
@@ -106,7 +113,7 @@ pub(crate) fn weights(value: &Bound<'_, PyAny>) -> PyResult<Vec<f64>> {
 
 /// The same, or `None`.
 pub(crate) fn optional_weights(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<f64>>> {
-    if value.is_none() { Ok(None) } else { weights(value).map(Some) }
+    optional(value, weights)
 }
 
 /// An error if `progress` cannot be called.
@@ -124,7 +131,7 @@ pub(crate) fn items<'py>(
     name: &str,
     expected: &str,
     value: &Bound<'py, PyAny>,
-) -> PyResult<Bound<'py, pyo3::types::PyIterator>> {
+) -> PyResult<Bound<'py, PyIterator>> {
     if value.is_instance_of::<PyString>() || value.is_instance_of::<PyBytes>() {
         return Err(unexpected(name, expected, value));
     }

@@ -17,7 +17,8 @@ use crate::named::check_progress;
 const TICK: Duration = Duration::from_millis(50);
 
 /// Runs `job`; calls `progress(phase, done, total)` some twenty times a second, with `total` `None` where it is not
-/// known; what cannot be called is refused before. When a signal handler or `progress` raises, the job is cancelled, awaited, and the exception returned.
+/// known; what cannot be called is refused before. When a signal handler or `progress` raises, the job is cancelled,
+/// awaited, and the exception returned.
 pub(crate) fn run_watched<T: Send>(
     py: Python<'_>,
     progress: Option<&Bound<'_, PyAny>>,

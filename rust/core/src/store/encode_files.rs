@@ -175,14 +175,7 @@ fn encode_with(
     let inputs = expand_inputs(inputs, &options.suffixes)?;
     let (prefix, inputs) = options.share.of(prefix, inputs)?;
     monitor.start(Phase::Encode, total_bytes(&inputs));
-    let ends = [&options.bos, &options.eos].into_iter().flat_map(EndIds::as_slice);
-    let max_id = ends.copied().chain([tokenizer.max_id()]).max().unwrap_or(0);
-    let dtype = options.dtype.unwrap_or(Dtype::for_max_id(max_id));
-    if options.dtype.is_some() {
-        // Else this would come out at the first large id, after hours perhaps.
-        let ends = [&options.bos, &options.eos].into_iter().flat_map(EndIds::as_slice);
-        ends.chain([&tokenizer.max_id_in_text()]).try_for_each(|&id| dtype.check(&[id]))?;
-    }
+    let dtype = dtype_of(tokenizer, options)?;
     let read_options = read_options(options)?;
     let (texts, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
     let job = Job::new(tokenizer.fingerprint(), dtype, options, &inputs);
@@ -216,6 +209,17 @@ fn encode_with(
     })?;
     documents.finish(tokenizer.fingerprint())?;
     TokenStore::open(&prefix)
+}
+
+/// The type of the ids: the smallest that holds all of the tokenizer's, or the one asked for, if it holds all that may come.
+/// Else this would come out at the first large id, after hours perhaps.
+fn dtype_of(tokenizer: &impl Encoder, options: &EncodeOptions) -> Result<Dtype> {
+    let ends = [options.bos.as_slice(), options.eos.as_slice()].concat();
+    let with_ends = |max_id: u32| ends.iter().copied().fold(max_id, u32::max);
+    match options.dtype {
+        None => Ok(Dtype::for_max_id(with_ends(tokenizer.max_id()))),
+        Some(dtype) => dtype.check(&[with_ends(tokenizer.max_id_in_text())]).map(|()| dtype),
+    }
 }
 
 /// How much text may be on its way: what the memory allows, but no more than evens out how fast the threads are.

@@ -84,7 +84,7 @@ impl StoreWriter {
     /// that is, counted from 1; 0 is a new start. Errors are those of [`create`](Self::create).
     pub(super) fn go_on(prefix: &Path, dtype: Dtype, marks: &[Mark]) -> Result<(Self, usize)> {
         check_prefix(prefix)?;
-        let path = with_suffix(prefix, ".bin.partial");
+        let path = partial_path(prefix, ".bin");
         let mut bin = lock(&path)?;
         // Whatever fails from here on, what there is to go on with stays.
         let left = if marks.is_empty() { Left::Nothing } else { Left::Written };
@@ -230,7 +230,7 @@ impl StoreWriter {
 /// Writes the `tokenizer.json` that is to stand beside the store `prefix`, whose writer is at work and takes it along when
 /// it finishes. The disk has it then; of a large vocabulary it takes some time, in which ids can be written.
 pub(super) fn write_tokenizer(prefix: &Path, json: &[u8]) -> Result<()> {
-    let path = with_suffix(prefix, &format!("{TOKENIZER_SUFFIX}.partial"));
+    let path = partial_path(prefix, TOKENIZER_SUFFIX);
     write_file(&path, json)?.sync_all().map_err(|error| Error::io(&path, error))
 }
 
@@ -303,7 +303,7 @@ enum Left {
 
 impl Partial {
     fn path(&self, suffix: &str) -> PathBuf {
-        with_suffix(&self.prefix, &format!("{suffix}.partial"))
+        partial_path(&self.prefix, suffix)
     }
 
     fn publish(&mut self) -> Result<()> {
@@ -337,6 +337,11 @@ impl Drop for Partial {
             let _ = fs::remove_file(self.path(suffix));
         }
     }
+}
+
+/// Where the file with this suffix stands until the store is whole.
+fn partial_path(prefix: &Path, suffix: &str) -> PathBuf {
+    with_suffix(prefix, &format!("{suffix}.partial"))
 }
 
 /// Makes sure that nothing but an earlier store, or what an interrupted writer left, will be replaced.
