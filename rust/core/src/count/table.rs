@@ -45,9 +45,9 @@ impl Table {
         short.reserve(count);
         keys.make(*level, text, words, Extent::Pretoken, short.bits);
         let (keys, places) = keys.first(count);
-        short.add_all(keys, places, times, |number| {
-            long.add(&text[words.place(number)], times);
-        });
+        let word = |number| &text[words.place(number)];
+        short.add_all(keys, places, times, |number| long.note(word(number), number));
+        long.add_noted(times, word);
     }
 
     /// About how many bytes of memory this takes, at least when so many more words come.
@@ -59,24 +59,26 @@ impl Table {
     }
 
     /// Calls `visit` with each word and its count, in the order of bytes, until it fails.
+    ///
+    /// The words themselves are scattered over memory, so they are sorted by what stands beside them. A short word comes
+    /// before a long one that has the same first bytes: it is the beginning of it.
     pub(super) fn for_each_sorted(mut self, mut visit: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
-        let mut long = self.long.sorted().into_iter().peekable();
+        let mut long = self.long.sorted().peekable();
         for (word, count) in self.short.sort() {
-            let bytes = word.to_be_bytes();
-            let word = &bytes[..length_of(word)];
-            while let Some((long_word, count)) = long.next_if(|(long_word, _)| *long_word < word) {
+            while let Some((_, long_word, count)) = long.next_if(|(beginning, ..)| beginning >> 8 < word >> 8)
+            {
                 visit(long_word, count)?;
             }
-            visit(word, count)?;
+            visit(&word.to_be_bytes()[..length_of(word)], count)?;
         }
-        long.try_for_each(|(word, count)| visit(word, count))
+        long.try_for_each(|(_, word, count)| visit(word, count))
     }
 
     /// The words in the order of their bytes.
     pub(super) fn into_counts(self, pattern: Pattern) -> Result<WordCounts> {
         let short_bytes: usize = self.short.slots().map(|slot| length_of(slot.key.swap_bytes())).sum();
         let mut counts = WordCounts::new(pattern);
-        counts.reserve(self.short.used + self.long.counts.len(), short_bytes + self.long.bytes.len());
+        counts.reserve(self.short.used + self.long.used, short_bytes + self.long.bytes.len());
         self.for_each_sorted(|word, count| counts.push(word, count))?;
         Ok(counts)
     }
@@ -184,68 +186,123 @@ fn slot_of(buckets: &mut [Bucket], key: Key, mut place: usize) -> &mut Slot {
     }
 }
 
+/// A longer word; one that counts 0 is a free slot.
+#[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct LongSlot {
+    hash: u64,
+    count: u64,
+    /// Where its bytes are.
+    start: u64,
+    length: u64,
+}
+
+/// The first bytes of a longer word, which it always has; these numbers sort as the words do, but for words that begin alike.
+type Beginning = u128;
+
 /// The longer words.
 #[derive(Debug)]
 struct LongWords {
-    /// The hash of a word, and its number plus 1; number 0 marks a free slot.
-    slots: Vec<(u64, usize)>,
+    slots: Slots<LongSlot>,
+    used: usize,
     bytes: Vec<u8>,
-    ends: Vec<usize>,
-    counts: Vec<u64>,
+    /// The hashes of words of the block, and their numbers there.
+    pending: Vec<(u64, u32)>,
 }
 
 impl LongWords {
     fn new() -> Self {
-        Self { slots: vec![(0, 0); 1 << FIRST_BITS], bytes: Vec::new(), ends: vec![0], counts: Vec::new() }
+        Self { slots: Slots::new(1 << FIRST_BITS), used: 0, bytes: Vec::new(), pending: Vec::new() }
     }
 
-    /// About how many bytes of memory this takes, a third more than is in use, because it grows, and what sorting takes.
+    /// About how many bytes of memory this takes: the slots, the bytes, of which there may be room for twice as many, and
+    /// what sorting takes.
     fn memory(&self) -> usize {
-        let words = self.counts.len() * (size_of::<(u64, usize)>() + size_of::<(&[u8], u64)>());
-        self.slots.len() * size_of::<(u64, usize)>() + (words + self.bytes.len()) / 3 * 4
+        let sorted = self.used * size_of::<(Beginning, &[u8], u64)>();
+        size_of_val(self.slots.entries()) + self.bytes.len() * 2 + sorted
     }
 
-    fn word(&self, number: usize) -> &[u8] {
-        &self.bytes[self.ends[number]..self.ends[number + 1]]
-    }
-
-    fn add(&mut self, word: &[u8], times: u64) {
+    /// Notes a word of the block and calls its place from memory.
+    fn note(&mut self, word: &[u8], number: usize) {
         let hash = xxh3_64(word);
-        let mask = self.slots.len() - 1;
-        let mut slot = hash as usize & mask;
-        while self.slots[slot].1 != 0 {
-            let (other, number) = self.slots[slot];
-            if other == hash && self.word(number - 1) == word {
-                self.counts[number - 1] += times;
-                return;
-            }
-            slot = (slot + 1) & mask;
-        }
-        self.insert(slot, hash, word, times);
+        let slots = self.slots.entries();
+        prefetch(slots.as_ptr().wrapping_add(home(hash, slots)));
+        self.pending.push((hash, number as u32));
     }
 
-    fn insert(&mut self, slot: usize, hash: u64, word: &[u8], times: u64) {
-        self.bytes.extend_from_slice(word);
-        self.ends.push(self.bytes.len());
-        self.counts.push(times);
-        self.slots[slot] = (hash, self.counts.len());
-        if self.counts.len() * 2 > self.slots.len() {
-            let mask = self.slots.len() * 4 - 1;
-            let old = std::mem::replace(&mut self.slots, vec![(0, 0); mask + 1]);
-            for entry in old.into_iter().filter(|(_, number)| *number != 0) {
-                let mut slot = entry.0 as usize & mask;
-                while self.slots[slot].1 != 0 {
-                    slot = (slot + 1) & mask;
+    /// Counts the words that were noted, each so many times.
+    fn add_noted<'t>(&mut self, times: u64, word: impl Fn(usize) -> &'t [u8]) {
+        self.reserve(self.pending.len());
+        let Self { slots, used, bytes, pending } = self;
+        let slots = slots.entries_mut();
+        for &(hash, _) in &*pending {
+            let slot = &slots[home(hash, slots)];
+            prefetch(bytes.as_ptr().wrapping_add(slot.start as usize));
+        }
+        for (hash, number) in pending.drain(..) {
+            let word = word(number as usize);
+            let is_its = |slot: &LongSlot| slot.hash == hash && slot.word(bytes) == word;
+            let mut at = home(hash, slots);
+            while slots[at].count != 0 && !is_its(&slots[at]) {
+                at = (at + 1) & (slots.len() - 1);
+            }
+            if slots[at].count == 0 {
+                slots[at] = LongSlot { hash, count: 0, start: bytes.len() as u64, length: word.len() as u64 };
+                bytes.extend_from_slice(word);
+                *used += 1;
+            }
+            slots[at].count += times;
+        }
+    }
+
+    /// Makes room for so many more words.
+    fn reserve(&mut self, words: usize) {
+        while (self.used + words) * 2 > self.slots.entries().len() {
+            let mut larger = Slots::<LongSlot>::new(self.slots.entries().len() * 2);
+            let slots = larger.entries_mut();
+            for slot in self.slots.entries().iter().filter(|slot| slot.count != 0) {
+                let mut at = home(slot.hash, slots);
+                while slots[at].count != 0 {
+                    at = (at + 1) & (slots.len() - 1);
                 }
-                self.slots[slot] = entry;
+                slots[at] = *slot;
             }
+            self.slots = larger;
         }
     }
 
-    fn sorted(&self) -> Vec<(&[u8], u64)> {
-        let mut words: Vec<_> =
-            self.counts.iter().enumerate().map(|(at, &count)| (self.word(at), count)).collect();
-        words.sort_unstable();
-        words
+    /// The words in the order of their bytes, with their beginnings and counts.
+    fn sorted(&self) -> impl Iterator<Item = (Beginning, &[u8], u64)> {
+        /// How many words ahead of their use they are called from memory.
+        const AHEAD: usize = 8;
+        let slots = self.slots.entries().iter().filter(|slot| slot.count != 0);
+        let mut words: Vec<(Beginning, &[u8], u64)> = slots
+            .map(|slot| {
+                let word = slot.word(&self.bytes);
+                let beginning = word.first_chunk().expect("shorter words are their own keys");
+                (Beginning::from_be_bytes(*beginning), word, slot.count)
+            })
+            .collect();
+        // In two steps, so that the first one, nearly all of the work, compares without branches.
+        words.sort_unstable_by_key(|word| word.0);
+        let runs = words.chunk_by_mut(|one, other| one.0 == other.0).filter(|run| run.len() > 1);
+        runs.for_each(|run| run.sort_unstable_by_key(|word| word.1));
+        (0..words.len()).map(move |number| {
+            if let Some((_, ahead, _)) = words.get(number + AHEAD) {
+                prefetch(ahead.as_ptr());
+            }
+            words[number]
+        })
     }
+}
+
+impl LongSlot {
+    fn word<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        &bytes[self.start as usize..][..self.length as usize]
+    }
+}
+
+/// The slot where a word with this hash would be.
+fn home(hash: u64, slots: &[LongSlot]) -> usize {
+    hash as usize & (slots.len() - 1)
 }
