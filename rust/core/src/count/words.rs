@@ -1,6 +1,7 @@
 //! Distinct words and how often each occurs.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use crate::split::Pattern;
 use crate::{Error, Result};
@@ -96,10 +97,19 @@ impl WordCounts {
         self.bytes.len()
     }
 
+    /// How many bytes some of the words have together, in the order of bytes.
+    pub(crate) fn bytes_of(&self, words: Range<usize>) -> usize {
+        self.start_of(words.end) - self.start_of(words.start)
+    }
+
     /// The word at `index`, in the order of bytes.
     pub fn word(&self, index: usize) -> &[u8] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.bytes[start..self.ends[index]]
+        &self.bytes[self.start_of(index)..self.ends[index]]
+    }
+
+    /// Where the word at `index` starts, or where the last one ends if there are so many.
+    fn start_of(&self, index: usize) -> usize {
+        if index == 0 { 0 } else { self.ends[index - 1] }
     }
 
     /// The count of each word, in the order of the words.

@@ -4,12 +4,14 @@
 //! enough where there are fewer than 2^16 tokens, different counts, and than 2^32 cells, as with most vocabularies;
 //! eight are for all others.
 
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
 use bytemuck::Pod;
 
 /// A cell and the type of its place among the others.
-pub(super) trait Cell: Pod {
+pub(super) trait Cell: Pod + Send + Sync {
     /// The number of a cell.
-    type Place: Copy + Default;
+    type Place: Place;
 
     /// More tokens or different counts than this do not fit; nor do the two ids above it, which stand for no token.
     const MOST: usize;
@@ -25,6 +27,40 @@ pub(super) trait Cell: Pod {
     fn weight(self) -> usize;
     fn place(cell: usize) -> Self::Place;
     fn index(place: Self::Place) -> usize;
+}
+
+/// The number of a cell, as it stands in lists.
+pub(super) trait Place: Copy + Default {
+    /// An element of a list of places. Threads write to one list at a time, each to elements of its own; relaxed atomics
+    /// are ordinary numbers to the processor.
+    type Listed: Default + Send + Sync;
+
+    fn of(listed: &Self::Listed) -> Self;
+    fn put(self, listed: &Self::Listed);
+}
+
+impl Place for u32 {
+    type Listed = AtomicU32;
+
+    fn of(listed: &AtomicU32) -> Self {
+        listed.load(Ordering::Relaxed)
+    }
+
+    fn put(self, listed: &AtomicU32) {
+        listed.store(self, Ordering::Relaxed);
+    }
+}
+
+impl Place for usize {
+    type Listed = AtomicUsize;
+
+    fn of(listed: &AtomicUsize) -> Self {
+        listed.load(Ordering::Relaxed)
+    }
+
+    fn put(self, listed: &AtomicUsize) {
+        listed.store(self, Ordering::Relaxed);
+    }
 }
 
 /// 16 bits for the number of the weight, and 16 for the token.
@@ -80,3 +116,6 @@ impl Cell for u64 {
         place
     }
 }
+
+/// The elements of a list of places of cells `C`.
+pub(super) type Listed<C> = <<C as Cell>::Place as Place>::Listed;

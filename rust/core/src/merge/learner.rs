@@ -1,13 +1,18 @@
 //! The loop that learns merges, one at a time.
 
+use std::ops::Range;
+
 use crate::count::WordCounts;
-use crate::merge::cell::Cell;
+use crate::encode::table::prefetch;
+use crate::merge::cell::{Cell, Listed};
+use crate::merge::listing::list_pairs;
 use crate::merge::neighbours::{Neighbour, Neighbours};
-use crate::merge::pairs::{Numbers, Pair, Pairs};
+use crate::merge::pairs::{Pair, Pairs};
 use crate::merge::queue::{Candidate, Queue};
 use crate::merge::sizes::Sizes;
 use crate::merge::start::Start;
 use crate::merge::symbols::Symbols;
+use crate::merge::weights::Weights;
 use crate::merge::{Merge, MergeOptions};
 
 /// What is known between two merges.
@@ -19,12 +24,14 @@ pub(super) struct Learner<'t, C: Cell> {
     queue: Queue,
     /// The places where pairs were seen first, list after list. In a list they ascend, so that overlapping pairs (`aaa`)
     /// are joined from left to right.
-    places: Vec<C::Place>,
+    places: Vec<Listed<C>>,
     lefts: Neighbours<C::Place>,
     rights: Neighbours<C::Place>,
     min_frequency: u64,
     /// Pairs that count less are not listed at the moment.
     floor: u64,
+    /// How many merges there may be at most.
+    merges: usize,
     sizes: Sizes,
 }
 
@@ -33,63 +40,40 @@ impl<'t, C: Cell> Learner<'t, C> {
     /// count at least.
     pub(super) fn new(
         counts: &WordCounts,
-        weights: Vec<u64>,
+        weights: Weights,
         mut start: Start<'t>,
         options: &MergeOptions,
         floor: u64,
     ) -> Self {
         let min_frequency = options.min_frequency.max(1);
         let sizes = Sizes::new(&start, counts, options.max_token_bytes);
-        let symbols = Symbols::new(counts, weights, &start);
+        let symbols = Symbols::new(counts, weights, &start, options.threads);
         start.forget_words();
         let mut learner = Self {
             symbols,
             start,
-            pairs: Pairs::new(),
+            pairs: Pairs::for_merges(0),
             queue: Queue::new(),
             places: Vec::new(),
             lefts: Neighbours::new(),
             rights: Neighbours::new(),
             min_frequency,
             floor: floor.max(min_frequency),
+            merges: options.merges.unwrap_or(usize::MAX).min(counts.bytes()),
             sizes,
         };
         learner.list_pairs();
         learner
     }
 
-    /// Lists the pairs that there are, in two passes: one to count, one to fill lists of just the right size.
+    /// Lists the pairs that there are, but for those that are too rare or never merge.
     fn list_pairs(&mut self) {
-        (self.pairs, self.queue) = (Pairs::new(), Queue::new());
-        self.places.clear();
-        let mut numbers = Numbers::new();
-        let mut met: Vec<Pair> = Vec::new();
-        self.symbols.for_each_pair(|left, right, _, weight| {
-            let number = numbers.of(left, right);
-            if number == met.len() {
-                met.push(Pair { left, right, count: 0, start: 0, places: 0 });
-            }
-            met[number].count += weight;
-            met[number].places += 1;
-        });
-        let mut ends = vec![usize::MAX; met.len()];
-        let mut end = 0;
-        for (pair, list_end) in met.iter_mut().zip(&mut ends) {
-            if pair.count >= self.floor && self.sizes.may_join(pair.left, pair.right) {
-                let &mut Pair { left, right, count, places, .. } = pair;
-                self.queue.push(Candidate { count, left, right });
-                self.pairs.insert(Pair { start: end, ..*pair });
-                *list_end = end;
-                end += places;
-            }
-        }
-        self.places.resize(end, C::Place::default());
-        self.symbols.for_each_pair(|left, right, place, _| {
-            let next = &mut ends[numbers.of(left, right)];
-            if *next != usize::MAX {
-                self.places[*next] = place;
-                *next += 1;
-            }
+        (self.pairs, self.queue) = (Pairs::for_merges(self.merges), Queue::new());
+        let Self { symbols, places, pairs, queue, sizes, floor, .. } = self;
+        let is_listed = |pair: &Pair| pair.count >= *floor && sizes.may_join(pair.left, pair.right);
+        list_pairs(symbols, places, is_listed, |pair| {
+            queue.push(Candidate { count: pair.count, left: pair.left, right: pair.right });
+            pairs.insert(pair);
         });
     }
 
@@ -102,7 +86,7 @@ impl<'t, C: Cell> Learner<'t, C> {
                 }
                 continue;
             };
-            let pair = *self.pairs.find(candidate.left, candidate.right).expect("candidates are listed");
+            let pair = self.pairs.find(candidate.left, candidate.right).expect("candidates are listed");
             if pair.count == candidate.count {
                 if self.start.add(pair.left, pair.right) {
                     return Some(self.merge(&pair));
@@ -132,18 +116,35 @@ impl<'t, C: Cell> Learner<'t, C> {
         self.sizes.add(left, right);
         self.lefts.make_room(id);
         self.rights.make_room(id);
-        let Self { symbols, lefts, rights, .. } = self;
-        symbols.join_all(&self.places[start..start + places], [left, right, id], |joined, place, weight| {
-            if let Some((token, place)) = joined.left {
-                lefts.add(token, weight, place);
+        let mut list = start..start + places;
+        let Self { symbols, pairs, queue, lefts, rights, .. } = self;
+        queue.next_ones().iter().for_each(|next| pairs.prefetch(next.left, next.right));
+        symbols.join_all(&self.places[list.clone()], [left, right, id], |joined, place, weight| {
+            if let Some((token, place)) = joined.left
+                && lefts.add(token, weight, place)
+            {
+                pairs.prefetch(token, left);
+                pairs.prefetch(token, id);
             }
-            if let Some(token) = joined.right {
-                rights.add(token, weight, place);
+            if let Some(token) = joined.right
+                && rights.add(token, weight, place)
+            {
+                pairs.prefetch(right, token);
+                pairs.prefetch(id, token);
             }
         });
+        self.call_next_list();
         self.lower_old_pairs(left, right, id);
-        self.list_new_pairs(id);
+        self.list_new_pairs(id, &mut list);
         Merge { left, right, id }
+    }
+
+    /// Has the list of the pair that will probably merge next fetched from memory.
+    fn call_next_list(&self) {
+        let next = self.queue.next_ones().first();
+        if let Some(next) = next.and_then(|next| self.pairs.find(next.left, next.right)) {
+            prefetch(self.places.as_ptr().wrapping_add(next.start));
+        }
     }
 
     /// Takes from the old pairs of the two tokens with their neighbours what the new token's pairs have now.
@@ -152,17 +153,9 @@ impl<'t, C: Cell> Learner<'t, C> {
     /// pair is not an old but a new one.
     fn lower_old_pairs(&mut self, left: u32, right: u32, id: u32) {
         let Self { pairs, lefts, rights, .. } = self;
-        for neighbour in lefts.met() {
-            pairs.prefetch(neighbour.token, left);
-            pairs.prefetch(neighbour.token, id);
-        }
-        for neighbour in rights.met() {
-            pairs.prefetch(right, neighbour.token);
-            pairs.prefetch(id, neighbour.token);
-        }
         let mut lower = |left, right, by| {
-            if let Some(pair) = pairs.find(left, right) {
-                pair.count -= by;
+            if let Some(count) = pairs.count_mut(left, right) {
+                *count -= by;
             }
         };
         lefts.met().iter().for_each(|neighbour| lower(neighbour.token, left, neighbour.count));
@@ -172,8 +165,9 @@ impl<'t, C: Cell> Learner<'t, C> {
         }
     }
 
-    /// Lists the pairs that the new token makes with its neighbours, but for those that are too rare or never merge.
-    fn list_new_pairs(&mut self, id: u32) {
+    /// Lists the pairs that the new token makes with its neighbours, but for those that are too rare or never merge. The
+    /// `list` of the pair that it was made of is not needed any more.
+    fn list_new_pairs(&mut self, id: u32, list: &mut Range<usize>) {
         let Self { sizes, pairs, queue, places, floor, .. } = self;
         let is_frequent = |neighbour: &Neighbour| neighbour.count >= *floor;
         let mut add = |left: u32, right: u32, &Neighbour { count, places, .. }: &Neighbour, start: usize| {
@@ -181,8 +175,8 @@ impl<'t, C: Cell> Learner<'t, C> {
             pairs.insert(Pair { left, right, count, start, places });
         };
         let keep = |left: &Neighbour| is_frequent(left) && sizes.may_join(left.token, id);
-        self.lefts.drain(places, keep, |left, start| add(left.token, id, left, start));
+        self.lefts.drain(places, list, keep, |left, start| add(left.token, id, left, start));
         let keep = |right: &Neighbour| is_frequent(right) && sizes.may_join(id, right.token);
-        self.rights.drain(places, keep, |right, start| add(id, right.token, right, start));
+        self.rights.drain(places, list, keep, |right, start| add(id, right.token, right, start));
     }
 }

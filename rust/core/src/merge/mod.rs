@@ -29,12 +29,14 @@
 
 mod cell;
 mod learner;
+mod listing;
 mod neighbours;
 mod pairs;
 mod queue;
 mod sizes;
 mod start;
 mod symbols;
+mod weights;
 
 pub use crate::encode::Merge;
 
@@ -45,7 +47,7 @@ use crate::{Error, Monitor, Phase, Result};
 use cell::Cell;
 use learner::Learner;
 use start::Start;
-use symbols::weights;
+use weights::Weights;
 
 /// What to learn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,14 +128,14 @@ fn learn_from(
     if options.max_token_bytes == Some(0) {
         return Err(Error::argument("max_token_bytes", "is 0, expected at least 1"));
     }
-    let weights = weights(counts);
+    let weights = Weights::new(counts);
     // Each merge makes the words shorter by one token at least.
     let most_tokens = start.tokens() + options.merges.unwrap_or(usize::MAX).min(counts.bytes());
-    let cells = start.cells(counts);
+    let cells = start.cells(counts, 0..counts.len()) + 1;
     let floor = if options.merges.is_some() { total_bytes / most_tokens as u64 / RARER } else { 0 };
-    if fits::<u32>(cells, &weights, most_tokens) {
+    if fits::<u32>(cells, weights.len(), most_tokens) {
         learn_in_cells::<u32>(start, counts, weights, options, floor, monitor)
-    } else if fits::<u64>(cells, &weights, most_tokens) {
+    } else if fits::<u64>(cells, weights.len(), most_tokens) {
         learn_in_cells::<u64>(start, counts, weights, options, floor, monitor)
     } else {
         Err(Error::argument("vocab_size", "more than 2^32 - 2 tokens, or different counts of words"))
@@ -141,14 +143,14 @@ fn learn_from(
 }
 
 /// Whether cells of type `C` can hold all that is there and may come.
-fn fits<C: Cell>(cells: usize, weights: &[u64], most_tokens: usize) -> bool {
-    weights.len() <= C::MOST && most_tokens <= C::MOST && cells as u64 <= C::MOST_CELLS
+fn fits<C: Cell>(cells: usize, weights: usize, most_tokens: usize) -> bool {
+    weights <= C::MOST && most_tokens <= C::MOST && cells as u64 <= C::MOST_CELLS
 }
 
 fn learn_in_cells<C: Cell>(
     start: Start<'_>,
     counts: &WordCounts,
-    weights: Vec<u64>,
+    weights: Weights,
     options: &MergeOptions,
     floor: u64,
     monitor: &Monitor,

@@ -3,6 +3,10 @@
 //! A merge gives rise to new pairs only with the token it makes, so a plain array by neighbour finds them without
 //! any hash.
 
+use std::ops::Range;
+
+use crate::merge::cell::Place;
+
 /// In `index_of`: not met.
 const NONE: u32 = u32::MAX;
 /// In `ends`: not kept.
@@ -30,7 +34,7 @@ pub(super) struct Neighbours<P> {
     ends: Vec<usize>,
 }
 
-impl<P: Copy + Default> Neighbours<P> {
+impl<P: Place> Neighbours<P> {
     pub(super) fn new() -> Self {
         Self { index_of: Vec::new(), met: Vec::new(), places: Vec::new(), ends: Vec::new() }
     }
@@ -51,11 +55,13 @@ impl<P: Copy + Default> Neighbours<P> {
         self.index_of.resize(self.index_of.len().max(last as usize + 1), NONE);
     }
 
-    /// Notes that `token`, for which there is room, was met at `place`, in a word that counts `weight`.
+    /// Notes that `token`, for which there is room, was met at `place`, in a word that counts `weight`; tells whether it
+    /// was met for the first time.
     #[inline(always)]
-    pub(super) fn add(&mut self, token: u32, weight: u64, place: P) {
+    pub(super) fn add(&mut self, token: u32, weight: u64, place: P) -> bool {
         let index = &mut self.index_of[token as usize];
-        if *index == NONE {
+        let is_first = *index == NONE;
+        if is_first {
             *index = self.met.len() as u32;
             self.met.push(Neighbour { token, count: 0, places: 0 });
         }
@@ -63,13 +69,17 @@ impl<P: Copy + Default> Neighbours<P> {
         neighbour.count += weight;
         neighbour.places += 1;
         self.places.push((*index, place));
+        is_first
     }
 
-    /// Appends the places of each neighbour that `keep` accepts to `lists`, in the order in which they were added,
-    /// and calls `emit` with the neighbour and where in `lists` its places start. Forgets everything.
+    /// Puts the places of each neighbour that `keep` accepts into `lists`, in the order in which they were added, and calls
+    /// `emit` with the neighbour and where in `lists` its places start. Forgets everything.
+    ///
+    /// What fits goes into the part that is `free`, the rest to the end.
     pub(super) fn drain(
         &mut self,
-        lists: &mut Vec<P>,
+        lists: &mut Vec<P::Listed>,
+        free: &mut Range<usize>,
         keep: impl Fn(&Neighbour) -> bool,
         mut emit: impl FnMut(&Neighbour, usize),
     ) {
@@ -77,18 +87,19 @@ impl<P: Copy + Default> Neighbours<P> {
         for neighbour in &self.met {
             self.index_of[neighbour.token as usize] = NONE;
             if keep(neighbour) {
-                emit(neighbour, end);
-                self.ends.push(end);
-                end += neighbour.places;
+                let next = if neighbour.places <= free.len() { &mut free.start } else { &mut end };
+                emit(neighbour, *next);
+                self.ends.push(*next);
+                *next += neighbour.places;
             } else {
                 self.ends.push(DROPPED);
             }
         }
-        lists.resize(end, P::default());
+        lists.resize_with(end, P::Listed::default);
         for &(index, place) in &self.places {
             let next = &mut self.ends[index as usize];
             if *next != DROPPED {
-                lists[*next] = place;
+                place.put(&lists[*next]);
                 *next += 1;
             }
         }

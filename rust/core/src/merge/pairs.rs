@@ -1,9 +1,9 @@
 //! The pairs that may merge, how often each occurs at the moment, and where it was seen.
 //!
-//! A pair of tokens is looked up by a hash of both: open addressing, at most half full, and each slot has half of the
-//! hash besides the pair's number, so that pairs which are not here are hardly ever compared.
+//! A pair of tokens is looked up by a hash of both: open addressing, at most half full. All that is known of a pair stands
+//! in its slot, so that a look-up is one access to far memory, which [`prefetch`](Pairs::prefetch) can begin early.
 
-use std::collections::HashMap;
+use bytemuck::{Pod, Zeroable};
 
 use crate::encode::table::{Table, prefetch};
 
@@ -22,118 +22,109 @@ pub(super) struct Pair {
 /// All pairs that may merge.
 #[derive(Debug)]
 pub(super) struct Pairs {
-    all: Vec<Pair>,
-    /// The lower half of a hash, and in the lower 32 bits the number of the pair plus 1; 0 is a free slot.
-    slots: Table<u64>,
+    slots: Table<Slot>,
+    used: usize,
 }
 
-const FIRST_SLOTS: usize = 1 << 12;
-const NUMBER: u64 = 0xFFFF_FFFF;
+/// A place for a pair.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+struct Slot {
+    /// The pair's ids; 0 in a free slot.
+    key: Key,
+    count: u64,
+    start: u64,
+    places: u64,
+}
+
+/// Both ids and 1, which is never 0.
+type Key = u64;
+
+const LEAST_SLOTS: usize = 1 << 12;
+const MOST_FIRST_SLOTS: usize = 1 << 18;
 
 impl Pairs {
-    pub(super) fn new() -> Self {
-        Self { all: Vec::new(), slots: Table::new(FIRST_SLOTS) }
+    /// None, and room for as many as are often listed in the course of so many merges.
+    pub(super) fn for_merges(merges: usize) -> Self {
+        let slots = (merges.saturating_mul(4)).clamp(LEAST_SLOTS, MOST_FIRST_SLOTS).next_power_of_two();
+        Self { slots: Table::new(slots), used: 0 }
     }
 
     /// Adds a pair that is not here.
     pub(super) fn insert(&mut self, pair: Pair) {
-        self.all.push(pair);
-        let slots = self.slots.entries().len();
-        let first_new = if self.all.len() * 2 > slots {
-            self.slots = Table::new(slots * 2);
-            0
-        } else {
-            self.all.len() - 1
-        };
-        let slots = self.slots.entries_mut();
-        for (number, pair) in self.all.iter().enumerate().skip(first_new) {
-            let hash = hash(pair.left, pair.right);
-            let mut slot = home(hash, slots);
-            while slots[slot] != 0 {
-                slot = (slot + 1) & (slots.len() - 1);
-            }
-            slots[slot] = hash << 32 | (number as u64 + 1);
+        self.used += 1;
+        if self.used * 2 > self.slots.entries().len() {
+            self.grow();
         }
+        let Pair { left, right, count, start, places } = pair;
+        let slot = Slot { key: key(left, right), count, start: start as u64, places: places as u64 };
+        put(self.slots.entries_mut(), slot);
+    }
+
+    fn grow(&mut self) {
+        let mut larger = Table::new(self.slots.entries().len() * 2);
+        for &slot in self.slots.entries().iter().filter(|slot| slot.key != 0) {
+            put(larger.entries_mut(), slot);
+        }
+        self.slots = larger;
     }
 
     /// Has what tells about a pair fetched while the caller does something else.
+    #[inline(always)]
     pub(super) fn prefetch(&self, left: u32, right: u32) {
         let slots = self.slots.entries();
-        prefetch(slots.as_ptr().wrapping_add(home(hash(left, right), slots)));
+        prefetch(slots.as_ptr().wrapping_add(home(key(left, right), slots)));
     }
 
     /// The pair, if it may merge.
-    pub(super) fn find(&mut self, left: u32, right: u32) -> Option<&mut Pair> {
-        let hash = hash(left, right);
-        let slots = self.slots.entries();
-        let mut slot = home(hash, slots);
-        loop {
-            let found = slots[slot];
-            if found == 0 {
+    #[inline(always)]
+    pub(super) fn find(&self, left: u32, right: u32) -> Option<Pair> {
+        let &Slot { count, start, places, .. } = &self.slots.entries()[self.slot_of(left, right)?];
+        Some(Pair { left, right, count, start: start as usize, places: places as usize })
+    }
+
+    /// The count of the pair, if it may merge.
+    #[inline(always)]
+    pub(super) fn count_mut(&mut self, left: u32, right: u32) -> Option<&mut u64> {
+        let slot = self.slot_of(left, right)?;
+        Some(&mut self.slots.entries_mut()[slot].count)
+    }
+
+    #[inline(always)]
+    fn slot_of(&self, left: u32, right: u32) -> Option<usize> {
+        let (key, slots) = (key(left, right), self.slots.entries());
+        let mut slot = home(key, slots);
+        while slots[slot].key != key {
+            if slots[slot].key == 0 {
                 return None;
-            }
-            if (found ^ hash << 32) & !NUMBER == 0 {
-                let number = (found & NUMBER) as usize - 1;
-                if (self.all[number].left, self.all[number].right) == (left, right) {
-                    return Some(&mut self.all[number]);
-                }
             }
             slot = (slot + 1) & (slots.len() - 1);
         }
+        Some(slot)
     }
 }
 
-/// Numbers for pairs, in the order in which they are asked for first.
-pub(super) struct Numbers {
-    /// By both ids, for ids below 256: the number, or [`UNNUMBERED`].
-    small: Vec<u32>,
-    others: HashMap<(u32, u32), u32>,
-    next: u32,
+/// Puts a pair into the first free slot from its home on.
+#[inline(always)]
+fn put(slots: &mut [Slot], pair: Slot) {
+    let mut slot = home(pair.key, slots);
+    while slots[slot].key != 0 {
+        slot = (slot + 1) & (slots.len() - 1);
+    }
+    slots[slot] = pair;
 }
 
-const UNNUMBERED: u32 = u32::MAX;
-
-impl Numbers {
-    pub(super) fn new() -> Self {
-        Self { small: vec![UNNUMBERED; 1 << 16], others: HashMap::new(), next: 0 }
-    }
-
-    /// The number of a pair.
-    #[inline(always)]
-    pub(super) fn of(&mut self, left: u32, right: u32) -> usize {
-        if left | right < 256 {
-            let number = self.small[(left << 8 | right) as usize];
-            if number != UNNUMBERED {
-                return number as usize;
-            }
-        }
-        self.of_other(left, right)
-    }
-
-    /// The number of a pair that has none yet or a token that is no byte.
-    #[inline(never)]
-    fn of_other(&mut self, left: u32, right: u32) -> usize {
-        let number = match left | right {
-            ..256 => &mut self.small[(left << 8 | right) as usize],
-            _ => self.others.entry((left, right)).or_insert(UNNUMBERED),
-        };
-        if *number == UNNUMBERED {
-            *number = self.next;
-            self.next += 1;
-        }
-        *number as usize
-    }
+#[inline(always)]
+fn key(left: u32, right: u32) -> Key {
+    (u64::from(left) << 32 | u64::from(right)) + 1
 }
 
-/// The slot where a pair with this hash would be.
-fn home(hash: u64, slots: &[u64]) -> usize {
+/// The slot where a pair would be: both ids spread over 64 bits, whose upper half chooses.
+#[inline(always)]
+fn home(key: Key, slots: &[Slot]) -> usize {
+    let product = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let hash = (product ^ product >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93);
     (hash >> 32) as usize & (slots.len() - 1)
-}
-
-/// Both ids spread over 64 bits; the upper half chooses the slot.
-fn hash(left: u32, right: u32) -> u64 {
-    let product = (u64::from(left) << 32 | u64::from(right)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (product ^ product >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93)
 }
 
 #[cfg(test)]
@@ -142,7 +133,7 @@ mod tests {
 
     #[test]
     fn pairs_are_found_and_others_are_not() {
-        let mut pairs = Pairs::new();
+        let mut pairs = Pairs::for_merges(0);
         for left in 0..100 {
             for right in 0..100 {
                 assert!(pairs.find(left, right).is_none());
@@ -151,7 +142,7 @@ mod tests {
         }
         for left in 0..100 {
             for right in 0..100 {
-                pairs.find(left, right).expect("a pair").count += 1;
+                *pairs.count_mut(left, right).expect("a pair") += 1;
                 assert_eq!(pairs.find(left, right).map(|pair| pair.count), Some(u64::from(left * right) + 1));
                 assert!(pairs.find(left + 100, right).is_none() && pairs.find(left, right + 100).is_none());
             }

@@ -18,8 +18,10 @@ pub(super) struct Candidate {
 impl Ord for Candidate {
     /// The larger count first, then the smaller left id, then the smaller right id.
     fn cmp(&self, other: &Self) -> Ordering {
-        let ids = |candidate: &Self| (candidate.left, candidate.right);
-        self.count.cmp(&other.count).then_with(|| ids(other).cmp(&ids(self)))
+        let rank = |&Self { count, left, right }: &Self| {
+            u128::from(count) << 64 | u128::from(!left) << 32 | u128::from(!right)
+        };
+        rank(self).cmp(&rank(other))
     }
 }
 
@@ -50,6 +52,13 @@ impl Queue {
         } else {
             self.waiting[class].push(candidate);
         }
+    }
+
+    /// The best candidate and some of the next ones, as far as they are known already.
+    pub(super) fn next_ones(&self) -> &[Candidate] {
+        /// The best three are among the first seven of a heap.
+        const SOME: usize = 7;
+        &self.heap.as_slice()[..self.heap.len().min(SOME)]
     }
 
     /// Takes the best candidate out.

@@ -1,5 +1,7 @@
 //! What there is before the first merge: the bytes of each word, or the tokens that a tokenizer makes of it.
 
+use std::ops::Range;
+
 use crate::count::WordCounts;
 use crate::encode::{BYTE_OF_ID, ID_OF_BYTE, Ragged, Tokenizer};
 use crate::{Error, Result};
@@ -54,13 +56,15 @@ impl<'t> Start<'t> {
         })
     }
 
-    /// How many cells it takes for the tokens of all words, and one beside each.
-    pub(super) fn cells(&self, counts: &WordCounts) -> usize {
+    /// How many cells it takes for the tokens of some words, and one behind each.
+    pub(super) fn cells(&self, counts: &WordCounts, words: Range<usize>) -> usize {
         let tokens = match self {
-            Self::Bytes => counts.bytes(),
-            Self::Tokens(known) => known.words.ids.len(),
+            Self::Bytes => counts.bytes_of(words.clone()),
+            Self::Tokens(known) => {
+                (known.words.offsets[words.end] - known.words.offsets[words.start]) as usize
+            }
         };
-        tokens + counts.len() + 1
+        tokens + words.len()
     }
 
     /// Replaces `tokens` by those of `word`, which is word `number` of the counts.

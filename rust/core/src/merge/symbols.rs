@@ -8,18 +8,25 @@
 //! one on its right, the id is the longer token's. Where it was joined to one on its left the cell is void, or, if
 //! the token had one cell, the last cell of a longer one; and the ids of longer tokens are none that words begin with.
 
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
 use crate::count::WordCounts;
 use crate::encode::table::{Table, prefetch};
-use crate::merge::cell::Cell;
+use crate::map_in_order;
+use crate::merge::cell::{Cell, Listed, Place};
 use crate::merge::start::Start;
+use crate::merge::weights::Weights;
+
+/// A thread has words of so many bytes at least: those of fewer take less time than a thread to start.
+const LEAST_PART: usize = if cfg!(test) { 16 } else { 1 << 16 };
 
 /// All words, the tokens in them, and how often each word counts.
 pub(super) struct Symbols<C> {
     cells: Table<C>,
-    /// How many cells are in use.
-    used: usize,
-    /// The distinct counts of words: few thousand in real text.
-    weights: Vec<u64>,
+    /// The cells of some words each, with an edge before and behind them.
+    parts: Vec<Range<usize>>,
+    weights: Weights,
     /// Cells of each token.
     lengths: Vec<u32>,
 }
@@ -32,53 +39,57 @@ pub(super) struct Joined<P> {
     pub(super) right: Option<u32>,
 }
 
-/// The distinct counts of words, in ascending order.
-pub(super) fn weights(counts: &WordCounts) -> Vec<u64> {
-    let mut weights: Vec<u64> = counts.counts().to_vec();
-    weights.sort_unstable();
-    weights.dedup();
-    weights
-}
-
 impl<C: Cell> Symbols<C> {
-    /// The words of two and more tokens. `weights` are those of `counts`, and there are not more of them than fit into
-    /// cells.
+    /// The words of two and more tokens, in as many parts as threads may work on. `weights` are those of `counts`, and
+    /// there are not more of them than fit into cells.
     ///
     /// Words keep the order of `counts`, that of their bytes, so that equal pairs often lie near each other.
-    pub(super) fn new(counts: &WordCounts, weights: Vec<u64>, start: &Start<'_>) -> Self {
-        let mut table = Table::new(start.cells(counts));
-        let edge = C::new(C::EDGE, 0);
-        table.entries_mut()[0] = edge;
-        let mut symbols = Self { cells: table, used: 1, weights, lengths: vec![1; start.tokens()] };
-        let mut tokens = Vec::new();
-        for (number, (word, count)) in counts.iter().enumerate() {
-            start.tokens_of(number, word, &mut tokens);
-            if tokens.len() > 1 {
-                let weight = symbols.weights.binary_search(&count).expect("every count is among the weights");
-                let cells = &mut symbols.cells.entries_mut()[symbols.used..];
-                for (cell, &token) in cells.iter_mut().zip(&tokens) {
-                    *cell = C::new(token, weight);
-                }
-                cells[tokens.len()] = edge;
-                symbols.used += tokens.len() + 1;
-            }
+    pub(super) fn new(counts: &WordCounts, weights: Weights, start: &Start<'_>, threads: usize) -> Self {
+        let mut cells = Table::new(start.cells(counts, 0..counts.len()) + 1);
+        let (first, mut rest) = cells.entries_mut().split_first_mut().expect("there is one more");
+        *first = C::new(C::EDGE, 0);
+        let mut parts = Vec::new();
+        let mut jobs = Vec::new();
+        let mut end = 0;
+        for words in parts_of(counts, threads) {
+            let (part, others) = rest.split_at_mut(start.cells(counts, words.clone()));
+            parts.push(end..end + part.len() + 1);
+            end += part.len();
+            jobs.push(Mutex::new((words, part)));
+            rest = others;
         }
-        symbols
+        map_in_order(threads, jobs.len(), |job| {
+            let (words, part) = &mut *jobs[job].lock().unwrap_or_else(PoisonError::into_inner);
+            fill(part, counts, words.clone(), &weights, start);
+        });
+        drop(jobs);
+        Self { cells, parts, weights, lengths: vec![1; start.tokens()] }
     }
 
-    /// Calls `visit` with each pair of neighbours, its place and its weight, from left to right.
-    pub(super) fn for_each_pair(&self, mut visit: impl FnMut(u32, u32, C::Place, u64)) {
-        let cells = &self.cells.entries()[..self.used];
+    /// How many parts the words are in.
+    pub(super) fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Calls `visit` with each pair of neighbours in a part, its place and its weight, from left to right.
+    #[inline(always)]
+    pub(super) fn for_each_pair(&self, part: usize, mut visit: impl FnMut(u32, u32, C::Place, u64)) {
+        let first = self.parts[part].start;
+        let cells = &self.cells.entries()[self.parts[part].clone()];
+        // Where the next token is does not depend on this one as long as all have one cell: half the time.
+        let are_cells = self.lengths.iter().all(|&length| length == 1);
         // At the edge before the first word.
         let (mut place, mut length, mut left) = (0, 1, C::EDGE);
         while let Some(next) = cells.get(place + length) {
             let right = next.token();
             if left != C::EDGE && right != C::EDGE {
-                visit(left, right, C::place(place), self.weights[next.weight()]);
+                visit(left, right, C::place(first + place), self.weights.get(next.weight()));
             }
             place += length;
-            length = if right == C::EDGE { 1 } else { self.lengths[right as usize] as usize };
             left = right;
+            if !are_cells {
+                length = if right == C::EDGE { 1 } else { self.lengths[right as usize] as usize };
+            }
         }
     }
 
@@ -96,18 +107,26 @@ impl<C: Cell> Symbols<C> {
     /// `joined`; calls `visit` with what was beside it, its place and its weight.
     pub(super) fn join_all(
         &mut self,
-        places: &[C::Place],
+        places: &[Listed<C>],
         [left, right, joined]: [u32; 3],
         mut visit: impl FnMut(Joined<C::Place>, C::Place, u64),
     ) {
         /// How many places ahead of their use cells are called from memory.
         const AHEAD: usize = 16;
         let [left_length, right_length] = [left, right].map(|token| self.lengths[token as usize] as usize);
+        let reach = left_length + right_length;
         let cells = self.cells.entries_mut();
-        for (number, &place) in places.iter().enumerate() {
-            if let Some(&ahead) = places.get(number + AHEAD) {
-                prefetch(cells.as_ptr().wrapping_add(C::index(ahead)));
+        let call = |cells: &[C], place: &Listed<C>| {
+            let start = cells.as_ptr().wrapping_add(C::index(Place::of(place)));
+            prefetch(start.wrapping_sub(1));
+            prefetch(start.wrapping_add(reach));
+        };
+        places.iter().take(AHEAD).for_each(|place| call(cells, place));
+        for (number, place) in places.iter().enumerate() {
+            if let Some(ahead) = places.get(number + AHEAD) {
+                call(cells, ahead);
             }
+            let place = Place::of(place);
             let start = C::index(place);
             let middle = start + left_length;
             if cells[start].token() != left || cells[middle].token() != right {
@@ -124,7 +143,38 @@ impl<C: Cell> Symbols<C> {
                     .then(|| (before, C::place(start - self.lengths[before as usize] as usize))),
                 right: (after != C::EDGE).then_some(after),
             };
-            visit(joined, place, self.weights[weight]);
+            visit(joined, place, self.weights.get(weight));
         }
     }
+}
+
+/// The words in parts, one for each thread that is worth its while.
+fn parts_of(counts: &WordCounts, threads: usize) -> impl Iterator<Item = Range<usize>> {
+    let parts = (counts.bytes() / LEAST_PART).clamp(1, threads.max(1));
+    let words = counts.len().div_ceil(parts).max(1);
+    (0..counts.len()).step_by(words).map(move |first| first..counts.len().min(first + words))
+}
+
+/// Puts words of two and more tokens into `cells`, an edge behind each, and edges behind the last.
+fn fill<C: Cell>(
+    cells: &mut [C],
+    counts: &WordCounts,
+    words: Range<usize>,
+    weights: &Weights,
+    start: &Start<'_>,
+) {
+    let edge = C::new(C::EDGE, 0);
+    let mut tokens = Vec::new();
+    let mut used = 0;
+    for number in words {
+        start.tokens_of(number, counts.word(number), &mut tokens);
+        if tokens.len() > 1 {
+            let weight = weights.number_of(counts.counts()[number]);
+            let cells = &mut cells[used..];
+            cells.iter_mut().zip(&tokens).for_each(|(cell, &token)| *cell = C::new(token, weight));
+            cells[tokens.len()] = edge;
+            used += tokens.len() + 1;
+        }
+    }
+    cells[used..].fill(edge);
 }

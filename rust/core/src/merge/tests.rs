@@ -190,7 +190,7 @@ fn learning_stops_when_asked_and_says_how_far_it_is() {
 
 #[test]
 fn narrow_cells_are_for_what_fits() {
-    let fits = |cells, weights: usize, tokens| fits::<u32>(cells, &vec![1; weights], tokens);
+    let fits = |cells, weights: usize, tokens| fits::<u32>(cells, weights, tokens);
     assert!(fits(1 << 32, 65_534, 65_534));
     assert!(!fits(9, 65_535, 300) && !fits(9, 2, 65_535) && !fits((1 << 32) + 1, 2, 300));
 }
@@ -286,14 +286,15 @@ proptest! {
         max_token_bytes in prop::option::of(1_usize..9),
         weight in prop::sample::select(vec![1, 1 << 31, 1 << 33]),
         floor in prop::sample::select(vec![0, 2, 5, 20, 1000]),
+        threads in 1_usize..5,
     ) {
         let words = words.iter().filter(|(word, _)| !word.is_empty());
         let counts = counts(words.map(|(word, count)| (&**word, count * weight)));
-        let options = MergeOptions { merges, min_frequency, max_token_bytes, threads: 1 };
+        let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
         let found = learned(&counts, &options);
         prop_assert_eq!(&found, &learn_naively(&counts, &options));
         let (monitor, floor) = (Monitor::default(), floor * weight);
-        let wide = learn_in_cells::<u64>(Start::Bytes, &counts, weights(&counts), &options, floor, &monitor);
+        let wide = learn_in_cells::<u64>(Start::Bytes, &counts, Weights::new(&counts), &options, floor, &monitor);
         prop_assert_eq!(&found, &wide.expect("small counts"));
         // What the head of the module proves.
         let tokens = spelled(&found);

@@ -1,0 +1,138 @@
+//! The pairs in the words, and where each of them stands.
+//!
+//! Two passes over the words, one to count, one to fill lists of just the right size. The words are in parts, and a thread
+//! works on each. In a list the places of an earlier part come before those of a later one, so they ascend whatever
+//! the parts are.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::map_in_order;
+use crate::merge::cell::{Cell, Listed, Place};
+use crate::merge::pairs::Pair;
+use crate::merge::symbols::Symbols;
+
+/// Calls `add` with each pair that `is_listed`, and replaces `places` by the lists of their places.
+pub(super) fn list_pairs<C: Cell>(
+    symbols: &Symbols<C>,
+    places: &mut Vec<Listed<C>>,
+    is_listed: impl Fn(&Pair) -> bool,
+    mut add: impl FnMut(Pair),
+) {
+    let parts = symbols.parts();
+    let mut seen = map_in_order(parts, parts, |part| Seen::in_part(symbols, part));
+    let mut all = Seen::default();
+    for part in &seen {
+        part.pairs.iter().for_each(|pair| all.add(pair.left, pair.right, pair.count, pair.places));
+    }
+    let mut end = 0;
+    for pair in &mut all.pairs {
+        pair.start = NOT_LISTED;
+        if is_listed(pair) {
+            pair.start = end;
+            end += pair.places;
+            add(*pair);
+        }
+    }
+    for pair in seen.iter_mut().flat_map(|part| &mut part.pairs) {
+        let number = all.numbers.of(pair.left, pair.right);
+        let next = &mut all.pairs[number].start;
+        pair.start = *next;
+        if *next != NOT_LISTED {
+            *next += pair.places;
+        }
+    }
+    places.clear();
+    places.resize_with(end, Listed::<C>::default);
+    let seen: Vec<Mutex<Seen>> = seen.into_iter().map(Mutex::new).collect();
+    map_in_order(parts, parts, |part| {
+        seen[part].lock().unwrap_or_else(PoisonError::into_inner).put_places(symbols, part, places);
+    });
+}
+
+/// In [`Pair::start`].
+const NOT_LISTED: usize = usize::MAX;
+
+/// The pairs in some of the words, in the order in which they were met first.
+#[derive(Default)]
+struct Seen {
+    numbers: Numbers,
+    pairs: Vec<Pair>,
+}
+
+impl Seen {
+    /// All pairs in one part of the words.
+    fn in_part<C: Cell>(symbols: &Symbols<C>, part: usize) -> Self {
+        let mut seen = Self::default();
+        symbols.for_each_pair(part, |left, right, _, weight| seen.add(left, right, weight, 1));
+        seen
+    }
+
+    #[inline(always)]
+    fn add(&mut self, left: u32, right: u32, count: u64, places: usize) {
+        let number = self.numbers.of(left, right);
+        if number == self.pairs.len() {
+            self.pairs.push(Pair { left, right, count: 0, start: 0, places: 0 });
+        }
+        let pair = &mut self.pairs[number];
+        pair.count += count;
+        pair.places += places;
+    }
+
+    /// Puts the places of one part, in which these are the pairs, into the lists, each list from the pair's start on.
+    fn put_places<C: Cell>(&mut self, symbols: &Symbols<C>, part: usize, lists: &[Listed<C>]) {
+        let Self { numbers, pairs } = self;
+        let mut next: Vec<usize> = pairs.iter().map(|pair| pair.start).collect();
+        symbols.for_each_pair(part, |left, right, place, _| {
+            let next = &mut next[numbers.of(left, right)];
+            if *next != NOT_LISTED {
+                place.put(&lists[*next]);
+                *next += 1;
+            }
+        });
+    }
+}
+
+/// Numbers for pairs, in the order in which they are asked for first.
+struct Numbers {
+    /// By both ids, for ids below 256: the number, or [`UNNUMBERED`].
+    small: Vec<u32>,
+    others: HashMap<(u32, u32), u32>,
+    next: u32,
+}
+
+const UNNUMBERED: u32 = u32::MAX;
+
+impl Default for Numbers {
+    fn default() -> Self {
+        Self { small: vec![UNNUMBERED; 1 << 16], others: HashMap::new(), next: 0 }
+    }
+}
+
+impl Numbers {
+    /// The number of a pair.
+    #[inline(always)]
+    fn of(&mut self, left: u32, right: u32) -> usize {
+        if left | right < 256 {
+            let number = self.small[(left << 8 | right) as usize];
+            if number != UNNUMBERED {
+                return number as usize;
+            }
+        }
+        self.of_other(left, right)
+    }
+
+    /// The number of a pair that has none yet or a token that is no byte.
+    #[inline(never)]
+    fn of_other(&mut self, left: u32, right: u32) -> usize {
+        let number = match left | right {
+            ..256 => &mut self.small[(left << 8 | right) as usize],
+            _ => self.others.entry((left, right)).or_insert(UNNUMBERED),
+        };
+        if *number == UNNUMBERED {
+            *number = self.next;
+            self.next += 1;
+        }
+        *number as usize
+    }
+}
