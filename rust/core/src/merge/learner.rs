@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::count::WordCounts;
 use crate::encode::table::prefetch;
 use crate::merge::cell::{Cell, Listed};
+use crate::merge::forecast::Forecast;
 use crate::merge::listing::list_pairs;
 use crate::merge::neighbours::{Neighbour, Neighbours};
 use crate::merge::pairs::{Pair, Pairs};
@@ -30,8 +31,10 @@ pub(super) struct Learner<'t, C: Cell> {
     min_frequency: u64,
     /// Pairs that count less are not listed at the moment.
     floor: u64,
-    /// How many merges there may be at most.
+    forecast: Forecast,
+    /// How many merges there were, and how many there may be.
     merges: usize,
+    most_merges: usize,
     sizes: Sizes,
 }
 
@@ -59,7 +62,9 @@ impl<'t, C: Cell> Learner<'t, C> {
             rights: Neighbours::new(),
             min_frequency,
             floor: floor.max(min_frequency),
-            merges: options.merges.unwrap_or(usize::MAX).min(counts.bytes()),
+            forecast: Forecast::of(options.merges),
+            merges: 0,
+            most_merges: options.merges.unwrap_or(usize::MAX).min(counts.bytes()),
             sizes,
         };
         learner.list_pairs();
@@ -68,7 +73,7 @@ impl<'t, C: Cell> Learner<'t, C> {
 
     /// Lists the pairs that there are, but for those that are too rare or never merge.
     fn list_pairs(&mut self) {
-        (self.pairs, self.queue) = (Pairs::for_merges(self.merges), Queue::new());
+        (self.pairs, self.queue) = (Pairs::for_merges(self.most_merges), Queue::new());
         let Self { symbols, places, pairs, queue, sizes, floor, .. } = self;
         let is_listed = |pair: &Pair| pair.count >= *floor && sizes.may_join(pair.left, pair.right);
         list_pairs(symbols, places, is_listed, |pair| {
@@ -80,7 +85,8 @@ impl<'t, C: Cell> Learner<'t, C> {
     /// Merges the most frequent pair, or returns `None` when none is frequent enough.
     pub(super) fn next_merge(&mut self) -> Option<Merge> {
         loop {
-            let Some(candidate) = self.queue.pop() else {
+            // What is left below the floor may count less than pairs that are not listed.
+            let Some(candidate) = self.queue.pop().filter(|candidate| candidate.count >= self.floor) else {
                 if !self.lower_floor() {
                     return None;
                 }
@@ -105,12 +111,17 @@ impl<'t, C: Cell> Learner<'t, C> {
             return false;
         }
         self.floor = (self.floor / STEP).max(self.min_frequency);
+        self.forecast.give_up();
         self.list_pairs();
         true
     }
 
     fn merge(&mut self, pair: &Pair) -> Merge {
-        let &Pair { left, right, start, places, .. } = pair;
+        let &Pair { left, right, count, start, places } = pair;
+        self.merges += 1;
+        if let Some(floor) = self.forecast.note(self.merges, count) {
+            self.floor = self.floor.max(floor);
+        }
         let id = self.symbols.tokens() as u32;
         self.symbols.add_token(left, right);
         self.sizes.add(left, right);

@@ -5,11 +5,12 @@
 //! the parts are.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Mutex, PoisonError};
 
 use crate::map_in_order;
 use crate::merge::cell::{Cell, Listed, Place};
-use crate::merge::pairs::Pair;
+use crate::merge::pairs::{self, Pair};
 use crate::merge::symbols::Symbols;
 
 /// Calls `add` with each pair that `is_listed`, and replaces `places` by the lists of their places.
@@ -97,15 +98,33 @@ impl Seen {
 struct Numbers {
     /// By both ids, for ids below 256: the number, or [`UNNUMBERED`].
     small: Vec<u32>,
-    others: HashMap<(u32, u32), u32>,
+    others: HashMap<u64, u32, BuildHasherDefault<Spread>>,
     next: u32,
 }
 
 const UNNUMBERED: u32 = u32::MAX;
 
+/// Hashes one number, that of a pair.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write_u64(&mut self, key: u64) {
+        self.0 = pairs::spread(key);
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("keys are single numbers");
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 impl Default for Numbers {
     fn default() -> Self {
-        Self { small: vec![UNNUMBERED; 1 << 16], others: HashMap::new(), next: 0 }
+        Self { small: vec![UNNUMBERED; 1 << 16], others: HashMap::default(), next: 0 }
     }
 }
 
@@ -127,7 +146,7 @@ impl Numbers {
     fn of_other(&mut self, left: u32, right: u32) -> usize {
         let number = match left | right {
             ..256 => &mut self.small[(left << 8 | right) as usize],
-            _ => self.others.entry((left, right)).or_insert(UNNUMBERED),
+            _ => self.others.entry(pairs::key(left, right)).or_insert(UNNUMBERED),
         };
         if *number == UNNUMBERED {
             *number = self.next;

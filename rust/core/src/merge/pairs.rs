@@ -38,7 +38,7 @@ struct Slot {
 }
 
 /// Both ids and 1, which is never 0.
-type Key = u64;
+pub(super) type Key = u64;
 
 const LEAST_SLOTS: usize = 1 << 12;
 const MOST_FIRST_SLOTS: usize = 1 << 18;
@@ -115,16 +115,21 @@ fn put(slots: &mut [Slot], pair: Slot) {
 }
 
 #[inline(always)]
-fn key(left: u32, right: u32) -> Key {
+pub(super) fn key(left: u32, right: u32) -> Key {
     (u64::from(left) << 32 | u64::from(right)) + 1
 }
 
-/// The slot where a pair would be: both ids spread over 64 bits, whose upper half chooses.
+/// A key spread over 64 bits.
+#[inline(always)]
+pub(super) fn spread(key: Key) -> u64 {
+    let product = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (product ^ product >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+}
+
+/// The slot where a pair would be.
 #[inline(always)]
 fn home(key: Key, slots: &[Slot]) -> usize {
-    let product = key.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let hash = (product ^ product >> 32).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    (hash >> 32) as usize & (slots.len() - 1)
+    (spread(key) >> 32) as usize & (slots.len() - 1)
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ impl Default for ReadOptions {
             format: Format::Auto,
             text_field: "text".to_owned(),
             separator: None,
-            batch_bytes: 8 << 20,
+            batch_bytes: 2 << 20,
             max_document_bytes: 128 << 20,
             on_error: OnError::Raise,
             tables: None,
