@@ -3,7 +3,8 @@
     make bench-train CORPUS="books.txt code.txt" BENCH="--rounds 5"
 
 Each file is cut into documents at <|endoftext|>. Every run has a process and cores of its own, which tells
-its peak of memory, too. No time is taken before the merges of a part of each file were the same everywhere.
+its peak of memory, too. No time is taken before the merges of a part of each file were the same everywhere;
+the job `same` compares more of them, learned in many ways.
 """
 
 import argparse
@@ -14,10 +15,11 @@ import apart
 import corpus
 import growth
 import report
+import same_merges
 import trainers
 from timing import Times, alternate, available_cores
 
-JOBS = ("peers", "patterns", "growth")
+JOBS = ("peers", "patterns", "same", "growth")
 PACKAGES = ("bytestride", "gigabpe", "gigatoken", "rustbpe", "tokenizers")
 PATTERNS = ("gpt2", "cl100k", "o200k")
 CHECKED_MEGABYTES = 10
@@ -36,6 +38,7 @@ def arguments():
     add("--jobs", nargs="+", choices=JOBS, default=JOBS, help="what to measure (all)")
     add("--rounds", type=int, default=3, help="how often each library has its turn (3)")
     add("--merges", type=int, default=32_768 - 256, help="how many merges to train (32,512)")
+    add("--same-megabytes", type=float, default=20, help="of each text to compare merges on (20)")
     add("--sizes", type=float, nargs="+", default=[100, 500, 1000, 2500, 5000], help="megabytes to grow to")
     add("--max-memory", default="256MB", help="what growth is trained with besides (256MB)")
     add("--folder", type=Path, help="keep the text of growth here, and use what is there (none)")
@@ -136,6 +139,8 @@ def main():
                 lines += peers(text, paths[-1], folder, chosen)
             if "patterns" in chosen.jobs:
                 lines += patterns(text, paths[-1], chosen)
+        if "same" in chosen.jobs:
+            lines += same_merges.run(chosen.corpus or paths, folder, chosen.same_megabytes, chosen.merges)
         if "growth" in chosen.jobs:
             lines += growth.run(paths, folder, chosen)
     report.write(chosen.out, lines, add=chosen.add)

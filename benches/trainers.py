@@ -31,6 +31,7 @@ class Bytestride:
 
 @dataclass
 class HuggingFace:
+    pattern: str = "gpt2"
     name = "tokenizers"
 
     def train(self, corpus, path, merges):
@@ -45,10 +46,17 @@ class HuggingFace:
         return self.merges(tokenizer)
 
     def _untrained(self, merges):
-        from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+        from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
 
+        split = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        if self.pattern != "gpt2":
+            # Oniguruma reads {1,3}+ as groups again and again, and $ as the end of a line.
+            expression = PATTERNS[self.pattern].replace("{1,3}+", "{1,3}").replace("$", r"\z")
+            words = pre_tokenizers.Split(Regex(expression), "isolated")
+            split.use_regex = False
+            split = pre_tokenizers.Sequence([words, split])
         tokenizer = Tokenizer(models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        tokenizer.pre_tokenizer = split
         alphabet = pre_tokenizers.ByteLevel.alphabet()
         return tokenizer, trainers.BpeTrainer(
             vocab_size=256 + merges, min_frequency=2, initial_alphabet=alphabet, show_progress=False
@@ -130,11 +138,10 @@ def check(corpus, path, merges, libraries):
     for one in libraries[1:]:
         trained = one.train(corpus, path, merges)
         if hasattr(one, "merges"):
-            _require_equal(corpus, one, expected, one.merges(trained))
+            require_equal(f"{one.name}, {corpus.name}", expected, one.merges(trained))
         elif hasattr(one, "merges_of_lines"):
-            _require_equal(
-                corpus, one, HuggingFace().train_on_lines(path, merges), one.merges_of_lines(trained)
-            )
+            by_line = HuggingFace().train_on_lines(path, merges)
+            require_equal(f"{one.name}, {corpus.name}", by_line, one.merges_of_lines(trained))
             notes.append(
                 f"{one.name} takes each line for a document; checked against tokenizers doing so too."
             )
@@ -146,12 +153,13 @@ def check(corpus, path, merges, libraries):
     return notes
 
 
-def _require_equal(corpus, library, expected, learned):
+def require_equal(name, expected, learned):
+    """Stops the bench if two lists of merges differ."""
     if learned != expected:
         pairs = enumerate(zip(expected, learned, strict=False))
         place = next((number for number, (wanted, got) in pairs if wanted != got), "none")
         counts = f"{len(learned)} merges, not {len(expected)}; first different: {place}"
-        raise SystemExit(f"{library.name} learns other merges from {corpus.name}: {counts}")
+        raise SystemExit(f"{name}: other merges: {counts}")
 
 
 def run(corpus, folder, merges, rounds):
