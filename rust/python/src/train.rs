@@ -51,7 +51,7 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 ///     weights: how much each path in the list `source` counts, as in `count_words`.
 ///     threads: how many threads work; `None`: as many as there are.
 ///     max_memory: how much memory the process should take while it counts, as in `count_words`. Merging comes after it
-///         and takes 14 to 18 bytes for each byte of the distinct words of books and of 25 languages, whatever the bound.
+///         and takes 11 to 16 bytes for each byte of the distinct words of books and of 25 languages, whatever the bound.
 ///     progress: called as `progress(phase, done, total)` while it runs; `"counting"` and `"adding up"` are in
 ///         bytes, `"merging"` in merges, and `total` may be `None`.
 ///

@@ -55,7 +55,7 @@ impl Table {
         let grows = self.short.used + words > 1 << self.short.bits;
         // The old buckets are still there while the new ones are filled.
         let short = (size_of::<Bucket>() << self.short.bits) * if grows { 3 } else { 1 };
-        short + self.long.memory()
+        short + self.long.memory_with(words)
     }
 
     /// Calls `visit` with each word and its count, in the order of bytes, until it fails.
@@ -186,7 +186,7 @@ fn slot_of(buckets: &mut [Bucket], key: Key, mut place: usize) -> &mut Slot {
     }
 }
 
-/// A longer word; one that counts 0 is a free slot.
+/// A longer word; one that counts 0 is a free slot, since no word does.
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 struct LongSlot {
@@ -215,11 +215,13 @@ impl LongWords {
         Self { slots: Slots::new(1 << FIRST_BITS), used: 0, bytes: Vec::new(), pending: Vec::new() }
     }
 
-    /// About how many bytes of memory this takes: the slots, the bytes, of which there may be room for twice as many, and
-    /// what sorting takes.
-    fn memory(&self) -> usize {
-        let sorted = self.used * size_of::<(Beginning, &[u8], u64)>();
-        size_of_val(self.slots.entries()) + self.bytes.len() * 2 + sorted
+    /// About how many bytes of memory this takes, at least when so many more words come: the slots, the bytes, of which
+    /// there may be room for twice as many, and what sorting takes.
+    fn memory_with(&self, words: usize) -> usize {
+        let grows = (self.used + words) * 2 > self.slots.entries().len();
+        // As above.
+        let slots = size_of_val(self.slots.entries()) * if grows { 3 } else { 1 };
+        slots + self.bytes.len() * 2 + self.used * size_of::<(Beginning, &[u8], u64)>()
     }
 
     /// Notes a word of the block and calls its place from memory.
