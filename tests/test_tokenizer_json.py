@@ -108,6 +108,13 @@ PRE_TOKENIZERS = {
     "fixed length": pre_tokenizers.FixedLength(3),
     "empty matches": pre_tokenizers.Split(Regex(r"x*"), "isolated"),
     "look ahead": pre_tokenizers.Split(Regex(r"(?=[A-Z])"), "isolated"),
+    "thousands": pre_tokenizers.Split(Regex(r"(?=(\d{3})+(?!\d))"), "isolated"),
+    "thousands, then words": pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(r"(?=(\d{3})+(?!\d))"), "isolated"),
+            pre_tokenizers.Split(Regex(r"\w+|(?=:)"), "isolated"),
+        ]
+    ),
     "lines": pre_tokenizers.Split(Regex(r"^\s*|,$"), "isolated"),
     "words": pre_tokenizers.Split(Regex(r"\w+"), "isolated"),
     "no words": pre_tokenizers.Split(Regex(r"\W"), "merged_with_previous"),

@@ -308,9 +308,10 @@ pub(crate) fn count_options(
 ///     source: a path, a glob or a folder, or a list of those; or documents: a list of `bytes`, or any other iterable
 ///         of `str` or `bytes` (a list of `str` is a list of paths). Lone surrogates become U+FFFD.
 ///     pattern: `"gpt2"`, `"cl100k"`, `"o200k"`, `"llama3"`, `"qwen2"`, `"deepseek"`, any other regular expression, or
-///         `None` to take each document as one word. With `"\\x1e"` between, several expressions split in turn, each the
-///         pieces of the one before it. The name of an encoding of OpenAI's (`"cl100k_base"`) and a `Tokenizer` stand for
-///         their split. Letters and digits alone are a name, and an error if it is not known.
+///         `None` to take each document as one word. Matches of an expression and the text between them are words; an
+///         empty match cuts there. With `"\\x1e"` between, several expressions split in turn, each the pieces of the one
+///         before it. The name of an encoding of OpenAI's (`"cl100k_base"`) and a `Tokenizer` stand for their split.
+///         Letters and digits alone are a name, and an error if it is not known.
 ///     format: how files hold documents: `"text"`, `"jsonl"`, `"parquet"` (needs pyarrow), or `"auto"`, by the suffix.
 ///     separator: what stands between the documents of a text file, as `str` or `bytes`; `None`: the whole file is one.
 ///     text_field: the field that holds the document, in files of JSON lines.

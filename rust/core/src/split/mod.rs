@@ -454,6 +454,21 @@ mod tests {
     }
 
     #[test]
+    fn empty_matches_cut() {
+        let thousands = splitter(r"(?=(?:[0-9]{3})+(?![0-9]))");
+        assert_eq!(
+            pretokens(&thousands, b"in 1234567 or 123456"),
+            [&b"in 1"[..], b"234", b"567 or ", b"123", b"456"]
+        );
+        assert_eq!(pretokens(&splitter(r"(?=b)|c*"), b"abbccd"), [&b"a"[..], b"b", b"b", b"cc", b"d"]);
+        assert_eq!(pretokens(&splitter("$"), "é中".as_bytes()), ["é中".as_bytes()]);
+        assert_eq!(
+            pretokens(&splitter("(?=a)\x1e$|(?=中)"), "éa中".as_bytes()),
+            ["é", "a", "中"].map(str::as_bytes)
+        );
+    }
+
+    #[test]
     fn several_expressions_split_in_turn() {
         let digits_then_words = splitter("[0-9]+\x1e\\w+$");
         assert_eq!(

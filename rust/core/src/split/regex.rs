@@ -70,17 +70,17 @@ fn split_once(regex: &Regex, text: &str, from: usize, limit: usize, ends: &mut V
             ends.push(text.len());
             break;
         };
-        if start == end {
-            // An empty match is none: the search goes on behind the next character.
-            search = text[start..].chars().next().map_or(text.len() + 1, |next| start + next.len_utf8());
-            continue;
-        }
         if start > done {
             ends.push(start);
         }
-        ends.push(end);
+        if end > start {
+            ends.push(end);
+            search = end;
+        } else {
+            // An empty match ends a stretch and is no piece; the search goes on behind the next character.
+            search = text[end..].chars().next().map_or(text.len() + 1, |next| end + next.len_utf8());
+        }
         done = end;
-        search = end;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ use crate::encode::special::Manner;
 use crate::encode::tokenizer::{Definition, Tokenizer};
 use crate::encode::tokens::Tokens;
 use crate::pretokenize::Step;
-use crate::split::{Find, Pattern, from_oniguruma};
+use crate::split::{Pattern, from_oniguruma};
 use crate::tokenizer_json::{self, AddedToken, Vocab};
 use merges::Pair;
 use names::Names;
@@ -436,21 +436,9 @@ fn pattern_of(expressions: &[&str]) -> Option<Pattern> {
     if let named @ Pattern::Named(_) = joined(expressions) {
         return Some(named);
     }
-    let ours =
-        expressions.iter().map(|expression| our_expression(expression)).collect::<Option<Vec<String>>>()?;
+    let ours = expressions.iter().map(|expression| from_oniguruma(expression).ok());
+    let ours = ours.collect::<Option<Vec<String>>>()?;
     Some(joined(&ours.iter().map(String::as_str).collect::<Vec<_>>()))
-}
-
-/// What Hugging Face reads, as a pattern, for which empty matches are none. An expression that has some is left to the
-/// steps.
-fn our_expression(expression: &str) -> Option<String> {
-    let ours = from_oniguruma(expression).ok()?;
-    let find = Find::regex(&ours).ok()?;
-    let mut has_empty = false;
-    for text in ["", "a", "A", "a b", "1\n", "x.y"] {
-        find.for_each(text, |start, end| has_empty |= start == end).ok()?;
-    }
-    (!has_empty).then_some(ours)
 }
 
 /// The expression of a `Split`. As a pattern it must not mean anything else.
