@@ -86,7 +86,7 @@ impl Reader<'_> {
             }
             // Both are about lines there.
             '$' => self.written.push_str("(?m:$)"),
-            '^' => self.written.push_str(r"(?:\A|(?<=\n)(?!\z))"),
+            '^' => self.written.push_str(r"(?:^|(?<=\n)(?!$))"),
             '}' if self.rest.peek() == Some(&'+')
                 && self.written.ends_with(|digit: char| digit.is_ascii_digit() || digit == ',') =>
             {
