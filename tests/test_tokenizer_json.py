@@ -178,6 +178,17 @@ def test_pretokenizers_before_bytes(name, documents, tmp_path):
     check(peer, documents, tmp_path)
 
 
+@pytest.mark.parametrize("expression", [r"\w", r"\W", r"[\w]", r"[^\w]", r"(?i:\w)", r"\d", r"\s"])
+def test_classes_are_those_of_the_library(expression, tmp_path):
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    removed = pre_tokenizers.Split(Regex(expression), "removed")
+    peer = Tokenizer(models.BPE({letter: id for id, letter in enumerate(sorted(ALPHABET))}, []))
+    peer.pre_tokenizer = pre_tokenizers.Sequence([removed, byte_level])
+    ours = load(peer, tmp_path)
+    characters = [*map(chr, range(0x3400)), *map(chr, range(0xF900, 0x11800))]
+    assert [len(ids.ids) for ids in peer.encode_batch(characters)] == list(map(ours.count, characters))
+
+
 # -- models -----------------------------------------------------------------------------------------------------
 
 

@@ -44,12 +44,12 @@ impl Reader<'_> {
             return self.refuse(&format!("\\{escaped}"));
         }
         match escaped {
-            // Letters, marks, decimal digits and connectors; ours counts two joiners and enclosed letters, too.
+            // Ours counts two joiners and enclosed letters, too.
             'z' if self.depth == 0 => self.written.push('$'),
             'A' if self.depth == 0 => self.written.push('^'),
-            'w' if self.depth == 0 => self.written.push_str(WORD),
-            'W' if self.depth == 0 => self.written.push_str(NO_WORD),
-            'w' => self.written.push_str(&WORD[1..WORD.len() - 1]),
+            'w' if self.depth == 0 => self.written.extend(["[", IN_WORDS, IN_WORDS_OUTSIDE_OF_CLASSES, "]"]),
+            'W' if self.depth == 0 => self.written.extend(["[^", IN_WORDS, IN_WORDS_OUTSIDE_OF_CLASSES, "]"]),
+            'w' => self.written.push_str(IN_WORDS),
             'W' | 'b' | 'B' => return self.refuse(&format!("\\{escaped}")),
             'p' | 'P' if self.rest.peek() == Some(&'{') => {
                 self.written.extend(['\\', escaped]);
@@ -141,8 +141,11 @@ fn begins(rest: &Peekable<Chars<'_>>, with: &str) -> bool {
     with.chars().all(|character| rest.next() == Some(character))
 }
 
-const WORD: &str = r"[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]";
-const NO_WORD: &str = r"[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}]";
+/// Letters, marks, decimal digits and connectors.
+const IN_WORDS: &str = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}";
+
+/// And what Oniguruma's table of Latin-1 has besides, which it uses for all but classes.
+const IN_WORDS_OUTSIDE_OF_CLASSES: &str = "²³¹¼½¾";
 
 /// Whether a group begins with flags among which are others than `i`.
 fn is_flag(rest: &Peekable<Chars<'_>>) -> bool {
@@ -166,9 +169,7 @@ mod tests {
         assert_eq!(from_oniguruma(r"a$").as_deref(), Ok("a(?m:$)"));
         for ours in [r"\w+|\s", r"^a|b$", "(?m:$)", r"\$[$^]\\w", r"[\w-]"] {
             assert_eq!(
-                from_oniguruma(&to_oniguruma(ours))
-                    .as_deref()
-                    .map(|text| text.replace(&WORD[1..WORD.len() - 1], r"\w")),
+                from_oniguruma(&to_oniguruma(ours)).as_deref().map(|text| text.replace(IN_WORDS, r"\w")),
                 Ok(ours.to_owned())
             );
         }
