@@ -294,6 +294,26 @@ def test_added_tokens_stand_in_a_text_as_they_say(flags, normalizer, documents, 
         assert ours.encode(text, special="encode").tolist() == expected.ids
 
 
+@pytest.mark.parametrize("content", ["\n\n", " ", "\u3000\n"])
+@pytest.mark.parametrize(("lstrip", "rstrip"), list(itertools.product((False, True), repeat=2)))
+def test_added_tokens_of_white_space_take_more_of_it(content, lstrip, rstrip, documents, tmp_path):
+    peer = trained(
+        documents[:2],
+        models.BPE(),
+        {"initial_alphabet": ALPHABET, "vocab_size": 300},
+        pre_tokenizer=pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoder=decoders.ByteLevel(),
+    )
+    peer.add_tokens([AddedToken(content, lstrip=lstrip, rstrip=rstrip, normalized=False)])
+    texts = [
+        f"{before}{content * count}{behind}"
+        for before in ("", "a", "\n ")
+        for count in range(6)
+        for behind in ("", "b", " \n")
+    ]
+    check(peer, documents, tmp_path, texts)
+
+
 def test_who_wants_no_added_token_at_all_says_so(documents, tmp_path):
     peer = trained(
         documents[:2],

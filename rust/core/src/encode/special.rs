@@ -244,7 +244,8 @@ impl Finder {
     }
 }
 
-/// Where a token that was found stands, with the white space that it takes; `None` if it does not want to stand there.
+/// Where a token that was found stands, with the white space that it takes; `None` if it does not want to stand there, or
+/// nothing is left of it.
 /// Tokens before it reach up to `done`.
 fn place(manner: Manner, text: &[u8], found: Range<usize>, done: usize) -> Option<Range<usize>> {
     let (before, behind) = (&text[..found.start], &text[found.end..]);
@@ -264,7 +265,8 @@ fn place(manner: Manner, text: &[u8], found: Range<usize>, done: usize) -> Optio
             place.end += first_character(&text[place.end..]).map_or(1, char::len_utf8);
         }
     }
-    Some(place)
+    // One of white space alone may stand where a token before it took all.
+    (place.start < place.end).then_some(place)
 }
 
 fn ends_with(text: &[u8], is_wanted: fn(char) -> bool) -> bool {
