@@ -314,6 +314,13 @@ def test_added_tokens_of_white_space_take_more_of_it(content, lstrip, rstrip, do
     check(peer, documents, tmp_path, texts)
 
 
+def test_an_added_token_that_the_normalizer_makes_nothing_of_is_refused(documents, tmp_path):
+    peer = trained(documents[:2], models.BPE(), normalizer=normalizers.Strip())
+    peer.add_tokens([AddedToken("a "), AddedToken("\n\n", normalized=True)])
+    with pytest.raises(ValueError, match=r'tokenizer\.json: .*"\\n\\n" is nothing once it is normalized'):
+        load(peer, tmp_path)
+
+
 def test_who_wants_no_added_token_at_all_says_so(documents, tmp_path):
     peer = trained(
         documents[:2],

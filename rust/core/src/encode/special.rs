@@ -107,9 +107,13 @@ impl Specials {
             .zip(&manners)
             .map(|((name, _), manner)| if manner.normalized { normalize(name) } else { Ok(name.clone()) });
         let written = written.collect::<Result<Vec<_>>>()?;
+        if let Some(number) = written.iter().position(String::is_empty) {
+            let message =
+                format!("{:?} is nothing once it is normalized, so it stands everywhere", tokens[number].0);
+            return Err(Error::argument("special_tokens", message));
+        }
         let finder = |normalized: bool| {
-            let numbers = (0..tokens.len())
-                .filter(|&number| manners[number].normalized == normalized && !written[number].is_empty());
+            let numbers = (0..tokens.len()).filter(|&number| manners[number].normalized == normalized);
             Finder::new(numbers.collect(), &written)
         };
         let (raw, normalized) = (finder(false)?, finder(true)?);
