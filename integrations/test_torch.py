@@ -147,7 +147,7 @@ def test_a_worker_resumes_from_its_own_state(used, monkeypatch):
     w = bs.windows(TOKENS, 7)
     whole = native(w, 5, seed=3)
     for number in range(3):
-        worker = SimpleNamespace(id=number, num_workers=3)
+        worker = SimpleNamespace(id=number, num_workers=3, seed=number)
         monkeypatch.setattr(bytestride.torch, "get_worker_info", lambda worker=worker: worker)
         data = dataset(w, 5, seed=3)
         assert len(list(islice(data, used))) == used
@@ -177,6 +177,72 @@ def test_torchdatas_stateful_loader_resumes(workers, used):
     assert lists(after) == whole[used:]
 
 
+@pytest.mark.parametrize("workers", [0, 1, 2])
+@pytest.mark.parametrize("persistent", [True, False])
+def test_a_position_that_was_loaded_counts_for_one_iteration(workers, persistent):
+    w = bs.windows(TOKENS, 7)
+    first, second = (native(w, 5, seed=3, epoch=epoch) for epoch in (0, 1))
+    data = dataset(w, 5, seed=3)
+    state = data.state_dict(20)
+    loader = DataLoader(
+        data, batch_size=None, num_workers=workers, persistent_workers=persistent and workers > 0
+    )
+
+    def read():
+        torch.manual_seed(1)  # Which makes iterations alike for workers that do not persist.
+        return [tuple(block.tolist() for block in batch) for batch in loader]
+
+    data.load_state_dict(state)
+    assert len(data) == len(first) - 20
+    assert read() == first[20:]
+    assert len(data) == len(first)
+    assert read() == read() == first
+    assert data.state_dict(2)["position"] == 10
+    data.load_state_dict(state)
+    assert data.state_dict(0) == state
+    data.set_epoch(0)
+    assert read() == first
+    data.set_epoch(1)
+    assert read() == second
+    data.load_state_dict(state)
+    assert read() == first[20:]
+    assert data.state_dict(2)["position"] == 110
+    assert read() == first
+
+
+def test_a_position_is_that_of_all_workers_or_of_none():
+    w = bs.windows(TOKENS, 7)
+    whole = native(w, 5)
+    data = dataset(w, 5)
+    data.load_state_dict(data.state_dict(20))
+    assert [loaded(data, num_workers=workers) for workers in (1, 2, 0)] == [whole[20:], whole, whole]
+
+
+def test_all_ranks_end_an_epoch_in_the_same_state():
+    w = bs.windows(np.arange(29, dtype="uint16"), 4)
+    for drop_last, position in ((False, 7), (True, 6)):
+        for rank in range(2):
+            data = dataset(w, 3, rank=rank, world_size=2, drop_last=drop_last)
+            assert len(list(islice(data, 1))) == 1
+            assert data.state_dict()["position"] == 6
+            list(data)
+            assert data.state_dict()["position"] == position
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("order", [{"seed": 2**64 - 1}, {"shuffle": False}, {"block_size": 20}])
+def test_the_order_of_a_state_is_that_of_later_epochs_too(order, workers):
+    w = bs.windows(TOKENS, 7)
+    data = dataset(w, 5, seed=3)
+    data.load_state_dict(dataset(w, 5, **order).state_dict(4))
+    loader = DataLoader(data, batch_size=None, num_workers=workers, persistent_workers=workers > 0)
+    for epoch, used in ((0, 4), (2**64 - 1, 0)):
+        if epoch:
+            data.set_epoch(epoch)
+        read = [tuple(block.tolist() for block in batch) for batch in loader]
+        assert read == native(w, 5, epoch=epoch, **order)[used:]
+
+
 def test_mixtures_and_packs_are_datasets_too():
     w = bs.windows(TOKENS, 7)
     mixed = bs.mix([w, bs.windows(TOKENS[::-1].copy(), 7)], [0.7, 0.3])
@@ -196,7 +262,8 @@ def test_datasets_are_copied_and_pickled():
     data = dataset(w, 5, seed=4, dtype="int32")
     data.load_state_dict(data.state_dict(3))
     for other in (pickle.loads(pickle.dumps(data)), copy.deepcopy(data)):
-        assert loaded(other) == loaded(data) == native(w, 5, seed=4)[3:]
+        assert loaded(other) == native(w, 5, seed=4)[3:]
+    assert loaded(data) == native(w, 5, seed=4)[3:]
     assert next(iter(data))[0].dtype == torch.int32
 
 
@@ -208,6 +275,21 @@ def test_bad_arguments_are_errors():
         dataset(w, 1, rank=3, world_size=2)
     with pytest.raises(ValueError, match="state: is of windows with max_length 7, these have 8"):
         dataset(bs.windows(TOKENS, 8, 7), 1).load_state_dict(dataset(w, 1).state_dict())
+
+
+def test_a_number_that_is_refused_changes_nothing():
+    w = bs.windows(TOKENS, 7)
+    data = dataset(w, 5)
+    for epoch in (-1, 2**64):
+        with pytest.raises(ValueError, match=f"epoch: {epoch} is out of range"):
+            data.set_epoch(epoch)
+    with pytest.raises(TypeError, match="epoch: expected an integer, not float"):
+        data.set_epoch(1.7)
+    with pytest.raises(ValueError, match="batches: -5 is out of range, expected 0 or more"):
+        data.state_dict(-5)
+    with pytest.raises(TypeError, match="batches: expected an integer, not str"):
+        data.state_dict("5")
+    assert loaded(data) == native(w, 5)
 
 
 def test_the_interface_of_transformers_gives_tensors():

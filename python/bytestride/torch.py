@@ -7,6 +7,7 @@ needs PyTorch; nothing else in the package does.
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 try:
@@ -21,7 +22,8 @@ from bytestride.packed import Packed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from numpy.typing import DTypeLike
+    import numpy as np
+    from numpy.typing import DTypeLike, NDArray
 
     from bytestride import Batches, Mix, Packs, Windows
 
@@ -102,53 +104,74 @@ def map_dataset(windows: Windows | Mix) -> WindowDataset:
 class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
     """Batches of an epoch, made by `dataset`: an iterable whose position can be kept and resumed.
 
-    Each iteration is the epoch that `set_epoch` chose, from where `load_state_dict` left it, else from
-    the start. Worker `k` of `n` makes the batches `k`, `k + n`, … and the loader takes them in turn, so the
-    order is that of a single process.
+    An iteration is the epoch that `set_epoch` chose or `load_state_dict` brought, from its start; only the
+    first one after `load_state_dict` goes on where the state stands. Worker `k` of `n` makes the batches `k`,
+    `k + n`, … and the loader takes them in turn, so the order is that of a single process.
     """
 
     def __init__(self, rows: Windows | Mix | Packs, batch_size: int, options: dict[str, Any]) -> None:
         self._rows, self._batch_size, self._options = rows, batch_size, options
-        # Shared with the workers, so that those that persist learn of the next epoch too.
-        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
-        self._start: dict[str, int] = self._batches().state_dict()
+        self._first = self._rows.batches(batch_size, **options).state_dict()
+        self._shared = _Shared()
+        self._shared.start(self._first)
+        # Batches that this process has made of its iteration.
         self._done = 0
+        # Of a worker: where its iteration began, and where the next one does if it was told so by itself.
+        self._began: dict[str, Any] | None = None
+        self._own: dict[str, Any] | None = None
 
-    def _batches(self) -> Batches[Any]:
-        return self._rows.batches(self._batch_size, epoch=int(self._epoch.item()), **self._options)
+    def _state(self, position: int) -> dict[str, Any]:
+        """The state at `position` of the epoch, in the order that all processes share."""
+        order = {"block_size": 0, **self._first, **self._shared.order(), "position": position}
+        order["shuffle"] = bool(order["shuffle"])
+        if not order["block_size"]:
+            del order["block_size"]
+        return order
+
+    def _batches(self, state: dict[str, Any]) -> Batches[Any]:
+        batches = self._rows.batches(self._batch_size, **self._options)
+        batches.load_state_dict(state)
+        return batches
 
     @property
     def _step(self) -> int:
         """Windows that all ranks together take in one step."""
         return self._batch_size * int(self._options["world_size"])
 
-    def _position(self, batches: int) -> int:
-        """Where the epoch stands after so many batches since it was started or resumed."""
-        return min(self._start["position"] + batches * self._step, self._start["windows"])
+    def _steps(self, state: dict[str, Any]) -> int:
+        """Steps from `state` to the end of its epoch, with those in which this rank has nothing."""
+        steps, rest = divmod(state["windows"] - state["position"], self._step)
+        return int(steps + (rest > 0 and not self._options["drop_last"]))
+
+    def _next(self) -> dict[str, Any]:
+        """Where the next iteration of this process begins."""
+        return self._own or self._state(self._shared.next_position())
 
     def set_epoch(self, epoch: int) -> None:
-        """Start the next iteration at the beginning of `epoch`."""
-        self._epoch.fill_(epoch)
-        self._start, self._done = self._batches().state_dict(), 0
+        """Start the next iteration at the beginning of `epoch`.
+
+        Raises:
+            ValueError: If `epoch` is negative or beyond 64 bits.
+        """
+        checked = self._rows.batches(self._batch_size, **self._options, epoch=epoch).state_dict()
+        self._shared.start({**self._state(0), "epoch": checked["epoch"]})
+        self._done, self._began, self._own = 0, None, None
 
     def __len__(self) -> int:
-        """Batches in an iteration: of the whole epoch, or of the rest of one that is resumed."""
-        batches = self._batches()
-        batches.load_state_dict(self._start)
-        return len(batches)
+        """Batches in the next iteration: of the whole epoch, or of the rest of one that is resumed."""
+        return len(self._batches(self._next()))
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
         worker = get_worker_info()
         number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        start = self._start
-        if start["epoch"] != int(self._epoch.item()):
-            # The epoch was set in the main process, and this is a worker that persists.
-            start = self._start = self._batches().state_dict()
-        batches = self._batches()
-        self._done = 0
-        for count in range(number, len(self), workers):
+        start = self._next()
+        self._shared.take(None if self._own else start["position"])
+        self._done, self._own = 0, None
+        self._began = start if worker else None
+        batches = self._batches(start)
+        for count in range(number, len(batches), workers):
             # A single worker goes on where it is, and so its batches may be made ahead.
-            if count == number or workers > 1:
+            if workers > 1:
                 batches.load_state_dict({**start, "position": start["position"] + count * self._step})
             # So far that this worker, resumed there, makes its next batch.
             self._done = count + workers - number
@@ -156,30 +179,137 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
             tensors: Iterator[Any] = map(torch.from_numpy, batch)
             made: tuple[Any, ...] = Packed(*tensors) if isinstance(batch, Packed) else tuple(tensors)
             yield made
+        # A rank with nothing in the last step has used it up all the same: all end in the same state.
+        self._done = max(self._done, self._steps(start))
 
-    def state_dict(self, batches: int | None = None) -> dict[str, int]:
+    def state_dict(self, batches: int | None = None) -> dict[str, Any]:
         """Where the epoch stands, as a few integers, the same on all ranks.
 
         Args:
-            batches: How many batches of this iteration training has used. `None` is as many as this process
-                has made: right without workers, or where each worker keeps its own state, as in torchdata's
-                `StatefulDataLoader`. A `DataLoader` with workers makes batches ahead, so count there.
-        """
-        position = self._position(self._done if batches is None else batches)
-        return {**self._start, "position": position}
+            batches: How many steps of this iteration training has used: a batch each, also where a rank has
+                none in the last one. `None` is as many as this process has made: right without workers, or
+                where each worker keeps its own state, as in torchdata's `StatefulDataLoader`. A `DataLoader`
+                with workers makes batches ahead, so count there.
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+        Raises:
+            ValueError: If `batches` is negative.
+        """
+        start, done = self._state(self._shared.began()), self._done
+        if get_worker_info():
+            # What it has from the process that started it says nothing of the worker's own batches.
+            start, done = (self._began, self._done) if self._began else (self._next(), 0)
+        used = done if batches is None else _count("batches", batches)
+        return {**start, "position": min(start["position"] + used * self._step, start["windows"])}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` stands in the next iteration, also with another batch size or number of ranks.
 
-        Call it before the loader starts workers: those that persist do not learn of it.
+        Its seed, epoch and order replace those of this dataset, for all later iterations. Workers learn of it
+        when they begin an iteration, also those that persist.
 
         Raises:
             ValueError: If the state is of other windows.
         """
-        batches = self._batches()
-        batches.load_state_dict(state)
-        self._epoch.fill_(state["epoch"])
-        self._start, self._done = batches.state_dict(), 0
+        state = self._batches(state).state_dict()
+        self._done = 0
+        if get_worker_info():
+            # Each worker has a position of its own, as torchdata's loader keeps them, in the order of all.
+            self._shared.set_order(state)
+            self._own = self._began = state
+        else:
+            self._shared.start(state)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._shared.share()
+
+
+# What tells the order of an epoch, and besides it where and for whom iterations begin.
+_ORDER = ("seed", "epoch", "shuffle", "block_size")
+_PLACES = ("position", "began", "generation", "taker")
+_MAX_WORKERS = 1024
+
+
+class _Shared:
+    """Where the next iteration begins, in memory that a dataset has in common with its workers.
+
+    A position that was set is for one iteration, whose workers may start at any time, and may be other
+    processes than those of the next. So each start has a number, its generation; the first worker to take it
+    leaves which iteration it is of, and every worker that it has taken it. All others begin at 0.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = torch.zeros(len(_ORDER + _PLACES) + _MAX_WORKERS, dtype=torch.int64)
+        self.share()
+
+    def share(self) -> None:
+        self._numbers.share_memory_()
+
+    def _get(self, name: str) -> int:
+        return int(self._all()[(_ORDER + _PLACES).index(name)])
+
+    def _set(self, **numbers: int) -> None:
+        for name, number in numbers.items():
+            self._all()[(_ORDER + _PLACES).index(name)] = number
+
+    def _all(self) -> NDArray[np.uint64]:
+        # Seeds and epochs have 64 bits without a sign.
+        return self._numbers.numpy().view("uint64")
+
+    def order(self) -> dict[str, int]:
+        """What the order of the epoch depends on."""
+        return {name: self._get(name) for name in _ORDER}
+
+    def set_order(self, state: dict[str, Any]) -> None:
+        """Make the order that of `state`."""
+        self._set(**{name: state.get(name, 0) for name in _ORDER})
+
+    def start(self, state: dict[str, Any]) -> None:
+        """Have the next iteration begin where `state` stands."""
+        self.set_order(state)
+        position, generation = state["position"], self._get("generation") + 1
+        self._set(position=position, began=position, generation=generation, taker=0)
+
+    def began(self) -> int:
+        """The position at which the last iteration began, or the next one, if there was none since."""
+        return self._get("began")
+
+    def next_position(self) -> int:
+        """The position at which the next iteration of this process begins."""
+        taker, place = _iteration()
+        is_free = self._get("taker") in (0, taker) and self._all()[place] != self._get("generation")
+        return self._get("position") if is_free else 0
+
+    def take(self, began: int | None) -> None:
+        """Use up the start for this process, whose iteration begins at `began`, if it is that of all."""
+        taker, place = _iteration()
+        if self._get("taker") == 0:
+            self._set(taker=taker)
+        self._all()[place] = self._get("generation")
+        if began is not None:
+            self._set(began=began)
+
+
+def _iteration() -> tuple[int, int]:
+    """A number for the iteration that this process takes part in, and where its generation stands."""
+    worker = get_worker_info()
+    # What a loader draws for each iteration, and all of its workers know.
+    iteration = (worker.num_workers, worker.seed - worker.id) if worker else (0, 0)
+    number = worker.id if worker else 0
+    return hash(iteration) % 2**64 | 1, len(_ORDER + _PLACES) + number % _MAX_WORKERS
+
+
+def _count(name: str, value: int) -> int:
+    """The number `value` of the argument `name`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        message = f"{name}: expected an integer, not {type(value).__name__}"
+        raise TypeError(message) from None
+    if number < 0:
+        message = f"{name}: {number} is out of range, expected 0 or more"
+        raise ValueError(message)
+    return number
 
 
 class WindowDataset(Dataset[tuple[torch.Tensor, torch.Tensor]]):
