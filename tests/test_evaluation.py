@@ -48,6 +48,16 @@ def test_efficiency_is_one_for_equally_frequent_tokens_and_nothing_for_a_single_
     assert (nothing.renyi_efficiency, nothing.bytes_per_token, nothing.tokens_per_word) == (0, 0, 0)
 
 
+def test_large_counts_are_added_exactly_or_refused():
+    tokenizer = bs.Tokenizer.load("gpt2")
+    largest = bs.evaluate(tokenizer, bs.WordCounts({"abcd": 2**61 - 1}, "gpt2"))
+    assert largest.bytes == 2**63 - 4
+    assert largest.tokens == 2**62 - 2
+    for word, times in (("qzxv", 2**62), ("hello", 2**63), ("abcd", 2**61)):
+        with pytest.raises(ValueError, match=rf"^source: its words are {len(word) * times:,} bytes"):
+            bs.evaluate(tokenizer, bs.WordCounts({word: times}, "gpt2"))
+
+
 def test_tokens_that_no_text_comes_to_are_found(tmp_path):
     # "bc" merges before "ab", so nothing ever becomes "abc", which is "ab" and "c".
     learned = bs.WordCounts({"bc": 9, "ab": 5}, "gpt2")

@@ -29,7 +29,9 @@ Source = str | PathLike[str] | Iterable[str | PathLike[str]] | Iterable[str] | I
 class Evaluation:
     """How a tokenizer does on a text.
 
-    Special tokens take no part: text that looks like one is text, and `vocab_size` is without them.
+    Special tokens take no part: text that looks like one is text, and `vocab_size` is without them. So it is
+    with added tokens that are not marked as special, which `encode` finds in any text: where a text holds
+    their names, it gives other tokens than are counted here.
 
     Example:
         >>> import bytestride as bs
@@ -117,8 +119,8 @@ def evaluate(
     Raises:
         FileNotFoundError: A path does not exist.
         TypeError: `tokenizer` is no `Tokenizer`.
-        ValueError: The counts were made with another pattern, a file is malformed, or the tokenizer does more
-            than split and merge (it has a normalizer, say).
+        ValueError: The counts were made with another pattern, or stand for 2^63 bytes of text or more, a file
+            is malformed, or the tokenizer does more than split and merge (it has a normalizer, say).
 
     Example:
         >>> import bytestride as bs
@@ -146,6 +148,7 @@ def evaluate(
         )
     else:
         _check_pattern(counts, tokenizer)
+    _check_size(counts)
     occurrences = _occurrences(for_pretokens, counts, tokenizer.max_id + 1, threads)
     return _evaluation(for_pretokens, counts, occurrences, threads)
 
@@ -155,6 +158,14 @@ def _check_pattern(counts: WordCounts, tokenizer: Tokenizer) -> None:
         message = (
             f"source: was counted with {counts.pattern}, but the tokenizer splits with {tokenizer.pattern}"
         )
+        raise ValueError(message)
+
+
+def _check_size(counts: WordCounts) -> None:
+    """Raises ValueError if sums may not fit in int64; none of them is above the bytes of the text."""
+    size = sum(len(word) * times for word, times in counts.items())
+    if size > np.iinfo(np.int64).max:
+        message = f"source: its words are {size:,} bytes with their counts; expected less than 2^63"
         raise ValueError(message)
 
 
