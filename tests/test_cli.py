@@ -126,6 +126,28 @@ def test_standard_input_cannot_be_both_trained_on_and_encoded(tmp_path, capsys):
     assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.parametrize("command", ["train", "encode", "count", "evaluate", "prepare"])
+def test_standard_input_cannot_be_read_twice(command, tokenizer_file, tmp_path, capsys):
+    options = {
+        "train": ["--out", str(tmp_path / "t.json")],
+        "prepare": ["--tokenizer", tokenizer_file, "--out", str(tmp_path / "x")],
+    }
+    assert main([command, "-", "-", *options.get(command, ["--tokenizer", tokenizer_file])]) == 2
+    assert "standard input can be read only once" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluate_reads_standard_input_and_pipes_for_every_pattern(tmp_path):
+    text = b"hello 12345 World's"
+    path = tmp_path / "text.txt"
+    path.write_bytes(text)
+    options = ["--tokenizer", "gpt2", "--tokenizer", "cl100k_base"]
+    expected = run("evaluate", path, *options).stdout
+    assert expected.count(b"19") == 2, "bytes of text, twice"
+    assert run("evaluate", "-", *options, stdin=text).stdout == expected
+    assert run("evaluate", "/dev/stdin", *options, stdin=text).stdout == expected
+
+
 # -- train ---------------------------------------------------------------------------------------------------
 
 
@@ -161,6 +183,14 @@ def test_encode_prints_one_line_per_document(tokenizer, tokenizer_file):
     lines = [[int(word) for word in line.split()] for line in done.stdout.decode().splitlines()]
     end = tokenizer.special_tokens[END]
     assert lines == [[*tokenizer.encode(text).tolist(), end] for text in ("one", "two words")]
+
+
+def test_encode_says_what_the_printed_ids_leave_out(tokenizer, tokenizer_file):
+    text = b'{"text": "a"}\nno JSON\n{"text": "b"}\n'
+    done = run("encode", "--format", "jsonl", "--on-error", "skip", "--tokenizer", tokenizer_file, stdin=text)
+    assert done.returncode == 0
+    assert done.stdout.decode().split() == [str(tokenizer[letter]) for letter in "ab"]
+    assert "left out  1 that could not be read:\n          -:2: " in done.stderr.decode()
 
 
 def test_encode_text_given_as_an_option(tokenizer, tokenizer_file, capsys):

@@ -96,6 +96,8 @@ def encode(
         if out is None:
             for document in range(len(store)):
                 print_ids(store[document])
+            # Where the ids are all that standard output has.
+            print_facts(skipped_facts(store), file=sys.stderr)
         else:
             print_facts(_facts(store, progress.phases))
 

@@ -1,5 +1,6 @@
 """`bytestride evaluate`: what tokenizers are worth on a text, as a table and as a plot."""
 
+import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 import bytestride as bs
 from bytestride.cli import options
+from bytestride.cli.inputs import kept, readable
 from bytestride.cli.output import refuse_existing
 from bytestride.progress import Progress
 
@@ -51,20 +53,31 @@ def evaluate(
     reading = options.Reading(
         format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
     )
-    counts: dict[str | None, bs.WordCounts] = {}
     loaded = [bs.Tokenizer.load(name) for name in tokenizer]
-    for one in loaded:
-        if one.pattern not in counts:
-            with Progress() as progress:
-                counts[one.pattern] = bs.count_words(
-                    corpus, one, max_memory=max_memory, progress=progress, **reading
-                )
+    counts = _counts(corpus, loaded, reading, max_memory)
     evaluations = [bs.evaluate(one, counts[one.pattern], threads=threads) for one in loaded]
     for line in table(tokenizer, evaluations):
         print(line)
     if plot is not None:
         curves = [compression(one, counts[one.pattern], threads) for one in loaded]
         draw(plot, tokenizer, evaluations, curves)
+
+
+def _counts(
+    corpus: list[str], tokenizers: list[bs.Tokenizer], reading: options.Reading, max_memory: int | None
+) -> dict[str | None, bs.WordCounts]:
+    """The words of the corpus by the pattern that cuts them, for each pattern that a tokenizer has."""
+    by_pattern = {one.pattern: one for one in tokenizers}
+    counts = {}
+    with tempfile.TemporaryDirectory(prefix="bytestride-") as folder:
+        # Each pattern reads all of it.
+        inputs = (readable if len(by_pattern) == 1 else kept)(corpus, Path(folder))
+        for pattern, one in by_pattern.items():
+            with Progress() as progress:
+                counts[pattern] = bs.count_words(
+                    inputs, one, max_memory=max_memory, progress=progress, **reading
+                )
+    return counts
 
 
 def table(names: list[str], evaluations: list[bs.Evaluation]) -> list[str]:

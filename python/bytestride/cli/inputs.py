@@ -1,5 +1,6 @@
 """What commands read."""
 
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,4 +16,21 @@ def readable(corpus: Iterable[str], folder: Path) -> list[str]:
         typed = folder / "typed.txt"
         typed.write_bytes(sys.stdin.buffer.read())
         return [str(typed) if source == "-" else source for source in inputs]
+    return inputs
+
+
+def kept(corpus: Iterable[str], folder: Path) -> list[str]:
+    """`corpus`, with what can be read only once, standard input and pipes, as files in `folder`."""
+    inputs = readable(corpus, folder)
+    for place, source in enumerate(inputs):
+        if source != "-" and not Path(source).is_fifo():
+            continue
+        copy = folder / f"input-{place}.txt"
+        with copy.open("wb") as target:
+            if source == "-":
+                shutil.copyfileobj(sys.stdin.buffer, target)
+            else:
+                with Path(source).open("rb") as pipe:
+                    shutil.copyfileobj(pipe, target)
+        inputs[place] = str(copy)
     return inputs

@@ -79,13 +79,25 @@ def special_tokens(special: list[str] | None, *around_documents: str | None) -> 
     return list(dict.fromkeys([*(special or ()), *filter(None, around_documents)]))
 
 
+def _once(corpus: list[str] | None) -> list[str] | None:
+    """`corpus`, which names standard input once at most: the second time nothing would be left of it."""
+    if (corpus or []).count("-") > 1:
+        message = "standard input can be read only once: give - once, or the text as a file"
+        raise typer.BadParameter(message)
+    return corpus
+
+
 Corpus = Annotated[
     list[str],
-    typer.Argument(help="Files, folders or globs of text; - is standard input.", show_default=False),
+    typer.Argument(
+        help="Files, folders or globs of text; - is standard input.", show_default=False, callback=_once
+    ),
 ]
 OptionalCorpus = Annotated[
     list[str] | None,
-    typer.Argument(help="Files, folders or globs of text. (default: standard input)", show_default=False),
+    typer.Argument(
+        help="Files, folders or globs of text. (default: standard input)", show_default=False, callback=_once
+    ),
 ]
 TokenizerFile = Annotated[
     str,

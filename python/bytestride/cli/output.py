@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -16,12 +17,12 @@ KILO = 1000
 LISTED = 10
 
 
-def print_facts(facts: Iterable[tuple[str, str]]) -> None:
-    """Prints names and values in two columns."""
+def print_facts(facts: Iterable[tuple[str, str]], file: TextIO | None = None) -> None:
+    """Prints names and values in two columns, on standard output if not to a `file`."""
     facts = list(facts)
-    width = max(len(name) for name, _ in facts)
+    width = max((len(name) for name, _ in facts), default=0)
     for name, value in facts:
-        print(f"{name:<{width}}  {value}")
+        print(f"{name:<{width}}  {value}", file=file)
 
 
 def plural(count: int, noun: str) -> str:
