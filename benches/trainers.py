@@ -1,4 +1,4 @@
-"""Training with the GPT-2 split: the same merges from the same documents."""
+"""Training with one split: the same merges from the same documents."""
 
 import json
 from dataclasses import dataclass, field

@@ -21,6 +21,10 @@ use crate::watch::run_watched;
 /// About how many bytes of documents are pulled from an iterable before they are counted.
 const BATCH_BYTES: usize = 8 << 20;
 
+/// How many bytes of a batch of files each thread has, so that all have work to the end. Fewer stay in near memory: with
+/// two threads 2 MB in all take 5 to 15 % less time than 8.
+const BATCH_BYTES_PER_THREAD: usize = 1 << 20;
+
 /// Distinct pretokens and how often each occurs: all that training needs to know of a text.
 ///
 /// Words are `bytes`; where one is asked for, a `str` stands for its UTF-8. They stand in the order of their bytes, so
@@ -443,6 +447,12 @@ fn path(item: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
     }
 }
 
+/// How many bytes of files are counted at a time: a part of the memory that counting may take.
+fn batch_bytes(options: CountOptions) -> usize {
+    let least = 2 * BATCH_BYTES_PER_THREAD;
+    (BATCH_BYTES_PER_THREAD * options.threads).min(options.max_memory / 16).max(least)
+}
+
 /// The counts of files.
 fn count_paths(
     py: Python<'_>,
@@ -461,6 +471,7 @@ fn count_paths(
         text_field: options.files.text_field.to_owned(),
         separator: options.files.separator.clone(),
         tables: Parquet::reader(),
+        batch_bytes: batch_bytes(options.count),
         ..ReadOptions::default()
     };
     let (total, count, spare) = (total_bytes(&inputs), options.count, read_options.spare.clone());

@@ -13,7 +13,7 @@ use crate::{Monitor, Phase, Result, map_in_order};
 /// Texts longer than this are cut, where the pattern allows it, so that all threads have work.
 const PART: usize = 1 << 17;
 
-/// How many shares of the parts each thread takes, so that all end at about the same time.
+/// How many shares of the parts each thread takes at most, so that all end at about the same time.
 const SHARES: usize = 64;
 
 /// How many words are split at a time.
@@ -21,7 +21,8 @@ const WORDS_AT_ONCE: usize = 1 << 18;
 
 /// What the program itself and the text on its way take, which no bound of memory can lower.
 const LEAST_MEMORY: usize = 96 << 20;
-const LEAST_TABLE: usize = 1 << 20;
+/// A new table with room for the words of one part takes about half of it.
+const LEAST_TABLE: usize = 4 << 20;
 
 /// What counting may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +90,7 @@ impl Counter {
                 for &(part, times) in *share {
                     // A part has about two words in seven bytes.
                     if table.memory_with(part.len() / 4) > self.max_table {
-                        self.runs.write(std::mem::replace(&mut *table, Table::new()))?;
+                        self.runs.write(std::mem::replace(&mut *table, Table::new()), monitor)?;
                     }
                     self.splitter.for_each_block(part, &mut ends, |text, ends| {
                         table.add_all(text, ends, times);
@@ -137,7 +138,7 @@ impl Counter {
         let threads = self.tables.len();
         let written = map_in_order(threads, threads, |thread| {
             let table = &mut *self.tables[thread].lock().unwrap_or_else(PoisonError::into_inner);
-            self.runs.write(std::mem::replace(table, Table::new()))
+            self.runs.write(std::mem::replace(table, Table::new()), monitor)
         });
         written.into_iter().collect::<Result<()>>()?;
         self.runs.add_up(self.splitter.pattern().clone(), monitor)

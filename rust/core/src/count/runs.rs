@@ -2,7 +2,8 @@
 //!
 //! A table that has grown too large is written as a run, from its first word to its last, and starts anew. At the end
 //! all runs are read side by side: the smallest word at the head of any run is the next, and its count the sum over
-//! the runs that have it. So the counts are those of one large table, whatever was written when.
+//! the runs that have it. So the counts are those of one large table, whatever was written when. Where there are many runs,
+//! some become one longer run before the end, in the same way.
 //!
 //! A word is its length, its bytes and its count, the numbers as LEB128. The files have no names: the system takes
 //! them away with the process, however that ends.
@@ -21,7 +22,11 @@ use crate::count::words::too_many;
 use crate::split::Pattern;
 use crate::{Error, Monitor, Phase, Result};
 
-const BUFFER: usize = 256 << 10;
+const WRITE_BUFFER: usize = 256 << 10;
+const READ_BUFFER: usize = 64 << 10;
+/// How many runs there may be of one kind: as many become one longer run, since files that are open are few (1,024 on many
+/// systems).
+const MOST_RUNS: usize = if cfg!(test) { 4 } else { 64 };
 /// How many words are read between two looks at the monitor.
 const WORDS_PER_CHECK: usize = 1 << 14;
 
@@ -29,43 +34,96 @@ const WORDS_PER_CHECK: usize = 1 << 14;
 #[derive(Debug)]
 pub(super) struct Runs {
     folder: PathBuf,
-    files: Mutex<Vec<File>>,
+    /// First the runs of one table, then those of [`MOST_RUNS`] such runs, and so on.
+    kinds: Mutex<Vec<Vec<File>>>,
 }
 
 impl Runs {
     /// Runs in the folder that the system has for such files.
     pub(super) fn new() -> Self {
-        Self { folder: std::env::temp_dir(), files: Mutex::default() }
+        Self { folder: std::env::temp_dir(), kinds: Mutex::default() }
     }
 
     pub(super) fn is_empty(&mut self) -> bool {
-        self.files.get_mut().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.kinds.get_mut().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Writes the words of `table` as one more run.
-    pub(super) fn write(&self, table: Table) -> Result<()> {
-        let error = |error| Error::io(&self.folder, error);
-        let mut file = BufWriter::with_capacity(BUFFER, tempfile::tempfile_in(&self.folder).map_err(error)?);
-        table.for_each_sorted(|word, count| write_word(&mut file, word, count).map_err(error))?;
-        let file = file.into_inner().map_err(|failed| error(failed.into_error()))?;
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+    pub(super) fn write(&self, table: Table, monitor: &Monitor) -> Result<()> {
+        let mut run =
+            self.written(|file| table.for_each_sorted(|word, count| self.put(file, word, count)))?;
+        let mut kind = 0;
+        while let Some(runs) = self.keep(run, kind) {
+            run = self.written(|file| {
+                let put = |word: &[u8], count| self.put(file, word, count);
+                self.merge(runs, put, |_| monitor.check())
+            })?;
+            kind += 1;
+        }
         Ok(())
     }
 
+    /// Keeps a run; gives back all of its kind if there are too many now.
+    fn keep(&self, run: File, kind: usize) -> Option<Vec<File>> {
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        if kinds.len() == kind {
+            kinds.push(Vec::new());
+        }
+        kinds[kind].push(run);
+        (kinds[kind].len() == MOST_RUNS).then(|| std::mem::take(&mut kinds[kind]))
+    }
+
+    /// A file with what `write` writes.
+    fn written(&self, write: impl FnOnce(&mut BufWriter<File>) -> Result<()>) -> Result<File> {
+        let file = tempfile::tempfile_in(&self.folder).map_err(|error| self.error(error))?;
+        let mut file = BufWriter::with_capacity(WRITE_BUFFER, file);
+        write(&mut file)?;
+        file.into_inner().map_err(|failed| self.error(failed.into_error()))
+    }
+
+    fn put(&self, file: &mut BufWriter<File>, word: &[u8], count: u64) -> Result<()> {
+        write_word(file, word, count).map_err(|error| self.error(error))
+    }
+
+    fn error(&self, error: io::Error) -> Error {
+        Error::io(&self.folder, error)
+    }
+
     /// The counts of all runs together.
-    pub(super) fn add_up(self, pattern: Pattern, monitor: &Monitor) -> Result<WordCounts> {
-        let error = |error| Error::io(&self.folder, error);
-        let files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (mut total, mut heads) = (0, BinaryHeap::new());
-        for mut file in files {
-            total += file.stream_position().and_then(|end| file.rewind().map(|()| end)).map_err(error)?;
-            let mut head = Head { file: BufReader::with_capacity(BUFFER, file), word: Vec::new(), count: 0 };
-            if head.advance().map_err(error)?.is_some() {
+    pub(super) fn add_up(mut self, pattern: Pattern, monitor: &Monitor) -> Result<WordCounts> {
+        let kinds = std::mem::take(self.kinds.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let runs: Vec<File> = kinds.into_iter().flatten().collect();
+        let sizes = runs.iter().map(|run| run.metadata().map(|metadata| metadata.len()));
+        monitor.start(Phase::Add, sizes.sum::<io::Result<u64>>().map_err(|error| self.error(error))?);
+        let mut counts = WordCounts::new(pattern);
+        self.merge(
+            runs,
+            |word, count| counts.push(word, count),
+            |bytes| {
+                monitor.advance(bytes);
+                monitor.check()
+            },
+        )?;
+        Ok(counts)
+    }
+
+    /// Calls `visit` with each word of the runs, in order, and its count in all of them, and `progress` now and then with
+    /// how many bytes were read since.
+    fn merge(
+        &self,
+        runs: Vec<File>,
+        mut visit: impl FnMut(&[u8], u64) -> Result<()>,
+        mut progress: impl FnMut(u64) -> Result<()>,
+    ) -> Result<()> {
+        let mut heads = BinaryHeap::new();
+        for mut run in runs {
+            run.rewind().map_err(|error| self.error(error))?;
+            let mut head =
+                Head { file: BufReader::with_capacity(READ_BUFFER, run), word: Vec::new(), count: 0 };
+            if head.advance().map_err(|error| self.error(error))?.is_some() {
                 heads.push(Reverse(head));
             }
         }
-        monitor.start(Phase::Add, total);
-        let mut counts = WordCounts::new(pattern);
         let (mut word, mut count) = (Vec::new(), 0_u64);
         let (mut taken, mut bytes) = (0, 0);
         while let Some(mut head) = heads.peek_mut() {
@@ -73,25 +131,24 @@ impl Runs {
                 count = count.checked_add(head.0.count).ok_or_else(too_many)?;
             } else {
                 if count > 0 {
-                    counts.push(&word, count)?;
+                    visit(&word, count)?;
                 }
                 word.clone_from(&head.0.word);
                 count = head.0.count;
             }
-            match head.0.advance().map_err(error)? {
+            match head.0.advance().map_err(|error| self.error(error))? {
                 Some(more) => bytes += more,
                 None => drop(PeekMut::pop(head)),
             }
             taken += 1;
             if taken % WORDS_PER_CHECK == 0 {
-                monitor.check()?;
-                monitor.advance(std::mem::take(&mut bytes));
+                progress(std::mem::take(&mut bytes))?;
             }
         }
         if count > 0 {
-            counts.push(&word, count)?;
+            visit(&word, count)?;
         }
-        Ok(counts)
+        Ok(())
     }
 }
 
@@ -200,11 +257,13 @@ mod tests {
         let texts = ["a b c", "", "b c d longer_than_fifteen_bytes b", &long, "a b", "zz\0 zz"];
         let runs = Runs::new();
         for text in texts {
-            runs.write(table(text.as_bytes())).expect("a writable folder");
+            runs.write(table(text.as_bytes()), &Monitor::default()).expect("a writable folder");
         }
         let pattern = Pattern::new(Some("gpt2"));
         let parts = texts.map(|text| table(text.as_bytes()).into_counts(pattern.clone()).expect("few"));
         let expected = parts.iter().skip(1).try_fold(parts[0].clone(), |sum, part| sum.merged(part));
+        let kinds: Vec<usize> = runs.kinds.lock().expect("no panic").iter().map(Vec::len).collect();
+        assert_eq!(kinds, [2, 1], "four of six runs became one");
         let added = runs.add_up(pattern, &Monitor::default()).expect("a readable folder");
         assert_eq!(added, expected.expect("one pattern"));
     }
@@ -212,19 +271,18 @@ mod tests {
     #[test]
     fn a_folder_that_takes_no_files_is_an_error_that_names_it() {
         let runs = Runs { folder: "/nowhere/to/be/found".into(), ..Runs::new() };
-        let error = runs.write(table(b"a b")).expect_err("no such folder");
+        let error = runs.write(table(b"a b"), &Monitor::default()).expect_err("no such folder");
         assert!(matches!(&error, Error::Io { path, .. } if path.ends_with("found")), "{error}");
     }
 
     #[test]
     fn a_file_that_was_cut_off_is_an_error() {
         let mut runs = Runs::new();
-        runs.write(table(b"some words")).expect("a writable folder");
+        runs.write(table(b"some words"), &Monitor::default()).expect("a writable folder");
         assert!(!runs.is_empty());
-        let mut files = runs.files.lock().expect("no panic");
-        files[0].set_len(7).expect("a file that can be cut");
-        files[0].seek(io::SeekFrom::End(0)).expect("a file");
-        drop(files);
+        let kinds = runs.kinds.lock().expect("no panic");
+        kinds[0][0].set_len(7).expect("a file that can be cut");
+        drop(kinds);
         let added = runs.add_up(Pattern::new(Some("gpt2")), &Monitor::default());
         assert!(matches!(added, Err(Error::Io { .. })));
     }

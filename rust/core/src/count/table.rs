@@ -40,6 +40,7 @@ impl Table {
 
     /// Counts these words of `text`, each so many times.
     pub(super) fn add_all(&mut self, text: &[u8], words: &Ends, times: u64) {
+        debug_assert!(times > 0, "what counts 0 is a free slot");
         let Self { level, keys, short, long } = self;
         let count = words.ends().len();
         short.reserve(count);
@@ -218,7 +219,8 @@ impl LongWords {
     /// About how many bytes of memory this takes, at least when so many more words come: the slots, the bytes, of which
     /// there may be room for twice as many, and what sorting takes.
     fn memory_with(&self, words: usize) -> usize {
-        let grows = (self.used + words) * 2 > self.slots.entries().len();
+        // Long words are few in most languages, and half in some.
+        let grows = (self.used + words / 4) * 2 > self.slots.entries().len();
         // As above.
         let slots = size_of_val(self.slots.entries()) * if grows { 3 } else { 1 };
         slots + self.bytes.len() * 2 + self.used * size_of::<(Beginning, &[u8], u64)>()
@@ -278,13 +280,12 @@ impl LongWords {
         /// How many words ahead of their use they are called from memory.
         const AHEAD: usize = 8;
         let slots = self.slots.entries().iter().filter(|slot| slot.count != 0);
-        let mut words: Vec<(Beginning, &[u8], u64)> = slots
-            .map(|slot| {
-                let word = slot.word(&self.bytes);
-                let beginning = word.first_chunk().expect("shorter words are their own keys");
-                (Beginning::from_be_bytes(*beginning), word, slot.count)
-            })
-            .collect();
+        let mut words: Vec<(Beginning, &[u8], u64)> = Vec::with_capacity(self.used);
+        words.extend(slots.map(|slot| {
+            let word = slot.word(&self.bytes);
+            let beginning = word.first_chunk().expect("shorter words are their own keys");
+            (Beginning::from_be_bytes(*beginning), word, slot.count)
+        }));
         // In two steps, so that the first one, nearly all of the work, compares without branches.
         words.sort_unstable_by_key(|word| word.0);
         let runs = words.chunk_by_mut(|one, other| one.0 == other.0).filter(|run| run.len() > 1);

@@ -102,6 +102,11 @@ impl WordCounts {
         self.start_of(words.end) - self.start_of(words.start)
     }
 
+    /// The number of the word in which byte number `byte` of all words is, or of words if there is no such byte.
+    pub(crate) fn word_at(&self, byte: usize) -> usize {
+        self.ends.partition_point(|&end| end <= byte)
+    }
+
     /// The word at `index`, in the order of bytes.
     pub fn word(&self, index: usize) -> &[u8] {
         &self.bytes[self.start_of(index)..self.ends[index]]

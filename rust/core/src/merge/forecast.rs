@@ -2,12 +2,15 @@
 //!
 //! From each power of two of merges to the next, the count of the pair that merges falls two to three times, and more the
 //! further it goes. So the last fall, repeated up to the last merge, ends too high, but not far: from a 32nd of 32,512
-//! merges on at most 2.5 times in books, C, Chinese, and 25 languages. A quarter of that is a floor that holds in any
-//! ordinary text, and where it does not, the learner finds out: no floor changes what is learned.
+//! merges on at most 2.5 times in books, C, Chinese, and 25 languages. A quarter of that is a floor that holds in ordinary
+//! text, and where it does not, the learner finds out: no floor changes what is learned. Tokens that were there before the
+//! first merge, but for bytes, count as merges.
 
 /// What is expected of the last merge.
 pub(super) struct Forecast {
-    /// How many merges there will be, or 0 if nobody knows.
+    /// How many tokens of several bytes there are before the first merge.
+    known: usize,
+    /// How many there will be, or 0 if nobody knows.
     merges: usize,
     /// How often the pair counted that merged when there were half as many merges.
     before: u64,
@@ -17,18 +20,21 @@ pub(super) struct Forecast {
 /// 32,512 merges it is 31 times in 25 languages, 85 in English books, 228 in Chinese.
 const RARER: u64 = 256;
 
-/// From which part of the merges on the fall is repeated, and from how many on: the first falls are too small to go by.
-/// (From 128 on, the floor was too high for 4,096 merges of C.)
+/// From which part of the merges on the fall is repeated.
 const FIRST_PART: usize = 32;
+
+/// From how many merges on: the first falls are too small to go by. (From 128 on, the floor was too high for 4,096 merges
+/// of C.)
 const FIRST_MERGES: usize = if cfg!(test) { 2 } else { 512 };
 
 /// How many times lower than forecast the floor is.
 const CAUTION: f64 = 4.0;
 
 impl Forecast {
-    /// For so many merges, or as many as there can be.
-    pub(super) fn of(merges: Option<usize>) -> Self {
-        Self { merges: merges.unwrap_or(0), before: 0 }
+    /// For so many merges, or as many as there can be, where there are so many tokens before.
+    pub(super) fn new(tokens: usize, merges: Option<usize>) -> Self {
+        let known = tokens.saturating_sub(256);
+        Self { known, merges: merges.map_or(0, |merges| known.saturating_add(merges)), before: 0 }
     }
 
     /// A floor before the first merge, for words of so many bytes and so many tokens in the end.
@@ -38,11 +44,13 @@ impl Forecast {
 
     /// Takes note of how often the pair counts that makes merge `number`, from 1 on; gives a floor now and then.
     pub(super) fn note(&mut self, number: usize, count: u64) -> Option<u64> {
+        let number = self.known + number;
         if !number.is_power_of_two() {
             return None;
         }
         let before = std::mem::replace(&mut self.before, count);
-        if number < FIRST_MERGES.max(self.merges / FIRST_PART) || number >= self.merges {
+        let is_early = before == 0 || number < FIRST_MERGES.max(self.merges / FIRST_PART);
+        if is_early || number >= self.merges {
             return None;
         }
         let fall = count as f64 / before as f64;
@@ -62,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_last_fall_goes_on_to_the_last_merge() {
-        let mut forecast = Forecast::of(Some(4096));
+        let mut forecast = Forecast::new(256, Some(4096));
         let floors: Vec<_> = (1..=4096)
             .filter_map(|number| Some((number, forecast.note(number, (1 << 30) / (number * number) as u64)?)))
             .collect();
@@ -71,11 +79,21 @@ mod tests {
     }
 
     #[test]
+    fn tokens_that_were_there_before_count_as_merges() {
+        let mut forecast = Forecast::new(256 + 1000, Some(3096));
+        let count = |number: usize| (1 << 30) / ((number + 1000) * (number + 1000)) as u64;
+        let floors: Vec<_> =
+            (1..=3096).filter_map(|number| Some((number, forecast.note(number, count(number))?))).collect();
+        // There is nothing to compare the count at 1,024 with.
+        assert_eq!(floors, [(1048, 16)]);
+    }
+
+    #[test]
     fn nothing_is_forecast_where_the_end_is_unknown() {
-        let mut forecast = Forecast::of(None);
+        let mut forecast = Forecast::new(256, None);
         assert_eq!(forecast.first_floor(1 << 40, 300), 0);
         assert!((1..=4096).all(|number| forecast.note(number, 1 << 30).is_none()));
-        let mut forecast = Forecast::of(Some(4096));
+        let mut forecast = Forecast::new(256, Some(4096));
         forecast.give_up();
         assert!((1..=4096).all(|number| forecast.note(number, 1 << 30).is_none()));
     }

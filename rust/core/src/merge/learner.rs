@@ -52,6 +52,7 @@ impl<'t, C: Cell> Learner<'t, C> {
         let sizes = Sizes::new(&start, counts, options.max_token_bytes);
         let symbols = Symbols::new(counts, weights, &start, options.threads);
         start.forget_words();
+        let forecast = Forecast::new(start.tokens(), options.merges);
         let mut learner = Self {
             symbols,
             start,
@@ -62,7 +63,7 @@ impl<'t, C: Cell> Learner<'t, C> {
             rights: Neighbours::new(),
             min_frequency,
             floor: floor.max(min_frequency),
-            forecast: Forecast::of(options.merges),
+            forecast,
             merges: 0,
             most_merges: options.merges.unwrap_or(usize::MAX).min(counts.bytes()),
             sizes,

@@ -20,33 +20,25 @@ pub(super) fn list_pairs<C: Cell>(
     is_listed: impl Fn(&Pair) -> bool,
     mut add: impl FnMut(Pair),
 ) {
-    let parts = symbols.parts();
-    let mut seen = map_in_order(parts, parts, |part| Seen::in_part(symbols, part));
-    let mut all = Seen::default();
-    for part in &seen {
-        part.pairs.iter().for_each(|pair| all.add(pair.left, pair.right, pair.count, pair.places));
+    *places = Vec::new();
+    let mut seen = map_in_order(symbols.parts(), symbols.parts(), |part| Seen::in_part(symbols, part));
+    let Some((all, others)) = seen.split_first_mut() else { return };
+    for pair in others.iter().flat_map(|part| &part.pairs) {
+        all.add(pair.left, pair.right, pair.count, pair.places);
     }
     let mut end = 0;
     for pair in &mut all.pairs {
-        pair.start = NOT_LISTED;
-        if is_listed(pair) {
-            pair.start = end;
+        let is_listed = is_listed(pair);
+        if is_listed {
+            add(Pair { start: end, ..*pair });
             end += pair.places;
-            add(*pair);
         }
+        pair.start = if is_listed { end } else { NOT_LISTED };
     }
-    for pair in seen.iter_mut().flat_map(|part| &mut part.pairs) {
-        let number = all.numbers.of(pair.left, pair.right);
-        let next = &mut all.pairs[number].start;
-        pair.start = *next;
-        if *next != NOT_LISTED {
-            *next += pair.places;
-        }
-    }
-    places.clear();
+    all.share_lists(others);
     places.resize_with(end, Listed::<C>::default);
     let seen: Vec<Mutex<Seen>> = seen.into_iter().map(Mutex::new).collect();
-    map_in_order(parts, parts, |part| {
+    map_in_order(seen.len(), seen.len(), |part| {
         seen[part].lock().unwrap_or_else(PoisonError::into_inner).put_places(symbols, part, places);
     });
 }
@@ -54,7 +46,8 @@ pub(super) fn list_pairs<C: Cell>(
 /// In [`Pair::start`].
 const NOT_LISTED: usize = usize::MAX;
 
-/// The pairs in some of the words, in the order in which they were met first.
+/// The pairs in some of the words, in the order in which they were met first. In the end each of them starts where the
+/// first of its places in these words goes.
 #[derive(Default)]
 struct Seen {
     numbers: Numbers,
@@ -80,6 +73,19 @@ impl Seen {
         pair.places += places;
     }
 
+    /// Gives each of the later parts its share of the lists, from the ends of the lists on, where these pairs start; so what
+    /// is left for this part, the first, starts where the lists do.
+    fn share_lists(&mut self, later: &mut [Self]) {
+        for pair in later.iter_mut().rev().flat_map(|part| &mut part.pairs) {
+            let number = self.numbers.of(pair.left, pair.right);
+            pair.start = take_from_end(&mut self.pairs[number], pair.places);
+        }
+        for pair in &mut self.pairs {
+            let rest = pair.places;
+            take_from_end(pair, rest);
+        }
+    }
+
     /// Puts the places of one part, in which these are the pairs, into the lists, each list from the pair's start on.
     fn put_places<C: Cell>(&mut self, symbols: &Symbols<C>, part: usize, lists: &[Listed<C>]) {
         let Self { numbers, pairs } = self;
@@ -92,6 +98,15 @@ impl Seen {
             }
         });
     }
+}
+
+/// Takes so many places from the end of what is left of a list, which is where `list` starts; tells where they start.
+fn take_from_end(list: &mut Pair, places: usize) -> usize {
+    list.places -= places;
+    if list.start != NOT_LISTED {
+        list.start -= places;
+    }
+    list.start
 }
 
 /// Numbers for pairs, in the order in which they are asked for first.

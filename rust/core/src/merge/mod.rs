@@ -130,7 +130,7 @@ fn learn_from(
     // Each merge makes the words shorter by one token at least.
     let most_tokens = start.tokens() + options.merges.unwrap_or(usize::MAX).min(counts.bytes());
     let cells = start.cells(counts, 0..counts.len()) + 1;
-    let floor = Forecast::of(options.merges).first_floor(total_bytes, most_tokens);
+    let floor = Forecast::new(start.tokens(), options.merges).first_floor(total_bytes, most_tokens);
     if fits::<u32>(cells, weights.len(), most_tokens) {
         learn_in_cells::<u32>(start, counts, weights, options, floor, monitor)
     } else if fits::<u64>(cells, weights.len(), most_tokens) {

@@ -30,14 +30,14 @@ pub(super) struct Pairs {
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 struct Slot {
-    /// The pair's ids; 0 in a free slot.
+    /// Of the pair; 0 in a free slot.
     key: Key,
     count: u64,
     start: u64,
     places: u64,
 }
 
-/// Both ids and 1, which is never 0.
+/// Both ids as one number, plus 1: never 0.
 pub(super) type Key = u64;
 
 const LEAST_SLOTS: usize = 1 << 12;

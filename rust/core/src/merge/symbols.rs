@@ -18,7 +18,7 @@ use crate::merge::cell::{Cell, Listed, Place};
 use crate::merge::start::Start;
 use crate::merge::weights::Weights;
 
-/// A thread has words of so many bytes at least: those of fewer take less time than a thread to start.
+/// A thread has words of about so many bytes at least: those of fewer take less time than a thread to start.
 const LEAST_PART: usize = if cfg!(test) { 16 } else { 1 << 16 };
 
 /// All words, the tokens in them, and how often each word counts.
@@ -148,11 +148,14 @@ impl<C: Cell> Symbols<C> {
     }
 }
 
-/// The words in parts, one for each thread that is worth its while.
+/// The words in parts of about as many bytes, one for each thread that is worth its while.
 fn parts_of(counts: &WordCounts, threads: usize) -> impl Iterator<Item = Range<usize>> {
     let parts = (counts.bytes() / LEAST_PART).clamp(1, threads.max(1));
-    let words = counts.len().div_ceil(parts).max(1);
-    (0..counts.len()).step_by(words).map(move |first| first..counts.len().min(first + words))
+    let border = move |part: usize| {
+        let byte = counts.bytes() as u128 * part as u128 / parts as u128;
+        counts.word_at(byte as usize)
+    };
+    (0..parts).map(move |part| border(part)..border(part + 1))
 }
 
 /// Puts words of two and more tokens into `cells`, an edge behind each, and edges behind the last.
