@@ -1,5 +1,10 @@
 """`Tokenizer.encode_file`: a text file's documents as ids in memory."""
 
+import os
+import sys
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -30,6 +35,18 @@ def test_ids_are_those_of_each_document(tmp_path, tokenizer, threads, separator)
     expected = tokenizer.encode_batch(texts, threads=1, eos="<|end|>")
     assert np.array_equal(found.offsets, expected.offsets)
     assert np.array_equal(found.ids, expected.ids)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has files that say they are empty")
+def test_pipes_and_files_that_the_system_makes_up_are_read(tmp_path, tokenizer):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=(TEXT,), kwargs={"encoding": "utf-8"})
+    writer.start()
+    assert tokenizer.encode_file(path).tolist() == [tokenizer.encode(TEXT).tolist()]
+    writer.join()
+    (ids,) = tokenizer.encode_file("/proc/version")
+    assert tokenizer.decode(ids) == Path("/proc/version").read_text()
 
 
 def test_a_file_without_a_separator_is_one_document(tmp_path, tokenizer):

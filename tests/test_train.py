@@ -256,7 +256,10 @@ def test_more_documents_than_one_batch_holds():
     assert counts.total == 4000 * 1001
 
 
-def test_lone_surrogates_become_replacement_characters():
+def test_lone_surrogates_become_replacement_characters(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    path.write_text('{"text": "a\\ud800b"}\n{"text": "\\ud83d\\ude00"}\n')
+    assert bs.count_words(path, None) == bs.count_words(iter(["a\ud800b", "\U0001f600"]), None)
     assert bs.count_words(iter(["\ud800", "a\udfff"]), None).items() == [
         ("a\ufffd".encode(), 1),
         ("\ufffd".encode(), 1),

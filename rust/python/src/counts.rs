@@ -310,7 +310,7 @@ pub(crate) fn count_options(
 ///
 /// Args:
 ///     source: a path, a glob or a folder, or a list of those; or documents: a list of `bytes`, or any other iterable
-///         of `str` or `bytes` (a list of `str` is a list of paths). Lone surrogates become U+FFFD.
+///         of `str` or `bytes` (a list of `str` is a list of paths). Lone surrogates become U+FFFD, in JSON lines, too.
 ///     pattern: `"gpt2"`, `"cl100k"`, `"o200k"`, `"llama3"`, `"qwen2"`, `"deepseek"`, any other regular expression, or
 ///         `None` to take each document as one word. Matches of an expression and the text between them are words; an
 ///         empty match cuts there. With `"\\x1e"` between, several expressions split in turn, each the pieces of the one

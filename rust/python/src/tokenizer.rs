@@ -456,8 +456,8 @@ impl Tokenizer {
             eos: self.end_id("eos", eos, self.inner.eos())?,
         };
         let threads = thread_count(threads)?;
-        let file = TextFile::open(&path).into_python()?;
         let ragged = run_watched(py, progress, |monitor| {
+            let file = TextFile::open(&path)?;
             self.inner.encode_documents(file.bytes(), &options, threads, monitor)
         })?;
         Ragged::from_core(py, ragged, None)

@@ -3,21 +3,15 @@
 //! A name that exists is that file, even if it looks like a glob. A folder stands for all the files below it whose
 //! suffix says text, sorted by the bytes of their paths, so the same folder gives the same list on every machine.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use glob::MatchOptions;
-
+use super::globs;
 use crate::{Error, Place, Result};
 
 /// The suffixes of the files that a folder stands for; each may be followed by `.gz` or `.zst`.
 pub const TEXT_SUFFIXES: &[&str] = &[".txt", ".text", ".md", ".rst", ".jsonl", ".ndjson", ".parquet"];
-
-/// As in a shell: `*` stays within a folder and does not stand for a leading dot.
-const GLOB: MatchOptions =
-    MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
 
 /// One file to read, or standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +74,8 @@ pub fn expand_inputs(names: &[String], suffixes: &[impl AsRef<str>]) -> Result<V
         } else if path.is_dir() {
             inputs.extend(folder(path, suffixes)?);
         } else if name.contains(['*', '?', '[']) && fs::symlink_metadata(path).is_err() {
-            inputs.extend(glob(name)?);
+            let files = globs::files(name)?.into_iter().map(Input::file);
+            inputs.extend(files.collect::<Result<Vec<_>>>()?);
         } else {
             inputs.push(Input::file(path.to_path_buf())?);
         }
@@ -100,22 +95,6 @@ pub fn expand_inputs(names: &[String], suffixes: &[impl AsRef<str>]) -> Result<V
 /// How many bytes all inputs have on disk; 0 if one of them does not tell.
 pub fn total_bytes(inputs: &[Input]) -> u64 {
     inputs.iter().map(Input::bytes).sum::<Option<u64>>().unwrap_or(0)
-}
-
-fn glob(pattern: &str) -> Result<Vec<Input>> {
-    let matches = glob::glob_with(pattern, GLOB)
-        .map_err(|error| Error::argument("inputs", format!("{pattern:?} is no glob: {error}")))?;
-    let mut paths = BTreeSet::new();
-    for path in matches {
-        let path = path.map_err(|error| Error::Io { path: error.path().into(), source: error.into() })?;
-        if !path.is_dir() {
-            paths.insert(path.into_os_string());
-        }
-    }
-    if paths.is_empty() {
-        return Err(Error::argument("inputs", format!("no file matches {pattern:?}")));
-    }
-    paths.into_iter().map(|path| Input::file(path.into())).collect()
 }
 
 fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
@@ -191,6 +170,31 @@ mod tests {
         let folder = with_files(&["b.txt", "a.txt", "c/d.txt", ".hidden.txt", "e.txt/inner"]);
         assert_eq!(expand(folder.path(), "*.txt").expect("matches"), ["a.txt", "b.txt"]);
         assert_eq!(expand(folder.path(), "**/*.txt").expect("matches"), ["a.txt", "b.txt", "c/d.txt"]);
+    }
+
+    #[test]
+    fn a_leading_dot_is_matched_by_a_dot_alone() {
+        let folder = with_files(&[".a/x.txt", ".a/.y.txt", "b/.c/z.txt", "b/z.txt"]);
+        assert_eq!(expand(folder.path(), "**/*.txt").expect("matches"), ["b/z.txt"]);
+        assert_eq!(expand(folder.path(), ".*/*.txt").expect("matches"), [".a/x.txt"]);
+        assert_eq!(expand(folder.path(), ".a/.*").expect("matches"), [".a/.y.txt"]);
+        assert_eq!(expand(folder.path(), "b/**/.c/*").expect("matches"), ["b/.c/z.txt"]);
+        assert_eq!(expand(folder.path(), "?/**").expect("matches"), ["b/z.txt"]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_that_are_not_unicode_are_matched_like_others() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = with_files(&["a.txt"]);
+        let odd = folder.path().join(OsStr::from_bytes(b"caf\xe9.txt"));
+        fs::write(&odd, b"x").expect("a writable folder");
+        let paths = |name: &str| {
+            let inputs = expand_inputs(&[folder.path().join(name).display().to_string()], TEXT_SUFFIXES);
+            inputs.expect("matches").into_iter().map(|input| input.path).collect::<Vec<_>>()
+        };
+        assert_eq!(paths("*.txt"), [folder.path().join("a.txt"), odd.clone()]);
+        assert_eq!([paths("caf?.*"), paths("**/c*")].concat(), [&*odd, &*odd]);
     }
 
     #[test]

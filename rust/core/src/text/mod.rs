@@ -7,6 +7,7 @@ mod batch;
 mod documents;
 mod format;
 mod gather;
+mod globs;
 mod inputs;
 mod json;
 mod portions;

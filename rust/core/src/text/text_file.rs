@@ -1,5 +1,6 @@
 //! A plain text file as its bytes, mapped: read by whichever thread needs them, when it does.
 
+use std::fs;
 use std::path::Path;
 
 use crate::map::Map;
@@ -8,10 +9,15 @@ use crate::{Error, Result};
 use super::format::{Compression, Format, lowercase_name};
 use super::inputs::Input;
 
-/// A mapped text file.
+/// A text file.
 #[derive(Debug)]
-pub struct TextFile {
-    map: Map,
+pub struct TextFile(Bytes);
+
+#[derive(Debug)]
+enum Bytes {
+    Mapped(Map),
+    /// A pipe, or a file that the system makes up and says is empty.
+    Read(Vec<u8>),
 }
 
 impl TextFile {
@@ -23,11 +29,18 @@ impl TextFile {
             let message = format!("{} is no plain text; such files become a store", path.display());
             return Err(Error::argument("path", message));
         }
-        Ok(Self { map: Map::open(path)? })
+        match input.bytes() {
+            None | Some(0) => fs::read(path).map(Bytes::Read).map_err(|error| Error::io(path, error)),
+            Some(_) => Map::open(path).map(Bytes::Mapped),
+        }
+        .map(Self)
     }
 
     /// All of its bytes.
     pub fn bytes(&self) -> &[u8] {
-        self.map.bytes()
+        match &self.0 {
+            Bytes::Mapped(map) => map.bytes(),
+            Bytes::Read(bytes) => bytes,
+        }
     }
 }
