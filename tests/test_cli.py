@@ -1,6 +1,7 @@
 """The command line: what it prints and writes, how it ends, and that it leaves nothing half-done."""
 
 import json
+import os
 import random
 import re
 import signal
@@ -124,6 +125,53 @@ def test_standard_input_cannot_be_both_trained_on_and_encoded(tmp_path, capsys):
     assert main(["prepare", "-", "--out", str(tmp_path / "x")]) == 2
     assert "standard input can be read only once" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--vocab-size", "16384"),
+        ("--pattern", "gpt2"),
+        ("--digits", "3"),
+        ("--digits-from", "right"),
+        ("--superwords-from", "300"),
+        ("--special", "<pad>"),
+        ("--min-frequency", "2"),
+    ],
+)
+def test_prepare_with_a_tokenizer_refuses_what_only_training_follows(
+    option, value, corpus, tokenizer_file, tmp_path, capsys
+):
+    out = tmp_path / "x"
+    arguments = ["prepare", str(corpus), "--out", str(out), "--tokenizer", tokenizer_file, option, value]
+    assert main(arguments) == 2
+    assert f"{option}: is for training" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_prepare_refuses_to_train_on_what_it_leaves_out(corpus, tmp_path, capsys):
+    assert main(["prepare", str(corpus), "--out", str(tmp_path / "x"), "--on-error", "skip"]) == 2
+    assert "--on-error: training leaves nothing out" in capsys.readouterr().err
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("prepare", "--bos"),
+        ("prepare", "--eos"),
+        ("prepare", "--special"),
+        ("train", "--special"),
+        ("encode", "--bos"),
+        ("encode", "--eos"),
+    ],
+)
+def test_an_empty_special_token_is_wrong_usage(command, option, corpus, tokenizer_file, tmp_path, capsys):
+    out = tmp_path / "x"
+    tokenizer = ["--tokenizer", tokenizer_file] if command == "encode" else []
+    assert main([command, str(corpus), "--out", str(out), *tokenizer, option, ""]) == 2
+    assert f"'{option}': expected a special token" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["train", "encode", "count", "evaluate", "prepare"])
@@ -284,6 +332,38 @@ def test_inspect_lists_ids(tokenizer, tokenizer_file, capsys):
     assert b"".join(eval("b" + row[1]) for row in rows) == "naïve".encode()
 
 
+def test_inspect_takes_a_text_without_tokens(tokenizer_file, capsys):
+    assert main(["inspect", "--tokenizer", tokenizer_file, "", "--ids"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_page_that_cannot_be_written_leaves_the_one_that_was_there(
+    tokenizer_file, tmp_path, monkeypatch, capsys
+):
+    html = tmp_path / "page.html"
+    html.write_text("before")
+
+    def full(path, text, *_, **__):
+        path.write_bytes(text.encode()[:100])
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    assert main(["inspect", "--tokenizer", tokenizer_file, "text", "--html", str(html), "--force"]) == 1
+    assert capsys.readouterr().err == f"error: {html}: No space left on device\n"
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
+
+
+def test_a_page_goes_where_a_link_or_a_pipe_points(tokenizer_file, tmp_path):
+    html, link = tmp_path / "page.html", tmp_path / "link.html"
+    html.write_text("before")
+    link.symlink_to(html)
+    options = ["inspect", "--tokenizer", tokenizer_file, "text", "--force", "--html"]
+    assert main([*options, str(link)]) == 0
+    assert link.is_symlink()
+    assert html.read_bytes().startswith(b"<!doctype html>")
+    assert run(*options, "/dev/stdout").stdout.startswith(html.read_bytes())
+
+
 def test_inspect_tells_the_facts_of_a_tokenizer(tokenizer, tokenizer_file, capsys):
     assert main(["inspect", "-t", tokenizer_file]) == 0
     facts = capsys.readouterr().out
@@ -324,6 +404,12 @@ def test_bench_measures_each_step_and_the_reference(tmp_path, capsys):
     (tmp_path / "text.txt").write_text("")
     assert main(arguments) == 1
     assert "no text to measure" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("megabytes", ["inf", "nan"])
+def test_bench_takes_a_number_of_megabytes(megabytes, capsys):
+    assert main(["bench", "--megabytes", megabytes]) == 2
+    assert "--megabytes" in capsys.readouterr().err
 
 
 def test_bench_measures_no_reference_whose_ids_are_others(tmp_path, capsys, monkeypatch):
@@ -477,6 +563,51 @@ def test_output_that_nobody_reads_ends_the_command_silently(prepared, tokenizer_
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGINT to send")
+def test_help_that_nobody_reads_ends_the_command_silently():
+    done = subprocess.run(
+        f"exec 3>&1; ({sys.executable} -m bytestride prepare --help; echo $? >&3) | true",
+        shell=True,
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stdout == b"141\n"
+    assert done.stderr == b""
+
+
+def test_what_no_output_can_encode_is_escaped(tokenizer_file):
+    command = [sys.executable, "-m", "bytestride", "inspect", "--tokenizer", tokenizer_file, "→"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, check=True, timeout=60, env=environment)
+    assert done.stdout.isascii()
+    assert b"\\u2502" in done.stdout or b"\\u2192" in done.stdout
+
+
+@pytest.mark.parametrize("closed", [0, 2])
+def test_a_command_runs_without_standard_input_or_error(closed, corpus, tokenizer_file):
+    command = [sys.executable, "-m", "bytestride", "count", "--tokenizer", tokenizer_file, str(corpus)]
+    expected = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, check=True, timeout=60, preexec_fn=lambda: os.close(closed)
+    )
+    assert done.stdout == expected
+
+
+def test_ctrl_c_while_the_command_line_is_imported_says_nothing_else():
+    interrupting = """
+import sys
+class Interrupt:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+from bytestride.__main__ import main
+sys.exit(main())
+"""
+    done = subprocess.run([sys.executable, "-c", interrupting], capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (130, b"interrupted\n")
+
+
 def test_ctrl_c_stops_within_a_second_and_leaves_nothing(tmp_path):
     text, out = tmp_path / "words.txt", tmp_path / "out"
     letters = "".join(random.Random(1).choices(string.ascii_lowercase + "     ", k=10_000_000))

@@ -2,7 +2,18 @@
 
 import sys
 
-from bytestride.cli import main
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Runs the command line, and takes Ctrl-C from the start, while all that it needs is being imported."""
+    try:
+        from bytestride.cli import main as run  # noqa: PLC0415
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)  # noqa: T201
+        return INTERRUPTED
+    return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -73,7 +73,8 @@ class Progress:
 
     def __init__(self, *, visible: bool | None = None) -> None:
         self.phases: list[Phase] = []
-        self._visible = sys.stderr.isatty() if visible is None else visible
+        # There is no stderr in a program that was started without.
+        self._visible = (sys.stderr is not None and sys.stderr.isatty()) if visible is None else visible
         self._began = time.perf_counter()
         self._bars: rich.progress.Progress | None = None
 

@@ -1,9 +1,11 @@
 """The command `bytestride`: its commands, and how each way of ending becomes an exit code."""
 
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -86,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in given or os.environ.get("BYTESTRIDE_DEBUG", "0") not in {"", "0"}
     command = typer.main.get_command(app)
+    _mend_streams()
     try:
         # Not app(…): that would report errors in its own way.
         with command.make_context("bytestride", [word for word in given if word != "--debug"]) as context:
@@ -101,9 +104,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _mend_streams() -> None:
+    """Has every text printed, whatever the encoding of the output, and a stream in place of a closed one."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 (until the end)
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _ending(error: BaseException) -> tuple[str, int]:
     """What to say about an exception that ended a command, and the exit code that it stands for."""
     match error:
+        case SystemExit(__context__=BrokenPipeError()):  # of rich, which prints the help
+            return "", BROKEN_PIPE
         case typer.Exit(exit_code=int() as code) | SystemExit(code=int() as code):
             return "", code
         case BrokenPipeError():

@@ -1,5 +1,6 @@
 """`bytestride bench`: how fast each step is here, on the user's own text."""
 
+import math
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,9 @@ def bench(
 
     Example: bytestride bench books/*.txt --tokenizer o200k_base --rounds 9
     """
+    if not math.isfinite(megabytes):
+        message = f"expected a number of megabytes, not {megabytes}"
+        raise typer.BadParameter(message, param_hint="--megabytes")
     loaded = bs.Tokenizer.load(tokenizer)
     texts = list(_texts(corpus or _standard_library(), int(megabytes * MEGABYTE)))
     size = sum(len(text.encode()) for text in texts) / MEGABYTE

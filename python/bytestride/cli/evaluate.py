@@ -11,7 +11,7 @@ import typer
 import bytestride as bs
 from bytestride.cli import options
 from bytestride.cli.inputs import kept, readable
-from bytestride.cli.output import refuse_existing
+from bytestride.cli.output import refuse_existing, replacing
 from bytestride.progress import Progress
 
 # The curve of a training run goes from its largest vocabulary down to this, each half of the one before.
@@ -162,4 +162,5 @@ def draw(path: Path, names: list[str], evaluations: list[bs.Evaluation], curves:
     for axes in (over_size, over_length):
         axes.grid(alpha=0.3)
         axes.legend()
-    figure.savefig(path, dpi=150)
+    with replacing(path) as whole:
+        figure.savefig(whole, dpi=150)

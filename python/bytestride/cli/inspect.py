@@ -12,7 +12,7 @@ from rich.text import Text
 
 import bytestride as bs
 from bytestride.cli import options
-from bytestride.cli.output import plural, print_facts, refuse_existing, vocabulary_fact
+from bytestride.cli.output import plural, print_facts, refuse_existing, replacing, vocabulary_fact
 from bytestride.cli.page import page
 
 # Alternating backgrounds, dark letters on light grounds that differ also for eyes that see few colours.
@@ -60,7 +60,10 @@ def inspect(
     name, raw = _read(text)
     if html is not None:
         refuse_existing([html], force=force)
-        html.write_text(page(_characters(name, raw), loaded, name), "utf-8")
+        made = page(_characters(name, raw), loaded, name)
+        with replacing(html) as path:
+            # A name of a file may hold what is no character.
+            path.write_text(made, "utf-8", errors="backslashreplace")
         print_facts([("written", str(html))])
         return
     for called, one in loaded.items():

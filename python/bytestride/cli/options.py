@@ -87,6 +87,14 @@ def _once(corpus: list[str] | None) -> list[str] | None:
     return corpus
 
 
+def _named(tokens: str | list[str] | None) -> str | list[str] | None:
+    """Special tokens as given, none of which may be empty, as a variable of the shell that is not set."""
+    if "" in ([tokens] if isinstance(tokens, str) else tokens or []):
+        message = "expected a special token, not an empty text"
+        raise typer.BadParameter(message)
+    return tokens
+
+
 Corpus = Annotated[
     list[str],
     typer.Argument(
@@ -137,7 +145,9 @@ SuperwordsFrom = Annotated[
     int | None,
     typer.Option(help="From this vocabulary size on, merge across words, up to four. (default: never)"),
 ]
-Special = Annotated[list[str] | None, typer.Option(help="A special token to add; repeat for more.")]
+Special = Annotated[
+    list[str] | None, typer.Option(help="A special token to add; repeat for more.", callback=_named)
+]
 MinFrequency = Annotated[int, typer.Option(help="Merge only pairs that occur this often.", min=1)]
 Separator = Annotated[
     str | None,
@@ -158,8 +168,10 @@ Suffix = Annotated[
         help="In folders, take the files that end so (.txt); repeat for more. (default: files of text)"
     ),
 ]
-Bos = Annotated[str | None, typer.Option(help="A special token to put before each document.")]
-Eos = Annotated[str | None, typer.Option(help="A special token to put after each document.")]
+Bos = Annotated[
+    str | None, typer.Option(help="A special token to put before each document.", callback=_named)
+]
+Eos = Annotated[str | None, typer.Option(help="A special token to put after each document.", callback=_named)]
 Dtype = Annotated[
     Literal["auto", "uint16", "uint32"],
     typer.Option(help="Integers to write; auto is uint16 where the vocabulary allows it."),

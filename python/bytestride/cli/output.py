@@ -1,5 +1,6 @@
 """What commands print and write: facts in two columns, sizes for people, no file overwritten by accident."""
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -59,6 +60,25 @@ def refuse_existing(paths: Iterable[Path], *, force: bool) -> None:
     if existing and not force:
         message = f"{existing[0]}: exists already; --force overwrites it"
         raise FileExistsError(message)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A path to write to; its file takes the place of `path` when all of it is there."""
+    if path.exists() and not path.is_file():  # a device or a pipe
+        yield path
+        return
+    target = path.resolve()
+    sibling = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix}")
+    try:
+        yield sibling
+        sibling.replace(target)
+    except OSError as error:
+        if error.filename == str(sibling):
+            error.filename = str(path)
+        raise
+    finally:
+        sibling.unlink(missing_ok=True)
 
 
 STORE_ENDINGS = (".bin", ".idx", ".json", ".tokenizer.json")

@@ -22,8 +22,20 @@ from bytestride.cli.output import (
 )
 from bytestride.progress import Phase, Progress
 
+# What only training follows.
+TRAINING = (
+    "vocab_size",
+    "pattern",
+    "digits",
+    "digits_from",
+    "superwords_from",
+    "special",
+    "min_frequency",
+)
+
 
 def prepare(
+    context: typer.Context,
     corpus: options.Corpus,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write to.", show_default=False)],
     tokenizer: options.Tokenizer = None,
@@ -57,9 +69,10 @@ def prepare(
 
     Example: bytestride prepare books/ --out data --eos "<|endoftext|>"
     """
-    if tokenizer is None and "-" in corpus:
-        message = "standard input can be read only once: give --tokenizer, or the text as a file"
-        raise typer.BadParameter(message, param_hint="CORPUS")
+    if tokenizer is None:
+        _refuse_for_training(corpus, on_error)
+    else:
+        _refuse_training(context)
     prefix = out / "corpus"
     refuse_existing(store_files(prefix), force=force)
     reading = options.Reading(
@@ -88,6 +101,27 @@ def prepare(
     vocabulary = vocabulary_fact(made, asked=vocab_size if tokenizer is None else 0)
     phases = [*training.phases, *encoding.phases]
     _print_summary(made, store, vocabulary, phases, (max_length, stride or max_length))
+
+
+def _refuse_for_training(corpus: list[str], on_error: str) -> None:
+    """Raises what keeps a tokenizer from being trained and the same inputs from being encoded."""
+    if "-" in corpus:
+        message = "standard input can be read only once: give --tokenizer, or the text as a file"
+        raise typer.BadParameter(message, param_hint="CORPUS")
+    if on_error == "skip":
+        message = (
+            "training leaves nothing out: train on what can be read (bytestride train), then give --tokenizer"
+        )
+        raise typer.BadParameter(message, param_hint="--on-error")
+
+
+def _refuse_training(context: typer.Context) -> None:
+    """Raises if options are given that only training would follow."""
+    for name in TRAINING:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name != "DEFAULT":
+            message = "is for training, and --tokenizer is used as it is"
+            raise typer.BadParameter(message, param_hint=f"--{name.replace('_', '-')}")
 
 
 def _print_summary(
