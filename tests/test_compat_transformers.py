@@ -6,6 +6,7 @@ import logging
 
 import numpy as np
 import pytest
+import torch
 import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -199,6 +200,73 @@ def test_the_vocabulary_is_that_of_transformers(pair):
         assert getattr(ours, name) == getattr(peer, name), name
     assert set(ours.all_special_tokens) == set(peer.all_special_tokens)
     assert len(ours) == len(peer)
+
+
+@pytest.mark.parametrize("make", [int, np.int64, np.array, torch.tensor])
+def test_one_id_may_be_a_scalar_of_any_library(pair, make):
+    ours, peer = pair
+    assert ours.decode(make(300)) == peer.decode(make(300)) == peer.decode([300])
+    assert ours.convert_ids_to_tokens(make(300)) == peer.convert_ids_to_tokens(300)
+
+
+def test_options_of_decoding_that_change_nothing_are_taken(pair):
+    ids = pair[0].encode("a , b . c")
+    for clean in (None, False, True):
+        decoded = [one.decode(ids, clean_up_tokenization_spaces=clean) for one in pair]
+        assert decoded[0] == decoded[1]
+        rows = [one.batch_decode([ids], clean_up_tokenization_spaces=clean) for one in pair]
+        assert rows == [decoded[:1]] * 2
+    ids = pair[0].encode(f"a{END}b")
+    tokens = [one.convert_ids_to_tokens(ids, skip_special_tokens=True) for one in pair]
+    assert tokens[0] == tokens[1] == ["a", "b"]
+
+
+def test_attributes_are_those_of_transformers(file):
+    names = {"eos_token": END, "unk_token": PAD, "clean_up_tokenization_spaces": False}
+    pair = (
+        PreTrainedTokenizerFast(file, **names),
+        transformers.PreTrainedTokenizerFast(tokenizer_file=str(file), **names),
+    )
+    same_attributes = (
+        "vocab_size",
+        "unk_token",
+        "unk_token_id",
+        "special_tokens_map",
+        "clean_up_tokenization_spaces",
+        "name_or_path",
+    )
+    for name in same_attributes:
+        assert getattr(pair[0], name) == getattr(pair[1], name), name
+    for one in pair:
+        assert one.convert_tokens_to_ids(["no such token", END]) == [one.unk_token_id, one.eos_token_id]
+        one.pad_token_id = 300
+    assert pair[0].pad_token == pair[1].pad_token
+    assert pair[0].pad_token_id == pair[1].pad_token_id == 300
+    same(pair, TEXTS, padding=True)
+    for one in pair:
+        one.pad_token_id = None
+    assert pair[0].pad_token is pair[1].pad_token is None
+    with pytest.raises(KeyError, match="id 4000000 is no token"):
+        pair[0].pad_token_id = 4_000_000
+
+
+def test_the_size_of_the_vocabulary_is_that_of_the_model_of_the_file(file, tmp_path):
+    made = json.loads(file.read_text())
+    made["model"]["vocab"][END] = next(one["id"] for one in made["added_tokens"] if one["content"] == END)
+    (tmp_path / "tokenizer.json").write_text(json.dumps(made))
+    path = str(tmp_path / "tokenizer.json")
+    peer = transformers.PreTrainedTokenizerFast(tokenizer_file=path)
+    assert PreTrainedTokenizerFast(path).vocab_size == peer.vocab_size == 899
+    assert AutoTokenizer.from_pretrained("gpt2").vocab_size == 50257
+
+
+def test_no_text_is_cut_where_its_ends_have_no_room(pair):
+    for length, side in itertools.product(range(4), ("left", "right")):
+        for one in pair:
+            one.truncation_side = side
+        same(pair, TEXTS, truncation=True, max_length=length)
+        same(pair, TEXTS, truncation=True, max_length=length, return_offsets_mapping=True)
+    same(pair, TEXTS)
 
 
 def test_padding_needs_a_token_and_takes_one_that_is_set(file):

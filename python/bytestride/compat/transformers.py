@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,25 @@ class BatchEncoding(dict[str, Any]):
         return BatchEncoding({name: tensor.to(device) for name, tensor in self.items()})
 
 
+def _id_of_setting(name: str) -> property:
+    """The id of the token that is the setting `name`, which is set with it."""
+
+    def read(self: "PreTrainedTokenizerFast") -> int | None:
+        token = getattr(self, name)
+        if token is None:
+            return None
+        specials = self.backend.special_tokens
+        if token in specials:
+            return specials[token]
+        found = self._ids_by_token.get(token)
+        return self.backend.id_of(token) if found is None else found
+
+    def write(self: "PreTrainedTokenizerFast", token_id: int | None) -> None:
+        setattr(self, name, None if token_id is None else self._written(int(token_id)))
+
+    return property(read, write, doc=f"The id of `{name}`, or `None`; setting it sets `{name}`.")
+
+
 class PreTrainedTokenizerFast:
     """A tokenizer with transformers' methods.
 
@@ -75,6 +94,8 @@ class PreTrainedTokenizerFast:
         bos_token: The special token that begins texts.
         eos_token: The special token that ends texts.
         pad_token: The token that fills rows.
+        unk_token: What `convert_tokens_to_ids` takes unknown tokens for; texts do not depend on it.
+        clean_up_tokenization_spaces: Taken for compatibility; as in transformers, BPE decodes without.
 
     Raises:
         OSError: The file cannot be read.
@@ -101,12 +122,15 @@ class PreTrainedTokenizerFast:
         bos_token: str | None = None,
         eos_token: str | None = None,
         pad_token: str | None = None,
+        unk_token: str | None = None,
+        clean_up_tokenization_spaces: bool = False,
     ) -> None:
         if (tokenizer_file is None) == (tokenizer_object is None):
             message = "give either tokenizer_file or tokenizer_object"
             raise ValueError(message)
         if tokenizer_object is None:
             tokenizer_object = Tokenizer.load(os.fspath(tokenizer_file or ""))
+        self._file = None if tokenizer_file is None else Path(tokenizer_file)
         self.backend = tokenizer_object
         self.model_max_length = model_max_length
         self.padding_side: _Side = padding_side
@@ -114,6 +138,9 @@ class PreTrainedTokenizerFast:
         self.bos_token = bos_token
         self.eos_token = eos_token
         self.pad_token = pad_token
+        self.unk_token = unk_token
+        self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
+        self.name_or_path = ""
         for name in filter(None, (bos_token, eos_token, pad_token)):
             self.backend.id_of(name)
 
@@ -139,7 +166,9 @@ class PreTrainedTokenizerFast:
         name = os.fspath(name_or_path)
         if name in bundled():
             end = "<|endoftext|>"
-            return cls(name, **{"bos_token": end, "eos_token": end, **changes})
+            made = cls(name, **{"bos_token": end, "eos_token": end, **changes})
+            made.name_or_path = name
+            return made
         file = _pretrained_file(name, "tokenizer.json")
         if file is None:
             message = (
@@ -147,7 +176,9 @@ class PreTrainedTokenizerFast:
                 "nothing that huggingface_hub knows, which must be installed for names of the Hub"
             )
             raise FileNotFoundError(message)
-        return cls(file, **{**_configuration(name), **changes})
+        made = cls(file, **{**_configuration(name), **changes})
+        made.name_or_path = name
+        return made
 
     def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, str]:
         """Writes `tokenizer_config.json` and `tokenizer.json` to a folder; returns their paths.
@@ -196,7 +227,8 @@ class PreTrainedTokenizerFast:
             add_special_tokens: Whether to add the BOS and EOS of the tokenizer's own rule.
             padding: `True` or `"longest"` to the longest text, `"max_length"`, or `False`.
             truncation: Whether texts are cut at `max_length`; `None` if that is given and no padding.
-            max_length: In tokens, BOS and EOS among them; `model_max_length` if not given.
+            max_length: In tokens, BOS and EOS among them; `model_max_length` if not given. As in
+                transformers, nothing is cut off where there is no room for BOS and EOS.
             pad_to_multiple_of: Padded rows are longer, to such a multiple.
             padding_side: In place of `self.padding_side`.
             truncation_side: In place of `self.truncation_side`.
@@ -359,12 +391,18 @@ class PreTrainedTokenizerFast:
 
     # -- ids to text -----------------------------------------------------------------------------------------
 
-    def decode(self, token_ids: Any, skip_special_tokens: bool = False) -> Any:
+    def decode(
+        self,
+        token_ids: Any,
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+    ) -> Any:
         """The text of ids; of several rows of ids a list of texts.
 
         Args:
             token_ids: An id, a list or array of ids, or several of these.
             skip_special_tokens: Whether to leave special tokens out.
+            clean_up_tokenization_spaces: Taken for compatibility; as in transformers, BPE decodes without.
 
         Raises:
             KeyError: An id is no token.
@@ -377,37 +415,54 @@ class PreTrainedTokenizerFast:
             >>> tokenizer.decode([[31373], [995]])
             ['hello', ' world']
         """
-        if not isinstance(token_ids, int) and len(token_ids) > 0 and np.ndim(token_ids[0]) > 0:
+        del clean_up_tokenization_spaces
+        if not _is_one(token_ids) and len(token_ids) > 0 and np.ndim(token_ids[0]) > 0:
             return self.batch_decode(token_ids, skip_special_tokens)
         ids = np.atleast_1d(np.asarray(token_ids, dtype=np.int64))
         if skip_special_tokens:
             ids = ids[~np.isin(ids, self.all_special_ids)]
         return self.backend.decode(ids)
 
-    def batch_decode(self, sequences: Iterable[Any], skip_special_tokens: bool = False) -> list[str]:
-        """The text of each of many rows of ids.
+    def batch_decode(
+        self,
+        sequences: Iterable[Any],
+        skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+    ) -> list[str]:
+        """The text of each of many rows of ids; options as of `decode`.
 
         Example:
             >>> from bytestride.compat.transformers import AutoTokenizer
             >>> AutoTokenizer.from_pretrained("gpt2").batch_decode([[31373], [995]])
             ['hello', ' world']
         """
+        del clean_up_tokenization_spaces
         return [self.decode(ids, skip_special_tokens) for ids in sequences]
 
-    def convert_ids_to_tokens(self, ids: int | _Ids) -> str | list[str]:
+    def convert_ids_to_tokens(
+        self, ids: int | np.integer | _Ids, skip_special_tokens: bool = False
+    ) -> str | list[str]:
         """The tokens of ids as files write them: of one id a str, of several a list.
+
+        Args:
+            ids: An id, or a list or array of ids.
+            skip_special_tokens: Whether to leave special tokens out of a list.
+
+        Raises:
+            KeyError: An id is no token.
 
         Example:
             >>> from bytestride.compat.transformers import AutoTokenizer
             >>> AutoTokenizer.from_pretrained("gpt2").convert_ids_to_tokens([31373, 995])
             ['hello', 'Ġworld']
         """
-        if isinstance(ids, int):
-            return self._written(ids)
-        return [self._written(int(token)) for token in ids]
+        if _is_one(ids):
+            return self._written(int(cast("int", ids)))
+        left_out = self.all_special_ids if skip_special_tokens else ()
+        return [self._written(int(token)) for token in cast("_Ids", ids) if int(token) not in left_out]
 
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int | None] | None:
-        """The ids of tokens as files write them, `None` for what is no token.
+        """The ids of tokens as files write them; for what is no token that of `unk_token`, or `None`.
 
         Example:
             >>> from bytestride.compat.transformers import AutoTokenizer
@@ -426,7 +481,7 @@ class PreTrainedTokenizerFast:
         return written
 
     def _id_of(self, token: str) -> int | None:
-        return self._ids_by_token.get(token)
+        return self._ids_by_token.get(token, self.unk_token_id)
 
     @cached_property
     def _ids_by_token(self) -> dict[str, int]:
@@ -448,6 +503,33 @@ class PreTrainedTokenizerFast:
         return self.backend.vocab_size
 
     @property
+    def vocab_size(self) -> int:
+        """How many tokens there are without those that a `tokenizer.json` has added; `len` counts all.
+
+        Of the encodings that come with the package it is all, as in the repository of GPT-2.
+        """
+        return self._model_size
+
+    @cached_property
+    def _model_size(self) -> int:
+        # The tokenizer itself does not tell an added token that the model has, too, from one that it has not.
+        file = self._file
+        if file is not None and file.suffix == ".json" and file.is_file():
+            written = file.read_bytes()
+        else:
+            rebuild, (written, *_) = cast("tuple[object, tuple[bytes, str]]", self.backend.__reduce__())
+            if rebuild != Tokenizer._from_json or str(file) in bundled():  # noqa: SLF001
+                return len(self)
+        vocabulary = json.loads(written).get("model", {}).get("vocab")
+        return len(self) if vocabulary is None else len(vocabulary)
+
+    @property
+    def special_tokens_map(self) -> dict[str, str]:
+        """The special tokens that have a use, by the names of their attributes: `bos_token` and so on."""
+        uses = {name: getattr(self, name) for name in ("bos_token", "eos_token", "unk_token", "pad_token")}
+        return {name: token for name, token in uses.items() if token is not None}
+
+    @property
     def all_special_ids(self) -> list[int]:
         """The ids of the special tokens, ascending; without added tokens that are not marked as special."""
         ids = set(self.backend.special_tokens.values())
@@ -458,20 +540,14 @@ class PreTrainedTokenizerFast:
         """The names of the special tokens."""
         return [self._written(token) for token in self.all_special_ids]
 
-    @property
-    def bos_token_id(self) -> int | None:
-        """The id of `bos_token`, or `None`."""
-        return None if self.bos_token is None else self.backend.id_of(self.bos_token)
+    bos_token_id = _id_of_setting("bos_token")
+    eos_token_id = _id_of_setting("eos_token")
+    pad_token_id = _id_of_setting("pad_token")
 
     @property
-    def eos_token_id(self) -> int | None:
-        """The id of `eos_token`, or `None`."""
-        return None if self.eos_token is None else self.backend.id_of(self.eos_token)
-
-    @property
-    def pad_token_id(self) -> int | None:
-        """The id of `pad_token`, or `None`."""
-        return None if self.pad_token is None else self.backend.id_of(self.pad_token)
+    def unk_token_id(self) -> int | None:
+        """The id of `unk_token`, or `None` if there is none."""
+        return None if self.unk_token is None else self._ids_by_token.get(self.unk_token)
 
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in _SETTINGS)
@@ -479,7 +555,15 @@ class PreTrainedTokenizerFast:
 
 
 _ENDS: tuple[Literal["bos", "eos"], ...] = ("bos", "eos")
-_SETTINGS = ("bos_token", "eos_token", "pad_token", "model_max_length", "padding_side", "truncation_side")
+_SETTINGS = (
+    "bos_token",
+    "eos_token",
+    "pad_token",
+    "unk_token",
+    "model_max_length",
+    "padding_side",
+    "truncation_side",
+)
 
 
 class AutoTokenizer:
@@ -552,7 +636,9 @@ class _Rows:
     def _kept(self, limit: int | None, side: _Side) -> slice:
         if limit is None:
             return slice(None)
-        room = max(0, limit - sum(map(len, self.ends)))
+        room = limit - sum(map(len, self.ends))
+        if room < 0:
+            return slice(None)
         return slice(room) if side == "right" or room == 0 else slice(-room, None)
 
     def _between(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -566,6 +652,11 @@ def _own_end(tokenizer: Tokenizer, end: Literal["bos", "eos"]) -> list[int]:
     except ValueError:
         return []
     return ids
+
+
+def _is_one(ids: object) -> bool:
+    """Whether this is an id and not several: an int, or an array or tensor without dimensions."""
+    return isinstance(ids, int) or getattr(ids, "ndim", None) == 0
 
 
 def _padded(array: NDArray[np.int64], length: int, side: _Side, fill: int) -> NDArray[np.int64]:
