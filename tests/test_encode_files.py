@@ -189,7 +189,67 @@ def test_several_processes_write_what_one_does(undisturbed, corpus, tokenizer, t
     assert files(tmp_path / "merged/x") == files(undisturbed.path)
 
 
+def test_shards_and_whole_stores_of_one_name_are_kept_apart(corpus, tokenizer, tmp_path):
+    tokenizer.encode_files(corpus, tmp_path / "x", **OPTIONS)
+    with pytest.raises(ValueError, match=r"prefix: .*x lies there whole, in .*x\.bin; expected nothing else"):
+        tokenizer.encode_files(corpus, tmp_path / "x", rank=0, world_size=2, **OPTIONS)
+    for rank in range(2):
+        tokenizer.encode_files(corpus, tmp_path / "y", rank=rank, world_size=2, **OPTIONS)
+    for write in (
+        lambda: tokenizer.encode_files(corpus, tmp_path / "y", **OPTIONS),
+        lambda: bs.merge(tmp_path / "y", tmp_path / "y"),
+    ):
+        with pytest.raises(ValueError, match="prefix: .*y lies there in 2 shards; expected nothing else"):
+            write()
+    # Copied there by hand.
+    for path in list(tmp_path.glob("x.*")):
+        path.rename(path.with_name("y" + path.name.removeprefix("x")))
+    for use in (bs.TokenStore.open, lambda path: bs.merge(path, tmp_path / "z")):
+        with pytest.raises(ValueError, match="y: y lies here whole and in 2 shards; expected one of both"):
+            use(tmp_path / "y")
+
+
+def test_shards_do_not_have_the_name_of_a_folder(corpus, tokenizer, tmp_path):
+    (tmp_path / "x").mkdir()
+    with pytest.raises(ValueError, match='prefix: ".*x" names a folder; expected the start of a file name'):
+        tokenizer.encode_files(corpus, tmp_path / "x", rank=0, world_size=2, **OPTIONS)
+    (tmp_path / "x").rmdir()
+    for rank in range(2):
+        tokenizer.encode_files(corpus, tmp_path / "x", rank=rank, world_size=2, **OPTIONS)
+    (tmp_path / "x").mkdir()
+    tokenizer.encode_files(corpus, tmp_path / "x/old", **OPTIONS)
+    with pytest.raises(ValueError, match="x: a folder, and the name of 2 shards beside it"):
+        bs.TokenStore.open(tmp_path / "x")
+
+
+def test_shards_of_different_jobs_are_no_store(tokenizer, tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in "abcd":
+        (tmp_path / "in" / f"{name}.txt").write_text(name * 40)
+    for rank in range(2):
+        tokenizer.encode_files(tmp_path / "in", tmp_path / "x", rank=rank, world_size=2)
+    assert len(bs.TokenStore.open(tmp_path / "x")) == 4
+    (tmp_path / "in/e.txt").write_text("e" * 40)
+    tokenizer.encode_files(tmp_path / "in", tmp_path / "x", rank=0, world_size=2)
+    message = (
+        "x-00001-of-00002: a shard of another job: the number of all inputs is 4; expected 5, "
+        "as in .*x-00000-of-00002: encode again"
+    )
+    paths = [tmp_path / f"x-0000{rank}-of-00002" for rank in range(2)]
+    for use in (
+        lambda: bs.TokenStore.open(tmp_path / "x"),
+        lambda: bs.TokenStore.open(paths),
+        lambda: bs.merge(tmp_path / "x", tmp_path / "y"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            use()
+    tokenizer.encode_files(tmp_path / "in", tmp_path / "x", rank=1, world_size=2)
+    assert len(bs.TokenStore.open(tmp_path / "x")) == 5
+
+
 def test_ranks_that_do_not_exist_are_errors(corpus, tokenizer, tmp_path):
+    with pytest.raises(ValueError, match="world_size: is 0, expected at least 1"):
+        tokenizer.encode_files(corpus, tmp_path / "x", world_size=0)
     with pytest.raises(ValueError, match="rank: 2; expected less than world_size, which is 2"):
         tokenizer.encode_files(corpus, tmp_path / "x", rank=2, world_size=2)
     with pytest.raises(ValueError, match="rank: -1 is out of range"):

@@ -518,6 +518,23 @@ def test_the_tokenizer_is_at_hand(tokenizer, tmp_path):
         _ = store.tokenizer
 
 
+def test_the_tokenizer_of_a_store_with_files_from_elsewhere_is_not_known(tokenizer, tmp_path):
+    (tmp_path / "text.txt").write_text("some text")
+    tokenizer.encode_files(tmp_path / "text.txt", tmp_path / "ours")
+    np.save(tmp_path / "foreign.npy", np.arange(3, dtype="uint16"))
+    for names in (["ours", "foreign.npy"], ["foreign.npy", "ours"]):
+        store = bs.TokenStore.open([tmp_path / name for name in names])
+        assert store.fingerprint is None
+        with pytest.raises(ValueError, match="foreign.npy: there is no manifest that names its tokenizer"):
+            _ = store.tokenizer
+
+
+def test_a_missing_file_is_called_by_its_name(tmp_path):
+    for name in ("missing.npy", "missing.ds", "missing.bin"):
+        with pytest.raises(FileNotFoundError, match=rf"{name}'?$"):
+            bs.TokenStore.open(tmp_path / name)
+
+
 def test_what_is_not_ours_is_not_overwritten(tokenizer, tmp_path):
     (tmp_path / "text.txt").write_text("some text")
     precious = tmp_path / "c.tokenizer.json"

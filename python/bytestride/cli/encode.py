@@ -58,9 +58,9 @@ def encode(
 
     When interrupted, the same command goes on where it stopped.
 
-    Examples: bytestride encode books/*.txt --tokenizer tokenizer.json --out books
+    Examples: bytestride encode books/*.txt --tokenizer tokenizer.json --out corpus
 
-    bytestride encode books/ --tokenizer tokenizer.json --out books --rank 0 --world-size 8
+    bytestride encode books/ --tokenizer tokenizer.json --out shards/corpus --rank 0 --world-size 8
 
     echo "some text" | bytestride encode --tokenizer tokenizer.json
     """

@@ -67,11 +67,13 @@ impl TokenStore {
     /// Sizes, counts and types of `.bin`, `.idx` and `.json` are checked against each other; Megatron's own files,
     /// which have no `.json`, open as well. The cost is that of reading the index, 20 bytes a document. Files of other
     /// programs open by their path: numpy's `.npy` of uint16 or uint32, the `.bin` of llm.c and modded-nanogpt (both
-    /// one document in all), and datatrove's `.ds` with its `.ds.index`.
+    /// one document in all), and datatrove's `.ds` with its `.ds.index`. Megatron's int32 is read as uint32, so that
+    /// a negative number, which is no id, would become one of 2³¹ or more.
     ///
     /// Several files are one store, whose documents are numbered through all of them: the shards of `world_size`
     /// processes (`corpus-00000-of-00008.bin` and so on) open by their common name `corpus`, and only when all are
-    /// there; all token files of a folder open by the folder, in the order of their names; others as a list.
+    /// there and of one job; all token files of a folder open by the folder, in the order of their names; others as a
+    /// list.
     ///
     /// Args:
     ///     path: What the names of the files have in common, the path of one of them, a folder, or a list of these.
@@ -80,8 +82,8 @@ impl TokenStore {
     ///
     /// Raises:
     ///     OSError: A file cannot be read, or is missing (`FileNotFoundError`).
-    ///     ValueError: The files are malformed or disagree, with file and place; a shard is missing; or there is no
-    ///         index and no `dtype`.
+    ///     ValueError: The files are malformed or disagree, with file and place; a shard is missing, or of another job;
+    ///         the name is that of shards and of a whole store or a folder as well; or there is no index and no `dtype`.
     ///
     /// Example:
     ///     >>> import bytestride as bs, pathlib, tempfile
@@ -168,7 +170,7 @@ impl TokenStore {
         }
     }
 
-    /// The `fingerprint` of the tokenizer that made the tokens; `None` for files from elsewhere.
+    /// The `fingerprint` of the tokenizer that made the tokens; `None` for files from elsewhere, also if only some are.
     #[getter]
     fn fingerprint(&self) -> Option<&str> {
         self.inner.fingerprint()
@@ -178,7 +180,7 @@ impl TokenStore {
     ///
     /// Raises:
     ///     OSError: The file is missing or cannot be read; files from elsewhere have none.
-    ///     ValueError: It is malformed, or another tokenizer's.
+    ///     ValueError: It is malformed, or another tokenizer's; or some of the files are from elsewhere.
     #[getter]
     fn tokenizer(&self, py: Python<'_>) -> PyResult<Tokenizer> {
         Ok(py.detach(|| self.inner.tokenizer()).into_python()?.into())
@@ -312,8 +314,8 @@ fn several_paths(name: &str, paths: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>>
 ///
 /// Raises:
 ///     OSError: A file cannot be read or written, or is missing.
-///     ValueError: A shard is missing, damaged, or of another tokenizer, type, or tokens around documents; or has no
-///         manifest.
+///     ValueError: A shard is missing, damaged, or of another job, tokenizer, type, or tokens around documents; or has
+///         no manifest; or `prefix` is the name of shards, beside which no whole store may stand.
 ///
 /// Example:
 ///     >>> import bytestride as bs, pathlib, tempfile

@@ -540,7 +540,8 @@ impl Tokenizer {
     ///
     /// Several processes or machines share the work when each makes the same call with a `rank` of its own: they write
     /// the shards `prefix-00000-of-00008` and so on, which `TokenStore.open(prefix)` opens as one store and `merge`
-    /// makes one.
+    /// makes one. Each names its job (options, paths and sizes of all inputs), and shards of different jobs are refused
+    /// there. A whole store and shards of the same prefix do not stand beside each other.
     ///
     /// Args:
     ///     inputs: A path, a glob, a folder (all its files of text, see `suffixes`), `"-"` for standard input, or an
@@ -571,7 +572,8 @@ impl Tokenizer {
     /// Raises:
     ///     OSError: A file cannot be read or written, or is missing (`FileNotFoundError`).
     ///     ValueError: A file is malformed, with its line or byte; there is no text; an argument is out of range; a
-    ///         document does not fit in `max_memory`; or files stand at `prefix` that are no store.
+    ///         document does not fit in `max_memory`; files stand at `prefix` that are no store; or `prefix` names a
+    ///         folder, shards of another number, or a whole store where shards are to be written, or the reverse.
     ///     KeyError: A name is no special token.
     ///
     /// Example:

@@ -11,6 +11,7 @@ use super::encode_files::{EncodeOptions, Resume};
 use super::encoded::Encoded;
 use super::journal::{Entry, Job, Journal, read_entries};
 use super::manifest::Source;
+use super::whole_job::WholeJob;
 use super::writer::{StoreFacts, StoreWriter};
 
 /// How many ids make a note in the journal worth while. Tests note every batch.
@@ -22,7 +23,6 @@ pub(super) struct DocumentWriter<'a> {
     bos: EndIds,
     eos: EndIds,
     inputs: &'a [Input],
-    is_share: bool,
     sources: Vec<Source>,
     skipped: Vec<String>,
     /// Documents and ids of the sources that are complete.
@@ -67,7 +67,6 @@ impl<'a> DocumentWriter<'a> {
             bos: options.bos.clone(),
             eos: options.eos.clone(),
             inputs,
-            is_share: options.share.world_size > 1,
             sources: Vec::new(),
             skipped: Vec::new(),
             counted: (0, 0),
@@ -140,9 +139,9 @@ impl<'a> DocumentWriter<'a> {
         self.counted = (documents, tokens);
     }
 
-    /// Makes the store appear.
-    pub(super) fn finish(self, fingerprint: &str) -> Result<()> {
-        if self.writer.tokens() == 0 && !self.is_share {
+    /// Makes the store appear; `job` is what all processes read, if this is one of several.
+    pub(super) fn finish(self, fingerprint: &str, job: Option<WholeJob>) -> Result<()> {
+        if self.writer.tokens() == 0 && job.is_none() {
             let error = self.no_text();
             self.writer.discard();
             return Err(error);
@@ -151,6 +150,7 @@ impl<'a> DocumentWriter<'a> {
             tokenizer: fingerprint.to_owned(),
             bos: self.bos,
             eos: self.eos,
+            job,
             sources: self.sources,
             skipped: self.skipped,
         })

@@ -23,8 +23,10 @@ use super::dtype::Dtype;
 use super::encoded::{Encoded, Encoding};
 use super::journal::Job;
 use super::pipeline::in_order;
+use super::shard_set::check_alone;
 use super::share::Share;
 use super::token_store::TokenStore;
+use super::whole_job::WholeJob;
 use super::writer::write_tokenizer;
 
 /// The memory that a byte of text on its way from the reader to the file may need at worst: itself, an id of 4 bytes,
@@ -173,7 +175,10 @@ fn encode_with(
     monitor: &Monitor,
 ) -> Result<TokenStore> {
     let inputs = expand_inputs(inputs, &options.suffixes)?;
-    let (prefix, inputs) = options.share.of(prefix, inputs)?;
+    let whole_job = (options.share.world_size > 1).then(|| WholeJob::new(options, &inputs));
+    let (shard, inputs) = options.share.of(prefix, inputs)?;
+    check_alone(prefix, options.share.world_size)?;
+    let prefix = shard;
     monitor.start(Phase::Encode, total_bytes(&inputs));
     let dtype = dtype_of(tokenizer, options)?;
     let read_options = read_options(options)?;
@@ -207,7 +212,7 @@ fn encode_with(
         beside.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         written
     })?;
-    documents.finish(tokenizer.fingerprint())?;
+    documents.finish(tokenizer.fingerprint(), whole_job)?;
     TokenStore::open(&prefix)
 }
 

@@ -12,6 +12,7 @@ use crate::encode::EndIds;
 use crate::{Error, Place, Result};
 
 use super::dtype::Dtype;
+use super::whole_job::WholeJob;
 
 /// The first field of every manifest, which tells it from other `.json` files.
 const FORMAT: &str = "bytestride token store";
@@ -43,6 +44,9 @@ pub struct Manifest {
     /// The ids that stand after each document: none, one, or a list.
     #[serde(default)]
     pub eos: EndIds,
+    /// In a shard, what all processes read and how; `None` in a whole store, and of versions that did not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<WholeJob>,
     /// Where the documents come from, in order.
     pub sources: Vec<Source>,
     /// What was wrong with each line, row or input that was left out, with its place: the first thousand.
@@ -97,6 +101,7 @@ impl Manifest {
             documents: 0,
             bos: EndIds::default(),
             eos: EndIds::default(),
+            job: None,
             sources: Vec::new(),
             skipped: Vec::new(),
             checksums: Checksums { block_bytes: 0, bin: Vec::new(), idx: String::new() },

@@ -10,6 +10,7 @@ use crate::{Error, Monitor, Phase, Place, Result};
 
 use super::manifest::Manifest;
 use super::shard::Shard;
+use super::shard_set::check_alone;
 use super::token_store::TokenStore;
 use super::writer::{StoreFacts, StoreWriter, write_tokenizer};
 use super::{TOKENIZER_SUFFIX, with_suffix};
@@ -19,6 +20,7 @@ use super::{TOKENIZER_SUFFIX, with_suffix};
 ///
 /// The shards of one job give the files that one process would have written. Progress is in bytes of ids.
 pub fn merge_stores(paths: &[PathBuf], prefix: &Path, monitor: &Monitor) -> Result<TokenStore> {
+    check_alone(prefix, 1)?;
     let merged = TokenStore::open_all(paths)?;
     let manifests = merged.parts().map(manifest_of).collect::<Result<Vec<_>>>()?;
     let facts = facts_of(&merged, &manifests)?;
@@ -62,6 +64,7 @@ fn facts_of(merged: &TokenStore, manifests: &[&Manifest]) -> Result<StoreFacts> 
         tokenizer: first.tokenizer.clone(),
         bos: first.bos.clone(),
         eos: first.eos.clone(),
+        job: None,
         sources: manifests.iter().flat_map(|manifest| manifest.sources.iter().cloned()).collect(),
         skipped: skipped.take(Batch::LISTED_ERRORS).cloned().collect(),
     })

@@ -26,6 +26,7 @@ mod shard;
 mod shard_set;
 mod share;
 mod token_store;
+mod whole_job;
 mod write_back;
 mod writer;
 
@@ -36,6 +37,7 @@ pub use manifest::{Checksums, Manifest, Source};
 pub use merge::merge_stores;
 pub use share::Share;
 pub use token_store::TokenStore;
+pub use whole_job::WholeJob;
 pub use writer::{StoreFacts, StoreWriter};
 
 use std::ffi::OsString;

@@ -102,7 +102,9 @@ impl Shard {
     /// Opens the file `path` if another program's format is told by its name or its first bytes.
     fn open_foreign(path: &Path) -> Result<Option<Opened>> {
         let suffix = path.extension().and_then(|suffix| suffix.to_str());
-        if !matches!(suffix, Some("npy" | "bin" | "ds")) || !path.is_file() {
+        // A prefix may end so, but no store has it: then it is the file that is missing, and opening tells.
+        let is_missing = matches!(suffix, Some("npy" | "ds")) && !with_suffix(path, ".bin").exists();
+        if !matches!(suffix, Some("npy" | "bin" | "ds")) || !(path.is_file() || is_missing) {
             return Ok(None);
         }
         let bin = Map::open(path)?;

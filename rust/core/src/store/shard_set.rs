@@ -1,7 +1,7 @@
 //! Which files a store consists of: the names of shards, and what a path stands for.
 //!
 //! The process `rank` of `world_size` writes the shard `prefix-00003-of-00008`. A set opens as one store only when all
-//! of its shards are there.
+//! of its shards are there, and nothing else that its name may stand for: which of both is newer, no name tells.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,13 +15,16 @@ use super::with_suffix;
 /// The endings of the files that hold ids.
 const DATA_SUFFIXES: [&str; 3] = ["bin", "npy", "ds"];
 
+/// The endings of the files beside them by which a store may be called.
+const BESIDE: [&str; 2] = ["idx", "json"];
+
 /// The prefix of the shard that process `rank` of `world_size` writes.
 pub(super) fn shard_prefix(prefix: &Path, rank: usize, world_size: usize) -> PathBuf {
     with_suffix(prefix, &format!("-{rank:05}-of-{world_size:05}"))
 }
 
 /// `corpus-00003-of-00008` → `corpus`, 3 and 8.
-fn parse(name: &str) -> Option<(&str, usize, usize)> {
+pub(super) fn parse(name: &str) -> Option<(&str, usize, usize)> {
     let (rest, count) = name.rsplit_once("-of-")?;
     let (stem, rank) = rest.rsplit_once('-')?;
     let number = |digits: &str| {
@@ -31,33 +34,97 @@ fn parse(name: &str) -> Option<(&str, usize, usize)> {
     Some((stem, number(rank)?, number(count)?))
 }
 
-/// The shards that `path` stands for: all of a folder's, sorted by name; where there is no such store, those that
-/// begin with its name; or itself.
+/// The shards that `path` stands for: all of a folder's, sorted by name; those that begin with its name; or itself.
 pub(super) fn find_shards(path: &Path) -> Result<Vec<PathBuf>> {
-    if path.is_dir() {
-        let shards = data_files(path)?;
-        if shards.is_empty() {
-            let message = "the folder holds no token files; expected some that end in .bin, .npy or .ds";
-            return Err(Error::malformed(path, Place::Whole, message));
-        }
-        check_sets(path, &shards)?;
-        return Ok(shards);
-    }
-    if path.exists() || with_suffix(path, ".bin").exists() {
+    if names_a_file(path) {
         return Ok(vec![path.to_path_buf()]);
     }
     let shards = shards_named(path)?;
-    Ok(if shards.is_empty() { vec![path.to_path_buf()] } else { shards })
+    let malformed = |message: String| Err(Error::malformed(path, Place::Whole, message));
+    if path.is_dir() {
+        if !shards.is_empty() {
+            let count = shards.len();
+            return malformed(format!(
+                "a folder, and the name of {count} shards beside it; expected one of both: rename one"
+            ));
+        }
+        return shards_in(path);
+    }
+    if shards.is_empty() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    if with_suffix(path, ".bin").exists() {
+        return malformed(twice(path, shards.len()));
+    }
+    check_sets(path, &shards)?;
+    Ok(shards)
 }
 
-/// The files with ids in a folder, sorted by the bytes of their names.
-fn data_files(folder: &Path) -> Result<Vec<PathBuf>> {
+/// An error if what one of `world_size` processes is to write would stand beside something else of its name: the set
+/// could not be opened then, or something else would be.
+pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
+    let taken = |what: String| {
+        let (prefix, advice) = (prefix.display(), "remove it or choose another prefix");
+        Err(Error::argument(
+            "prefix",
+            format!("{prefix} lies there {what}; expected nothing else of it: {advice}"),
+        ))
+    };
+    if world_size > 1 {
+        check_no_folder(prefix)?;
+        if with_suffix(prefix, ".bin").exists() {
+            return taken(format!("whole, in {}", with_suffix(prefix, ".bin").display()));
+        }
+    }
+    let shards = shards_named(prefix)?;
+    let mut counts = shards.iter().filter_map(|shard| Some(parse(stem_of(shard)?)?.2));
+    match counts.find(|&count| world_size == 1 || count != world_size) {
+        Some(count) => taken(format!("in {count} shards")),
+        None => Ok(()),
+    }
+}
+
+/// An error if `prefix` is the name of a folder.
+pub(super) fn check_no_folder(prefix: &Path) -> Result<()> {
+    let ends_as_folder =
+        prefix.as_os_str().as_encoded_bytes().last().is_none_or(|&last| std::path::is_separator(last.into()));
+    if ends_as_folder || prefix.is_dir() {
+        let message = format!("{:?} names a folder; expected the start of a file name", prefix.display());
+        return Err(Error::argument("prefix", message));
+    }
+    Ok(())
+}
+
+/// Whether `path` is one file of a store, and so stands for nothing else.
+fn names_a_file(path: &Path) -> bool {
+    let suffix = path.extension().and_then(OsStr::to_str);
+    suffix.is_some_and(|suffix| DATA_SUFFIXES.contains(&suffix) || BESIDE.contains(&suffix)) && path.is_file()
+}
+
+fn twice(name: impl AsRef<Path>, count: usize) -> String {
+    let name = name.as_ref().file_name().unwrap_or_default().display();
+    format!("{name} lies here whole and in {count} shards; expected one of both: remove the other")
+}
+
+/// All token files of a folder.
+fn shards_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let shards = data_files(folder, |_| true)?;
+    if shards.is_empty() {
+        let message = "the folder holds no token files; expected some that end in .bin, .npy or .ds";
+        return Err(Error::malformed(folder, Place::Whole, message));
+    }
+    check_sets(folder, &shards)?;
+    Ok(shards)
+}
+
+/// The files with ids in a folder whose stems are `wanted`, sorted by the bytes of their names.
+fn data_files(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
     let io_error = |error| Error::io(folder, error);
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(io_error)? {
         let path = entry.map_err(io_error)?.path();
         let suffix = path.extension().and_then(OsStr::to_str);
-        if suffix.is_some_and(|suffix| DATA_SUFFIXES.contains(&suffix)) && path.is_file() {
+        if suffix.is_some_and(|suffix| DATA_SUFFIXES.contains(&suffix)) && wanted(&path) && path.is_file() {
             files.push(path);
         }
     }
@@ -65,25 +132,21 @@ fn data_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The shards `prefix-…-of-…`, which must be one whole set.
+/// The shards `prefix-…-of-…`, be they one whole set or not.
 fn shards_named(prefix: &Path) -> Result<Vec<PathBuf>> {
     let Some(name) = prefix.file_name().and_then(OsStr::to_str) else { return Ok(Vec::new()) };
     let folder = prefix.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Ok(Vec::new());
     }
-    let is_of_set = |path: &PathBuf| stem_of(path).and_then(parse).is_some_and(|(stem, ..)| stem == name);
-    let mut shards = data_files(folder)?;
-    shards.retain(is_of_set);
-    check_sets(prefix, &shards)?;
-    Ok(shards)
+    data_files(folder, |path| stem_of(path).and_then(parse).is_some_and(|(stem, ..)| stem == name))
 }
 
 fn stem_of(path: &Path) -> Option<&str> {
     path.file_stem().and_then(OsStr::to_str)
 }
 
-/// An error if a set among `shards` is not whole, or stands there twice: merged, or in another number.
+/// An error if a set among `shards` is not whole, or stands there twice: merged, in another number, or in two formats.
 fn check_sets(path: &Path, shards: &[PathBuf]) -> Result<()> {
     let malformed = |message: String| Err(Error::malformed(path, Place::Whole, message));
     let mut sets: BTreeMap<&str, (usize, Vec<usize>)> = BTreeMap::new();
@@ -94,13 +157,15 @@ fn check_sets(path: &Path, shards: &[PathBuf]) -> Result<()> {
                 "{stem} lies here in {of} shards and in {count}; expected one set: remove the other"
             ));
         }
+        if ranks.contains(&rank) {
+            let shard = shard_prefix(Path::new(stem), rank, count);
+            return malformed(format!("the shard {} lies here in two files; expected one", shard.display()));
+        }
         ranks.push(rank);
     }
     for (stem, (count, ranks)) in sets {
         if shards.iter().any(|shard| stem_of(shard) == Some(stem)) {
-            return malformed(format!(
-                "{stem} lies here whole and in {count} shards; expected one of both: remove the other"
-            ));
+            return malformed(twice(stem, count));
         }
         if let Some(missing) = (0..count).find(|rank| !ranks.contains(rank)) {
             let shard = shard_prefix(Path::new(stem), missing, count);
@@ -136,7 +201,8 @@ mod tests {
             found(&["b.bin", "a.npy", "a.txt", "c.ds"], "").expect("files"),
             ["a.npy", "b.bin", "c.ds"]
         );
-        assert_eq!(found(&["a.bin", SET[0]], "a").expect("a store"), ["a"]);
+        assert_eq!(found(&["a", SET[0], SET[1]], "a").expect("a set"), SET);
+        assert_eq!(found(&["a.bin", "a.idx", SET[0]], "a.idx").expect("a store"), ["a.idx"]);
         assert_eq!(found(&[SET[0]], "nothing").expect("no set"), ["nothing"]);
         assert_eq!(found(&SET, SET[0]).expect("a file"), [SET[0]]);
     }
@@ -148,9 +214,54 @@ mod tests {
             message(&SET[1..], "a").ends_with("a: the shard a-00000-of-00002 is missing; expected all 2")
         );
         assert!(message(&SET[..1], "").contains("the shard a-00001-of-00002 is missing"));
-        assert!(message(&[SET[0], SET[1], "a.bin"], "").contains("a lies here whole and in 2 shards"));
+        for name in ["", "a"] {
+            let message = message(&[SET[0], SET[1], "a.bin"], name);
+            assert!(message.contains("a lies here whole and in 2 shards; expected one of both"), "{message}");
+        }
+        let doubled = [SET[0], SET[1], "a-00001-of-00002.npy"];
+        assert!(message(&doubled, "a").contains("the shard a-00001-of-00002 lies here in two files"));
         let mixed = [SET[0], SET[1], "a-00000-of-00001.bin"];
         assert!(message(&mixed, "a").contains("a lies here in 1 shards and in 2"));
         assert!(message(&["a.txt"], "").contains("the folder holds no token files"));
+    }
+
+    #[test]
+    fn a_set_with_the_name_of_a_folder_is_an_error() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("a");
+        fs::create_dir(&path).expect("a writable folder");
+        fs::write(path.join("b.bin"), b"").expect("a writable folder");
+        assert_eq!(find_shards(&path).expect("a folder"), [path.join("b.bin")]);
+        for file in SET {
+            fs::write(folder.path().join(file), b"").expect("a writable folder");
+        }
+        let message = find_shards(&path).expect_err("both").to_string();
+        assert!(
+            message.ends_with(
+                "a: a folder, and the name of 2 shards beside it; expected one of both: rename one"
+            )
+        );
+    }
+
+    #[test]
+    fn a_set_is_written_only_where_nothing_else_has_its_name() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let prefix = folder.path().join("a");
+        let message = |world_size| check_alone(&prefix, world_size).err().map(|error| error.to_string());
+        let write = |file: &str| fs::write(folder.path().join(file), b"").expect("a writable folder");
+        assert_eq!((message(1), message(2)), (None, None));
+        write("a.bin");
+        assert_eq!(message(1), None, "a store is replaced by one");
+        assert!(message(2).expect("taken").contains("a.bin; expected nothing else of it: remove it or"));
+        fs::remove_file(folder.path().join("a.bin")).expect("it is there");
+        write(SET[1]);
+        assert_eq!(message(2), None, "a set is replaced by one");
+        for world_size in [1, 3] {
+            assert!(
+                message(world_size).expect("taken").contains("a lies there in 2 shards; expected nothing")
+            );
+        }
+        fs::create_dir(&prefix).expect("a writable folder");
+        assert!(message(2).expect("taken").contains("a\" names a folder"));
     }
 }

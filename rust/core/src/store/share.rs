@@ -29,6 +29,9 @@ impl Share {
     /// every process finds the same without asking. With fewer inputs than processes, some get none.
     pub(super) fn of(self, prefix: &Path, inputs: Vec<Input>) -> Result<(PathBuf, Vec<Input>)> {
         let Self { rank, world_size } = self;
+        if world_size == 0 {
+            return Err(Error::argument("world_size", "is 0, expected at least 1"));
+        }
         if rank >= world_size {
             let message = format!("{rank}; expected less than world_size, which is {world_size}");
             return Err(Error::argument("rank", message));
@@ -111,6 +114,8 @@ mod tests {
         let (_folder, all) = inputs(&[1]);
         let error = Share { rank: 3, world_size: 3 }.of(Path::new("x"), all).expect_err("no such process");
         assert_eq!(error.to_string(), "rank: 3; expected less than world_size, which is 3");
+        let error = Share { rank: 0, world_size: 0 }.of(Path::new("x"), Vec::new()).expect_err("no process");
+        assert_eq!(error.to_string(), "world_size: is 0, expected at least 1");
         let stdin = expand_inputs(&["-".to_owned()], TEXT_SUFFIXES).expect("standard input");
         let error = Share { rank: 0, world_size: 2 }.of(Path::new("x"), stdin).expect_err("a stream");
         assert!(error.to_string().starts_with("inputs: - cannot be shared"), "{error}");

@@ -14,6 +14,7 @@ use super::dtype::{Dtype, Tokens};
 use super::manifest::Manifest;
 use super::shard::{Opened, Shard};
 use super::shard_set::find_shards;
+use super::whole_job::check_jobs;
 use super::{TOKENIZER_SUFFIX, with_suffix};
 
 /// Token ids mapped from disk, and where each document starts. A clone shares the maps, which live as long as any.
@@ -38,8 +39,8 @@ impl TokenStore {
     /// they agree. `prefix` may also be the path of one of the three. Reads the index; the ids stay on disk.
     ///
     /// Files of other programs open by their path: numpy's `.npy`, the `.bin` of llm.c and modded-nanogpt, and
-    /// datatrove's `.ds`. Where there is no `prefix.bin`, the shards that `world_size` processes wrote,
-    /// `prefix-00000-of-00008.bin` and so on, open as one store; so do all token files of a folder, by name.
+    /// datatrove's `.ds`. The shards that `world_size` processes wrote, `prefix-00000-of-00008.bin` and so on, open as
+    /// one store if they are of one job and no whole store has their name; so do all token files of a folder, by name.
     pub fn open(path: &Path) -> Result<Self> {
         let opened = find_shards(path)?.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>>>()?;
         match <[Opened; 1]>::try_from(opened) {
@@ -82,6 +83,7 @@ impl TokenStore {
 
     fn of(path: &Path, opened: Vec<Opened>) -> Result<Self> {
         check_alike(&opened)?;
+        check_jobs(opened.iter().map(|(shard, _)| shard))?;
         let dtype = opened[0].0.dtype();
         let mut offsets = vec![0];
         let mut parts = Vec::with_capacity(opened.len());
@@ -150,13 +152,19 @@ impl TokenStore {
         self.shards.iter().filter_map(|part| part.shard.manifest())
     }
 
-    /// The fingerprint of the tokenizer that made the ids; `None` for files from elsewhere.
+    /// The fingerprint of the tokenizer that made the ids; `None` for files from elsewhere, also if some are.
     pub fn fingerprint(&self) -> Option<&str> {
-        self.shards[0].shard.manifest().map(|manifest| manifest.tokenizer.as_str())
+        let is_known = self.shards.iter().all(|part| part.shard.manifest().is_some());
+        self.manifests().next().filter(|_| is_known).map(|manifest| manifest.tokenizer.as_str())
     }
 
     /// The tokenizer that made the ids, from the file beside them.
     pub fn tokenizer(&self) -> Result<Tokenizer> {
+        let elsewhere = self.parts().find(|shard| shard.manifest().is_none());
+        if let (Some(shard), Some(_)) = (elsewhere, self.manifests().next()) {
+            let message = "there is no manifest that names its tokenizer; expected one, as other parts of the store have";
+            return Err(Error::malformed(shard.path(), Place::Whole, message));
+        }
         let path = with_suffix(self.shards[0].shard.path(), TOKENIZER_SUFFIX);
         let tokenizer = Tokenizer::load(&path, &LoadOptions::default())?;
         if self.fingerprint() != Some(tokenizer.fingerprint()) {
@@ -188,18 +196,19 @@ fn first_of(paths: &[PathBuf]) -> Result<&Path> {
 fn check_alike(opened: &[Opened]) -> Result<()> {
     let print = |shard: &Shard| shard.manifest().map(|manifest| manifest.tokenizer.clone());
     let (first, _) = &opened[0];
+    let known = opened.iter().find_map(|(shard, _)| Some((shard, print(shard)?)));
     for (shard, _) in opened {
-        let differs = |what: &str, here: String, there: String| {
-            let message = format!("{what} {here}; expected {there}, as in {}", first.path().display());
+        let differs = |what: &str, here: String, there: String, of: &Shard| {
+            let message = format!("{what} {here}; expected {there}, as in {}", of.path().display());
             Err(Error::malformed(shard.path(), Place::Whole, message))
         };
         if shard.dtype() != first.dtype() {
-            return differs("dtype", shard.dtype().to_string(), first.dtype().to_string());
+            return differs("dtype", shard.dtype().to_string(), first.dtype().to_string(), first);
         }
-        if let (Some(here), Some(there)) = (print(shard), print(first))
-            && here != there
+        if let (Some(here), Some((of, there))) = (print(shard), &known)
+            && here != *there
         {
-            return differs("the tokenizer is", here, there);
+            return differs("the tokenizer is", here, there.clone(), of);
         }
     }
     Ok(())

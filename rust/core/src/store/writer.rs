@@ -19,6 +19,8 @@ use super::dtype::Dtype;
 use super::index::{HEADER_BYTES, IndexWriter, Lengths};
 use super::manifest::{Checksums, Manifest, Source};
 use super::reserve::Reserve;
+use super::shard_set::check_no_folder;
+use super::whole_job::WholeJob;
 use super::write_back::WriteBack;
 use super::{TOKENIZER_SUFFIX, with_suffix};
 use crate::map::Map;
@@ -38,6 +40,8 @@ pub struct StoreFacts {
     pub bos: EndIds,
     /// The ids that stand after each document.
     pub eos: EndIds,
+    /// In a shard, what all processes read and how.
+    pub job: Option<WholeJob>,
     /// Where the documents come from.
     pub sources: Vec<Source>,
     /// What was wrong with what was left out.
@@ -196,7 +200,7 @@ impl StoreWriter {
         manifest.tokens = self.tokens;
         manifest.documents = self.index.documents();
         (manifest.bos, manifest.eos, manifest.sources) = (facts.bos, facts.eos, facts.sources);
-        manifest.skipped = facts.skipped;
+        (manifest.job, manifest.skipped) = (facts.job, facts.skipped);
         let idx_path = self.partial.path(".idx");
         let mut files = vec![(idx_path.clone(), self.index.finish()?)];
         let idx = checksum(Map::open(&idx_path)?.bytes());
@@ -346,12 +350,7 @@ fn partial_path(prefix: &Path, suffix: &str) -> PathBuf {
 
 /// Makes sure that nothing but an earlier store, or what an interrupted writer left, will be replaced.
 fn check_prefix(prefix: &Path) -> Result<()> {
-    let ends_as_folder =
-        prefix.as_os_str().as_encoded_bytes().last().is_none_or(|&last| std::path::is_separator(last.into()));
-    if ends_as_folder || prefix.is_dir() {
-        let message = format!("{:?} names a folder; expected the start of a file name", prefix.display());
-        return Err(Error::argument("prefix", message));
-    }
+    check_no_folder(prefix)?;
     let foreign = match Manifest::is_at(&with_suffix(prefix, ".json"))? {
         Some(true) => return Ok(()),
         Some(false) => Some(with_suffix(prefix, ".json")),

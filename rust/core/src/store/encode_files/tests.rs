@@ -437,6 +437,84 @@ fn shards_of_several_processes_merge_to_what_one_writes() {
 }
 
 #[test]
+fn shards_of_different_jobs_are_no_store() {
+    let texts: [(&str, &[u8]); 4] =
+        [("a.txt", b"1"), ("b.txt", b"22"), ("c.txt", b"333"), ("d.txt", b"4444")];
+    let folder = folder_with(&texts);
+    let shard = |rank, options| {
+        let options = EncodeOptions { share: Share { rank, world_size: 2 }, ..options };
+        encode(&folder, &LengthThenBytes::new(None), &options).expect("good text");
+    };
+    let prefix = folder.path().join("out");
+    let message = || {
+        let opened = TokenStore::open(&prefix).err().map(|error| error.to_string());
+        let merged =
+            merge_stores(std::slice::from_ref(&prefix), &folder.path().join("one"), &Monitor::default());
+        assert_eq!(merged.err().map(|error| error.to_string()), opened);
+        opened.unwrap_or_default()
+    };
+    (0..2).for_each(|rank| shard(rank, small()));
+    assert_eq!(message(), "");
+    for (options, difference) in [
+        (EncodeOptions { eos: 9.into(), ..small() }, "eos is []; expected [9]"),
+        (
+            EncodeOptions { text_field: "body".to_owned(), ..small() },
+            "text_field is \"text\"; expected \"body\"",
+        ),
+        (EncodeOptions { separator: Some(b"\n".to_vec()), ..small() }, r#"separator is None; expected "\n""#),
+        (EncodeOptions { on_error: OnError::Skip, ..small() }, "on_error is raise; expected skip"),
+    ] {
+        shard(0, options);
+        let expected = format!("out-00001-of-00002: a shard of another job: {difference}, as in ");
+        assert!(message().contains(&expected), "{} is not {expected}", message());
+        assert!(message().contains("out-00000-of-00002: encode again"), "{}", message());
+    }
+    for (change, difference) in [
+        (("e.txt", &b"5"[..]), "the number of all inputs is 4; expected 5"),
+        (("d.txt", b"444"), "the size of all inputs is 11 bytes; expected 10 bytes"),
+        (("d.txt", b"4"), "the checksum of the names and sizes of all inputs is "),
+    ] {
+        (0..2).for_each(|rank| shard(rank, small()));
+        assert_eq!(message(), "");
+        fs::write(folder.path().join("in").join(change.0), change.1).expect("a writable folder");
+        if difference.contains("checksum") {
+            fs::write(folder.path().join("in/a.txt"), "333").expect("a writable folder");
+        }
+        shard(0, small());
+        assert!(message().contains(difference), "{} is not {difference}", message());
+    }
+    // Shards that earlier versions wrote do not say of which job they are.
+    let json = folder.path().join("out-00001-of-00002.json");
+    let mut manifest: serde_json::Value =
+        serde_json::from_slice(&fs::read(&json).expect("it is there")).expect("JSON");
+    manifest.as_object_mut().expect("an object").remove("job").expect("it is there");
+    fs::write(&json, manifest.to_string()).expect("a writable folder");
+    assert_eq!(message(), "");
+}
+
+#[test]
+fn shards_and_a_whole_store_of_one_name_are_not_written() {
+    let folder = folder_with(&[("a.txt", b"text")]);
+    let of_two = EncodeOptions { share: Share { rank: 0, world_size: 2 }, ..small() };
+    let tokenizer = LengthThenBytes::new(None);
+    let refused = |options: &EncodeOptions| {
+        let left = fs::read_dir(folder.path()).expect("readable").count();
+        let error = encode(&folder, &tokenizer, options).expect_err("the name is taken").to_string();
+        assert_eq!(fs::read_dir(folder.path()).expect("readable").count(), left);
+        error
+    };
+    let bin = |name: &str| folder.path().join(format!("{name}.bin"));
+    encode(&folder, &tokenizer, &small()).expect("good text");
+    assert!(refused(&of_two).contains("out lies there whole"));
+    fs::remove_file(bin("out")).expect("it is there");
+    encode(&folder, &tokenizer, &of_two).expect("good text");
+    assert!(refused(&small()).contains("out lies there in 2 shards"));
+    encode(&folder, &tokenizer, &of_two).expect("it is replaced");
+    fs::create_dir(folder.path().join("out")).expect("a writable folder");
+    assert!(refused(&of_two).contains("out\" names a folder"));
+}
+
+#[test]
 fn stores_that_are_damaged_or_do_not_fit_are_not_merged() {
     let folder = folder_with(&[("a.txt", b"some text"), ("b.txt", b"more")]);
     let tokenizer = LengthThenBytes::new(None);

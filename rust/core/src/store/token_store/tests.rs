@@ -190,12 +190,44 @@ fn shards_of_other_types_or_tokenizers_are_no_part_of_a_store() {
     let both = [raw(&one), raw(&other)];
     assert_eq!(TokenStore::open_all_raw(&both, Dtype::U16).expect("even sizes").offsets(), [0, 3, 7]);
     let wide = other.with_file_name("wide.npy");
-    fs::write(&wide, npy_of_no_ids()).expect("a writable folder");
-    let error = message(TokenStore::open_all(&[one, wide]));
+    fs::write(&wide, npy_of_no_ids("<u4")).expect("a writable folder");
+    let error = message(TokenStore::open_all(&[one.clone(), wide]));
     assert!(error.contains("wide.npy: dtype uint32; expected uint16, as in "), "{error}");
 }
 
-fn npy_of_no_ids() -> Vec<u8> {
-    let header = format!("{:118}", "{'descr': '<u4', 'fortran_order': False, 'shape': (0,), }");
+#[test]
+fn the_tokenizer_of_a_store_is_known_only_if_it_is_that_of_all_shards() {
+    let (_a, one) = sample();
+    let (_b, other) = sample();
+    replaced("\"tokenizer\": \"\"", "\"tokenizer\": \"another\"")(&with_suffix(&other, ".json"));
+    let foreign = one.with_file_name("foreign.npy");
+    fs::write(&foreign, npy_of_no_ids("<u2")).expect("a writable folder");
+    for paths in [[one.clone(), foreign.clone()], [foreign.clone(), one.clone()]] {
+        let store = TokenStore::open_all(&paths).expect("one type");
+        assert_eq!(store.fingerprint(), None);
+        let error = store.tokenizer().expect_err("not known").to_string();
+        assert!(error.contains("foreign.npy: there is no manifest that names its tokenizer"), "{error}");
+    }
+    let error = message(TokenStore::open_all(&[foreign, one, other]));
+    assert!(error.contains("corpus: the tokenizer is another; expected , as in "), "{error}");
+}
+
+#[test]
+fn a_missing_file_of_another_program_is_called_by_its_name() {
+    let (folder, _) = sample();
+    for name in ["missing.npy", "missing.ds"] {
+        let path = folder.path().join(name);
+        let missing = TokenStore::open(&path).expect_err("no file");
+        assert!(matches!(&missing, Error::Io { path: named, .. } if *named == path), "{missing}");
+    }
+    let mut writer =
+        StoreWriter::create(&folder.path().join("a.npy"), Dtype::U16).expect("a writable folder");
+    writer.push(&[1]).expect("a writable folder");
+    writer.finish(StoreFacts::default()).expect("a writable folder");
+    assert_eq!(TokenStore::open(&folder.path().join("a.npy")).expect("a store").len(), 1);
+}
+
+fn npy_of_no_ids(kind: &str) -> Vec<u8> {
+    let header = format!("{:118}", format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (0,), }}"));
     [b"\x93NUMPY\x01\0\x76\0", header.as_bytes()].concat()
 }
