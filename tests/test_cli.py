@@ -383,6 +383,66 @@ def test_windows_tells_shapes_and_shows_the_first(prepared, tokenizer, capsys):
     assert "inputs[1]" not in facts
 
 
+def test_windows_of_several_shards_are_shown(corpus, prepared, tokenizer_file, tokenizer, tmp_path, capsys):
+    for rank in range(2):
+        options = {"eos": END, "rank": rank, "world_size": 2}
+        tokenizer.encode_files(corpus, tmp_path / "part", **options)
+    shown = []
+    for prefix in (tmp_path / "part", prepared[0] / "corpus"):
+        assert main(["windows", str(prefix), "--max-length", "8", "-t", tokenizer_file]) == 0
+        shown.append(capsys.readouterr().out.splitlines())
+    assert any(line.startswith("inputs[1]") for line in shown[0])
+    assert shown[0] == [line for line in shown[1] if "a view of the store" not in line]
+
+
+def test_prepare_of_less_than_a_window_says_so(tokenizer_file, tmp_path, capsys):
+    (tmp_path / "text.txt").write_text("a b")
+    arguments = ["prepare", str(tmp_path / "text.txt"), "--out", str(tmp_path / "x"), "-t", tokenizer_file]
+    assert main(arguments) == 0
+    shown = capsys.readouterr()
+    assert re.search("windows +0 of 256 tokens, 256 from start to start: the first would need 257", shown.out)
+    assert "Written:" in shown.out
+    assert "To read it" not in shown.out
+    assert shown.err == ""
+
+
+def test_a_tokenizer_that_did_not_make_the_tokens_is_refused(prepared, tokenizer, capsys):
+    prefix = str(prepared[0] / "corpus")
+    for arguments in (["windows", prefix], ["decode", "--store", prefix]):
+        assert main([*arguments, "-t", "gpt2"]) == 1
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert f"its fingerprint is {bs.Tokenizer.load('gpt2').fingerprint}" in shown.err
+        assert (
+            f"expected {tokenizer.fingerprint}, of the tokenizer that made the tokens of {prefix}"
+            in shown.err
+        )
+
+
+def test_decode_takes_the_tokenizer_beside_the_store(prepared, tokenizer, capsysbinary):
+    prefix = prepared[0] / "corpus"
+    assert main(["decode", "--store", str(prefix), "--document", "1"]) == 0
+    expected = tokenizer.decode_bytes(bs.TokenStore.open(prefix)[1])
+    assert capsysbinary.readouterr().out == expected
+    assert main(["decode", "1", "2"]) == 2
+    assert b"needed unless --store has one" in capsysbinary.readouterr().err
+
+
+def test_raw_ids_are_read_by_their_type(tokenizer, tokenizer_file, tmp_path, capsys):
+    raw, npy = tmp_path / "raw.bin", tmp_path / "raw.npy"
+    ids = tokenizer.encode("some words and more", dtype="uint16")
+    ids.tofile(raw)
+    assert main(["windows", str(raw), "--dtype", "uint16", "--max-length", "2", "--show", "1"]) == 0
+    assert f"{ids[0]} {ids[1]}" in capsys.readouterr().out
+    assert main(["export", str(raw), "--dtype", "uint16", "--format", "npy", "--out", str(npy)]) == 0
+    assert np.array_equal(np.load(npy), ids)
+    capsys.readouterr()
+    assert main(["decode", "-t", tokenizer_file, "--store", str(raw), "--dtype", "uint16"]) == 0
+    assert capsys.readouterr().out == "some words and more"
+    assert main(["windows", str(raw)]) == 1
+    assert "or a dtype to read it as raw ids" in capsys.readouterr().err
+
+
 def test_bench_measures_each_step_and_the_reference(tmp_path, capsys):
     (tmp_path / "text.txt").write_text("some words, and more of them\n" * 200)
     arguments = ["bench", str(tmp_path / "text.txt"), "-t", "gpt2", "--rounds", "1"]

@@ -11,10 +11,19 @@ import typer
 
 import bytestride as bs
 from bytestride.cli import options
+from bytestride.cli.output import tokenizer_for
 
 
 def decode(
-    tokenizer: options.TokenizerFile,
+    tokenizer: Annotated[
+        str | None,
+        typer.Option(
+            "--tokenizer",
+            "-t",
+            help="A tokenizer.json, another tokenizer file or folder, or a bundled name. "
+            "(default: the one beside the store)",
+        ),
+    ] = None,
     ids: Annotated[
         list[str] | None,
         typer.Argument(help="The ids of a text. (default: lines of standard input)", show_default=False),
@@ -25,6 +34,7 @@ def decode(
         typer.Option(help="A document of the store, from 0; repeat for more. (default: all)", min=0),
     ] = None,
     separator: Annotated[str, typer.Option(help="Text to put between documents.")] = "\n",
+    dtype: options.RawDtype = None,
 ) -> None:
     """Decode ids into text, byte for byte.
 
@@ -32,16 +42,21 @@ def decode(
 
     Examples: bytestride decode --tokenizer tokenizer.json 39 68 75 75 78
 
-    bytestride decode --tokenizer tokenizer.json --store data/corpus --document 0
+    bytestride decode --store data/corpus --document 0
     """
     if store is not None and ids:
         raise typer.BadParameter("give either ids or --store", param_hint="IDS")
-    if document and store is None:
-        raise typer.BadParameter("needs --store", param_hint="--document")
-    loaded = bs.Tokenizer.load(tokenizer)
+    for option, value in (("--document", document), ("--dtype", dtype)):
+        if value and store is None:
+            raise typer.BadParameter("needs --store", param_hint=option)
     if store is not None:
-        documents = _stored(bs.TokenStore.open(store), document)
+        opened = bs.TokenStore.open(store, dtype=dtype)
+        loaded = tokenizer_for(opened, tokenizer)
+        documents = _stored(opened, document)
+    elif tokenizer is None:
+        raise typer.BadParameter("needed unless --store has one", param_hint="--tokenizer")
     else:
+        loaded = bs.Tokenizer.load(tokenizer)
         documents = map(parse_ids, [" ".join(ids)] if ids else sys.stdin)
     for index, document_ids in enumerate(documents):
         if index > 0:

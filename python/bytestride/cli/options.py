@@ -194,6 +194,12 @@ Stride = Annotated[
     int | None,
     typer.Option(help="Tokens from the start of a window to the next. (default: --max-length)", min=1),
 ]
+RawDtype = Annotated[
+    Literal["uint16", "uint32"] | None,
+    typer.Option(
+        help="Integers of a file that is ids and nothing else. (default: as the files of a store say)"
+    ),
+]
 Store = Annotated[
     Path,
     typer.Argument(

@@ -121,6 +121,24 @@ def vocabulary_fact(tokenizer: bs.Tokenizer, *, asked: int = 0) -> tuple[str, st
     return "vocabulary", f"{plural(tokenizer.vocab_size, 'token')} ({', '.join(parts)})"
 
 
+def tokenizer_for(store: bs.TokenStore, name: str | None) -> bs.Tokenizer:
+    """The tokenizer `name`, or the one beside the store.
+
+    Raises:
+        ValueError: The store's tokens are known to be another's.
+    """
+    if name is None:
+        return store.tokenizer
+    loaded = bs.Tokenizer.load(name)
+    if store.fingerprint not in {None, loaded.fingerprint}:
+        message = (
+            f"{name}: its fingerprint is {loaded.fingerprint}; expected {store.fingerprint}, "
+            f"of the tokenizer that made the tokens of {store.path}"
+        )
+        raise ValueError(message)
+    return loaded
+
+
 def store_facts(store: bs.TokenStore) -> list[tuple[str, str]]:
     """How much a token store holds."""
     return [("documents", f"{len(store):,}"), ("tokens", f"{store.offsets[-1]:,} of {store.dtype}")]
@@ -139,10 +157,17 @@ def skipped_facts(store: bs.TokenStore) -> list[tuple[str, str]]:
     ]
 
 
-def window_fact(windows: bs.Windows) -> tuple[str, str]:
-    """How many windows there are, and of what shape."""
-    max_length, stride = windows.max_length, windows.stride
-    return "windows", f"{len(windows):,} of {plural(max_length, 'token')}, {stride:,} from start to start"
+def window_fact(store: bs.TokenStore, max_length: int, stride: int) -> tuple[str, str]:
+    """How many windows a store gives, and of what shape."""
+    shape = f"of {plural(max_length, 'token')}, {stride:,} from start to start"
+    if not has_windows(store, max_length):
+        return "windows", f"0 {shape}: the first would need {plural(max_length + 1, 'token')}"
+    return "windows", f"{len(bs.windows(store, max_length, stride)):,} {shape}"
+
+
+def has_windows(store: bs.TokenStore, max_length: int) -> bool:
+    """Whether there are tokens for one window and its targets."""
+    return int(store.offsets[-1]) > max_length
 
 
 def phase_facts(phases: Iterable[Phase]) -> list[tuple[str, str]]:

@@ -9,6 +9,7 @@ import bytestride as bs
 from bytestride.cli import options
 from bytestride.cli.output import (
     bytes_per_token,
+    has_windows,
     human_size,
     new_folder,
     phase_facts,
@@ -137,14 +138,15 @@ def _print_summary(
             vocabulary,
             *store_facts(store),
             ("bytes per token", f"{bytes_per_token(tokenizer, store):.2f}"),
-            window_fact(bs.windows(store, *shape)),
+            window_fact(store, *shape),
             *phase_facts(phases),
             *skipped_facts(store),
         ]
     )
     print("\nWritten:\n")
     print_facts((str(path), human_size(path.stat().st_size)) for path in store_files(store.path))
-    print(f"\nTo read it:\n\n{_how_to_read(store.path, *shape)}")
+    if has_windows(store, shape[0]):
+        print(f"\nTo read it:\n\n{_how_to_read(store.path, *shape)}")
 
 
 def _how_to_read(prefix: Path, max_length: int, stride: int) -> str:

@@ -26,7 +26,7 @@ def merge(
 ) -> None:
     """Copy token stores, such as the shards of several processes, into one.
 
-    Example: bytestride merge books --out merged/books
+    Example: bytestride merge shards/corpus --out corpus
     """
     refuse_existing(store_files(out), force=force)
     with Progress() as progress:
@@ -52,6 +52,7 @@ def export(
         ExportFormat,
         typer.Option(help="Whose files: nanoGPT reads raw ids, numpy npy, modded-nanogpt llm.c."),
     ],
+    dtype: options.RawDtype = None,
     force: options.Force = False,
 ) -> None:
     """Write the tokens of a store in the format of another program.
@@ -60,7 +61,7 @@ def export(
     """
     written = [out.with_name(out.name + ending) for ending in BESIDE.get(format, [""])]
     refuse_existing(written, force=force)
-    opened = bs.TokenStore.open(store)
+    opened = bs.TokenStore.open(store, dtype=dtype)
     with Progress() as progress:
         opened.export(out, format, progress=progress)
     files = [("written", str(path)) for path in written]

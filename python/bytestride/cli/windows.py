@@ -6,7 +6,7 @@ import typer
 
 import bytestride as bs
 from bytestride.cli import options
-from bytestride.cli.output import print_facts, store_facts, window_fact
+from bytestride.cli.output import print_facts, store_facts, tokenizer_for, window_fact
 
 SHOWN_IDS = 12
 SHOWN_CHARACTERS = 72
@@ -25,17 +25,21 @@ def windows(
         ),
     ] = None,
     show: Annotated[int, typer.Option(help="Windows to show.", min=0)] = 2,
+    dtype: options.RawDtype = None,
 ) -> None:
     """Show how many windows a token store gives, of what shape, and the first of them.
 
     Example: bytestride windows data/corpus --max-length 1024 --stride 512
     """
-    opened = bs.TokenStore.open(store)
+    opened = bs.TokenStore.open(store, dtype=dtype)
     made = bs.windows(opened, max_length, stride or max_length)
-    loaded = _beside(opened) if tokenizer is None else bs.Tokenizer.load(tokenizer)
-    facts = [*store_facts(opened), window_fact(made)]
-    for name, view in (("inputs", made.inputs), ("targets", made.targets)):
-        facts.append((name, f"{view.dtype}{list(view.shape)}, strides {view.strides}, a view of the store"))
+    loaded = _beside(opened) if tokenizer is None else tokenizer_for(opened, tokenizer)
+    facts = [*store_facts(opened), window_fact(opened, max_length, stride or max_length)]
+    if len(opened.shards) == 1:  # no view spans several files
+        for name, view in (("inputs", made.inputs), ("targets", made.targets)):
+            facts.append(
+                (name, f"{view.dtype}{list(view.shape)}, strides {view.strides}, a view of the store")
+            )
     for index in range(min(show, len(made))):
         inputs, targets = made[index]
         facts.append((f"inputs[{index}]", _shown(inputs, loaded)))
@@ -45,6 +49,8 @@ def windows(
 
 def _beside(store: bs.TokenStore) -> bs.Tokenizer | None:
     """The tokenizer beside the store; files from elsewhere have none."""
+    if store.fingerprint is None:
+        return None
     try:
         return store.tokenizer
     except FileNotFoundError:
