@@ -214,6 +214,27 @@ def test_train_says_when_the_vocabulary_stays_smaller_than_asked(tmp_path, capsy
     assert "16,384 were asked" in capsys.readouterr().out
 
 
+def test_train_says_how_a_file_of_ranks_is_read(tmp_path, capsys):
+    (tmp_path / "text.txt").write_text("abab abab")
+    out = tmp_path / "ranks.tiktoken"
+    arguments = [
+        "train",
+        str(tmp_path / "text.txt"),
+        "--out",
+        str(out),
+        "--special",
+        END,
+        "--pattern",
+        "gpt2",
+    ]
+    assert main(arguments) == 0
+    (code,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("to read it")]
+    read = eval(code.removeprefix("to read it"), {"bs": bs})
+    trained = bs.train(tmp_path / "text.txt", pattern="gpt2", special_tokens=[END])
+    for fact in ("vocabulary", "special_tokens", "pattern"):
+        assert getattr(read, fact) == getattr(trained, fact)
+
+
 # -- encode and decode ---------------------------------------------------------------------------------------
 
 

@@ -212,7 +212,8 @@ def test_the_number_of_tokens_is_checked(gpt2):
         "mergeable_ranks": gpt2._mergeable_ranks,
         "special_tokens": gpt2._special_tokens,
     }
-    assert tiktoken.Encoding("x", **parts, explicit_n_vocab=50257).n_vocab == 50257
+    for explicit in (50257, 0, None):
+        assert tiktoken.Encoding("x", **parts, explicit_n_vocab=explicit).n_vocab == 50257
     with pytest.raises(ValueError, match="explicit_n_vocab: 50258, but there are 50257 tokens"):
         tiktoken.Encoding("x", **parts, explicit_n_vocab=50258)
     with pytest.raises(ValueError, match="no token for the byte 0x00"):

@@ -48,6 +48,15 @@ def test_efficiency_is_one_for_equally_frequent_tokens_and_nothing_for_a_single_
     assert (nothing.renyi_efficiency, nothing.bytes_per_token, nothing.tokens_per_word) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(
+    "options", [{"format": "jsonl"}, {"separator": "x"}, {"text_field": "body"}, {"suffixes": [".txt"]}]
+)
+def test_counts_come_without_arguments_for_reading_text(options):
+    (name,) = options
+    with pytest.raises(ValueError, match=f"^{name}: is for text that is read"):
+        bs.evaluate(bs.Tokenizer.load("gpt2"), bs.WordCounts({"a": 1}, "gpt2"), **options)
+
+
 def test_large_counts_are_added_exactly_or_refused():
     tokenizer = bs.Tokenizer.load("gpt2")
     largest = bs.evaluate(tokenizer, bs.WordCounts({"abcd": 2**61 - 1}, "gpt2"))

@@ -119,8 +119,9 @@ def evaluate(
     Raises:
         FileNotFoundError: A path does not exist.
         TypeError: `tokenizer` is no `Tokenizer`.
-        ValueError: The counts were made with another pattern, or stand for 2^63 bytes of text or more, a file
-            is malformed, or the tokenizer does more than split and merge (it has a normalizer, say).
+        ValueError: The counts were made with another pattern, come with an argument for reading text, or are
+            of 2^63 bytes of text or more; a file is malformed; or the tokenizer does more than split and
+            merge (it has a normalizer, say).
 
     Example:
         >>> import bytestride as bs
@@ -148,6 +149,9 @@ def evaluate(
         )
     else:
         _check_pattern(counts, tokenizer)
+        _check_unread(
+            format=format != "auto", separator=separator, text_field=text_field != "text", suffixes=suffixes
+        )
     _check_size(counts)
     occurrences = _occurrences(for_pretokens, counts, tokenizer.max_id + 1, threads)
     return _evaluation(for_pretokens, counts, occurrences, threads)
@@ -159,6 +163,14 @@ def _check_pattern(counts: WordCounts, tokenizer: Tokenizer) -> None:
             f"source: was counted with {counts.pattern}, but the tokenizer splits with {tokenizer.pattern}"
         )
         raise ValueError(message)
+
+
+def _check_unread(**given: object) -> None:
+    """Raises ValueError if arguments are given that only files follow."""
+    for name, value in given.items():
+        if value:
+            message = f"{name}: is for text that is read, and source has been counted"
+            raise ValueError(message)
 
 
 def _check_size(counts: WordCounts) -> None:

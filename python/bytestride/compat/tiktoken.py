@@ -1,8 +1,12 @@
 """The interface of tiktoken 0.14: `from bytestride.compat import tiktoken` in place of `import tiktoken`.
 
 The encodings come with the package, so nothing is downloaded. Ids, decoded texts, offsets and the rules for
-special tokens are those of tiktoken; two things differ. `encode_with_unstable` does not exist, for tiktoken
-itself calls it unstable, and `encode_to_numpy` takes texts with lone surrogates, as `encode` does.
+special tokens are those of tiktoken, with these differences:
+
+- `encode_with_unstable` does not exist, for tiktoken itself calls it unstable.
+- `encode_to_numpy` takes texts with lone surrogates, as `encode` does.
+- Text that `pat_str` does not match is encoded, too, where tiktoken leaves it out.
+- Ranks and special tokens of an `Encoding` must be different tokens with different ids, none above 16,777,215.
 """
 
 import os
@@ -50,7 +54,8 @@ class Encoding:
         pat_str: How text is split: a regular expression, or a name as `bytestride.train` takes it.
         mergeable_ranks: The rank, which is also the id, of each token.
         special_tokens: Ids of the special tokens by name.
-        explicit_n_vocab: If given, how many tokens there must be, special ones among them, without gaps.
+        explicit_n_vocab: If given and not 0, how many tokens there must be, special ones among them, without
+            gaps.
 
     Raises:
         ValueError: The ranks are not those of a tokenizer, or not as many as `explicit_n_vocab` says.
@@ -82,7 +87,7 @@ class Encoding:
         lines = (b"%s %d\n" % (b64encode(token), rank) for token, rank in mergeable_ranks.items())
         self._adopt(name, Tokenizer._from_ranks(b"".join(lines), pat_str, special_tokens))  # noqa: SLF001
         counted = len(mergeable_ranks) + len(special_tokens)
-        if explicit_n_vocab is not None and not explicit_n_vocab == counted == self.n_vocab:
+        if explicit_n_vocab and not explicit_n_vocab == counted == self.n_vocab:
             message = (
                 f"explicit_n_vocab: {explicit_n_vocab}, but there are {counted} tokens with ids up to "
                 f"{self.max_token_value}"
