@@ -6,7 +6,7 @@ special tokens are those of tiktoken, with these differences:
 - `encode_with_unstable` does not exist, for tiktoken itself calls it unstable.
 - `encode_to_numpy` takes texts with lone surrogates, as `encode` does.
 - Text that `pat_str` does not match is encoded, too, where tiktoken leaves it out.
-- Ranks and special tokens of an `Encoding` must be different tokens with different ids, none above 16,777,215.
+- Ranks and special tokens of an `Encoding` must be different tokens with different ids up to 16,777,215.
 """
 
 import os
