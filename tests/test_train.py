@@ -235,6 +235,8 @@ def test_unknown_words_and_wrong_types_are_errors():
         counts[1]
     with pytest.raises(ValueError, match="empty word"):
         bs.WordCounts({"": 1})
+    with pytest.raises(ValueError, match=r'^pattern: .*"\('):
+        bs.train(bs.WordCounts({"a": 1}, "("), 300)
 
 
 # -- sources -------------------------------------------------------------------------------------------------

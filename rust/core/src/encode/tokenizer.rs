@@ -148,6 +148,8 @@ impl Tokenizer {
 
     /// From merges just learned: the 256 bytes in GPT-2's order, the merges' tokens, then the special tokens.
     pub fn from_merges(pattern: Pattern, merges: &[Merge], special_tokens: &[String]) -> Result<Self> {
+        // Whatever is wrong below is wrong with the names.
+        Splitter::new(&pattern)?;
         let mut tokens: Vec<(u32, Vec<u8>)> = (0..).zip(BYTE_OF_ID.map(|byte| vec![byte])).collect();
         for merge in merges {
             if merge.id as usize == tokens.len() {
