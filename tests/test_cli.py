@@ -124,6 +124,9 @@ def test_existing_output_is_kept_unless_forced(corpus, tmp_path, capsys):
 def test_standard_input_cannot_be_both_trained_on_and_encoded(tmp_path, capsys):
     assert main(["prepare", "-", "--out", str(tmp_path / "x")]) == 2
     assert "standard input can be read only once" in capsys.readouterr().err
+    done = run("prepare", "/dev/stdin", "--out", tmp_path / "x", stdin=b"some text")
+    assert done.returncode == 2
+    assert b"/dev/stdin can be read only once" in done.stderr
     assert not (tmp_path / "x").exists()
 
 

@@ -19,11 +19,16 @@ def readable(corpus: Iterable[str], folder: Path) -> list[str]:
     return inputs
 
 
+def is_stream(source: str) -> bool:
+    """Whether an input can be read only once, as standard input and pipes."""
+    return source == "-" or Path(source).is_fifo()
+
+
 def kept(corpus: Iterable[str], folder: Path) -> list[str]:
-    """`corpus`, with what can be read only once, standard input and pipes, as files in `folder`."""
+    """`corpus`, with what can be read only once as files in `folder`."""
     inputs = readable(corpus, folder)
     for place, source in enumerate(inputs):
-        if source != "-" and not Path(source).is_fifo():
+        if not is_stream(source):
             continue
         copy = folder / f"input-{place}.txt"
         with copy.open("wb") as target:

@@ -7,6 +7,7 @@ import typer
 
 import bytestride as bs
 from bytestride.cli import options
+from bytestride.cli.inputs import is_stream
 from bytestride.cli.output import (
     bytes_per_token,
     has_windows,
@@ -106,8 +107,9 @@ def prepare(
 
 def _refuse_for_training(corpus: list[str], on_error: str) -> None:
     """Raises what keeps a tokenizer from being trained and the same inputs from being encoded."""
-    if "-" in corpus:
-        message = "standard input can be read only once: give --tokenizer, or the text as a file"
+    for source in filter(is_stream, corpus):
+        name = "standard input" if source == "-" else source
+        message = f"{name} can be read only once: give --tokenizer, or the text as a file"
         raise typer.BadParameter(message, param_hint="CORPUS")
     if on_error == "skip":
         message = (
