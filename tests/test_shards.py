@@ -89,6 +89,22 @@ def test_documents_in_shards_are_respected_and_packed(store):
             assert np.array_equal(block, same)
 
 
+@pytest.mark.parametrize("strategy", ["best_fit", "concat", "pad"])
+@pytest.mark.parametrize("max_length", [2, 4, 300, 700])
+def test_documents_that_lie_in_several_shards_are_packed(strategy, max_length):
+    tokens, offsets = np.arange(1_000, dtype="uint32"), np.array([0, 5, 6, 500, 999, 1_000])
+    shards = np.split(tokens, [3, 3, 4, 250, 700, 999])
+    source = SimpleNamespace(shards=shards, offsets=offsets)
+    packs, expected = (bs.pack(store, max_length, strategy) for store in (source, bs.Ragged(tokens, offsets)))
+    for block, same in zip(packs.gather(range(len(packs))), expected.gather(range(len(packs))), strict=True):
+        assert np.array_equal(block, same)
+    shards[4][50] = 70_000
+    rows = np.flatnonzero((packs.gather(range(len(packs))).inputs == 70_000).any(1))
+    shards[4][50] = 2**31
+    with pytest.raises(ValueError, match="dtype: token 300 is 2147483648, which int32 cannot hold"):
+        packs.gather(rows, dtype="int32")
+
+
 def test_an_id_that_does_not_fit_is_named_by_its_place_in_all_shards():
     source = SimpleNamespace(shards=[np.arange(5), np.array([5, 70_000, 7])])
     with pytest.raises(ValueError, match="token 6 is 70000, which uint16 cannot hold"):

@@ -168,6 +168,25 @@ pub(super) fn write_both<S: Token, T: Token>(
     fits
 }
 
+/// Writes the tokens at `shown`, which may lie in several pieces, to `row`, as far as both go; whether all fitted, and the
+/// places behind.
+pub(super) fn write_pieces<Q: Sequence, T: Token>(
+    level: Level,
+    tokens: Q,
+    mut shown: Range<u64>,
+    mut row: &mut [T],
+) -> (bool, &mut [T]) {
+    let mut fits = true;
+    while !row.is_empty() && !shown.is_empty() {
+        let piece = tokens.piece(shown.clone());
+        let (own, behind) = row.split_at_mut(piece.len().min(row.len()));
+        fits &= convert(level, &piece[..own.len()], own);
+        shown.start += own.len() as u64;
+        row = behind;
+    }
+    (fits, row)
+}
+
 fn threads_for(bytes: usize) -> usize {
     // Below that, do not even ask: counting processors reads files.
     if bytes < 2 * BYTES_PER_THREAD { 1 } else { (bytes / BYTES_PER_THREAD).min(available_threads()) }
@@ -211,15 +230,8 @@ impl<'t, Q: Sequence> Windows<'t, Q> {
     }
 
     /// Fills `row` with the tokens at `shown`, as far as they go, and then with padding; whether all fitted.
-    fn row<T: Token>(&self, mut shown: Range<u64>, mut row: &mut [T]) -> bool {
-        let mut fits = true;
-        while !row.is_empty() && !shown.is_empty() {
-            let piece = self.tokens.piece(shown.clone());
-            let (own, behind) = row.split_at_mut(piece.len().min(row.len()));
-            fits &= convert(self.level, &piece[..own.len()], own);
-            shown.start += own.len() as u64;
-            row = behind;
-        }
+    fn row<T: Token>(&self, shown: Range<u64>, row: &mut [T]) -> bool {
+        let (fits, row) = write_pieces(self.level, self.tokens, shown, row);
         let pad = self.pad.into();
         row.fill(T::truncate(pad));
         fits & (row.is_empty() || T::holds(pad))

@@ -8,12 +8,14 @@
 //! form a stack, and a tree of bits says which rooms exist, so a piece takes some five steps whatever the number of
 //! rows. Equal lengths keep the order of the documents: the result is a function of the offsets alone.
 
+use std::ops::Range;
+
 use crate::processor::Level;
 use crate::{Error, Result};
 
 use super::convert::Token;
 use super::documents::check_offsets;
-use super::gather::write_both;
+use super::gather::{write_both, write_pieces};
 use super::rooms::Rooms;
 use super::{Lines, Sequence, WriteRow};
 
@@ -43,8 +45,9 @@ pub struct Piece {
 }
 
 impl Piece {
-    fn end(&self) -> u64 {
-        self.start + u64::from(self.length)
+    /// The positions of its tokens, and of the one behind them if that is of the same document.
+    fn shown(&self) -> Range<u64> {
+        self.start..self.start + u64::from(self.length) + u64::from(!self.closes)
     }
 }
 
@@ -63,11 +66,12 @@ impl Packing {
     /// `max_length` tokens. An error if there is no token, or the length is 0 or beyond 2^31 - 1.
     pub fn new(offsets: &[i64], max_length: u64, strategy: Strategy) -> Result<Self> {
         check_offsets(offsets)?;
-        let Some(length) = u32::try_from(max_length).ok().filter(|&length| length > 0 && length <= 1 << 31)
-        else {
+        // Rows end at numbers of 32 bits with a sign, as kernels want them.
+        let is_length = |&length: &u32| (1..=i32::MAX as u32).contains(&length);
+        let Some(length) = u32::try_from(max_length).ok().filter(is_length) else {
             return Err(Error::argument(
                 "max_length",
-                format!("{max_length} is out of range, expected 1 to 2**31"),
+                format!("{max_length} is out of range, expected 1 to 2**31 - 1"),
             ));
         };
         let tokens = offsets.last().map_or(0, |end| end.cast_unsigned());
@@ -164,21 +168,13 @@ pub struct Packed<'p, Q> {
 
 impl<'p, Q: Sequence> Packed<'p, Q> {
     /// The rows of `packing`, with `pad` as the input behind their pieces. An error if it was made for another number of
-    /// tokens. Each document must lie in one piece.
+    /// tokens.
     pub fn new(packing: &'p Packing, tokens: Q, pad: i64) -> Result<Self> {
         if tokens.len() != packing.tokens {
             let message = format!("there are {} tokens now, {} were packed", tokens.len(), packing.tokens);
             return Err(Error::argument("tokens", message));
         }
         Ok(Self { packing, tokens, pad, level: Level::best() })
-    }
-
-    /// The tokens that `piece` shows: its own, and the one behind it if that is of the same document.
-    fn shown(&self, piece: &Piece) -> &[Q::Token] {
-        let end = piece.end() + u64::from(!piece.closes);
-        let tokens = self.tokens.piece(piece.start..end);
-        assert_eq!(tokens.len() as u64, end - piece.start, "a document in several pieces");
-        tokens
     }
 
     /// Writes `piece`; whether all ids fitted.
@@ -189,16 +185,22 @@ impl<'p, Q: Sequence> Packed<'p, Q> {
         inputs: &mut [T],
         targets: &mut [T],
     ) -> bool {
-        let tokens = self.shown(piece);
-        let (targets, closing) = targets.split_at_mut(tokens.len() - 1);
+        let Range { start, end } = piece.shown();
+        let tokens = self.tokens.piece(start..end);
+        let (targets, closing) = targets.split_at_mut((end - start) as usize - 1);
         closing.fill(T::truncate(NO_TARGET));
-        write_both(self.level, tokens, lines, inputs, targets)
+        if tokens.len() as u64 == end - start {
+            return write_both(self.level, tokens, lines, inputs, targets);
+        }
+        // Where a document lies in several shards.
+        let row = |shown, row| write_pieces(self.level, self.tokens, shown, row).0;
+        row(start..end, inputs) & row(start + 1..end, targets)
     }
 
     #[cold]
     fn misfit<T: Token>(&self, piece: &Piece) -> Error {
-        let tokens = self.shown(piece).iter().zip(piece.start..);
-        let wrong = tokens.map(|(&id, place)| (id.into(), place)).find(|&(id, _)| !T::holds(id));
+        let mut ids = piece.shown().map(|place| (self.tokens.piece(place..place + 1)[0].into(), place));
+        let wrong = ids.find(|&(id, _)| !T::holds(id));
         let (id, place) = wrong.expect("only a piece with an id that does not fit gets here");
         Error::argument("dtype", format!("token {place} is {id}, which {} cannot hold", T::NAME))
     }
@@ -212,7 +214,7 @@ impl<Q: Sequence, T: Token> WriteRow<T> for Packed<'_, Q> {
     }
 
     fn announce(&self, &row: &u64, lines: &mut Lines) {
-        self.packing.pieces(row).iter().for_each(|piece| lines.add(self.shown(piece)));
+        self.packing.pieces(row).iter().for_each(|piece| lines.add(self.tokens.piece(piece.shown())));
     }
 
     fn write(&self, &row: &u64, lines: &mut Lines, inputs: &mut [T], targets: &mut [T]) -> Result<()> {
@@ -408,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_row_longer_than_all_documents_takes_no_memory() {
-        let packing = Packing::new(&offsets(&[3, 4]), 1 << 31, Strategy::BestFit).unwrap();
+        let packing = Packing::new(&offsets(&[3, 4]), (1 << 31) - 1, Strategy::BestFit).unwrap();
         assert_eq!(lengths_of(&packing), [[4, 3]]);
     }
 
@@ -417,8 +419,15 @@ mod tests {
         let message = |offsets: &[i64], length| {
             Packing::new(offsets, length, Strategy::BestFit).unwrap_err().to_string()
         };
-        assert_eq!(message(&[0, 2], 0), "max_length: 0 is out of range, expected 1 to 2**31");
-        assert_eq!(message(&[0, 2], 1 << 32), "max_length: 4294967296 is out of range, expected 1 to 2**31");
+        assert_eq!(message(&[0, 2], 0), "max_length: 0 is out of range, expected 1 to 2**31 - 1");
+        assert_eq!(
+            message(&[0, 2], 1 << 31),
+            "max_length: 2147483648 is out of range, expected 1 to 2**31 - 1"
+        );
+        assert_eq!(
+            message(&[0, 2], 1 << 32),
+            "max_length: 4294967296 is out of range, expected 1 to 2**31 - 1"
+        );
         assert_eq!(message(&[0, 0], 4), "store: has no tokens, expected at least one to pack");
         assert_eq!(
             message(&[0, 2, 1], 4),
