@@ -147,13 +147,18 @@ impl Out {
         if self.rows == 0 {
             return Ok(()); // Two arrays without elements may lie at one address, which looks like an overlap.
         }
-        for array in [&self.inputs, &self.targets] {
+        // By addresses, for two arrays with different owners may share memory all the same.
+        let [inputs, targets] = [&self.inputs, &self.targets].map(|array| {
             let start = start_of(array.bind(py)) as usize;
-            let end = start + self.rows * source.columns() * self.integer.width();
-            let overlaps = |tokens: Range<usize>| tokens.start < end && start < tokens.end;
-            if source.sources().flat_map(Tokens::addresses).any(overlaps) {
-                return Err(in_use());
-            }
+            start..start + self.rows * source.columns() * self.integer.width()
+        });
+        let overlaps =
+            |one: &Range<usize>, other: &Range<usize>| one.start < other.end && other.start < one.end;
+        let mut tokens = source.sources().flat_map(Tokens::addresses);
+        if overlaps(&inputs, &targets)
+            || tokens.any(|tokens| overlaps(&tokens, &inputs) || overlaps(&tokens, &targets))
+        {
+            return Err(in_use());
         }
         with_type!(self.integer, T => self.gather_typed::<T, G>(py, source, rows))
     }
