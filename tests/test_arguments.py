@@ -1,6 +1,7 @@
 """What does not fit is refused before any work, with the name of the argument, what was expected and what came."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -241,6 +242,20 @@ def wrong_for_windows():
             lambda: bs.Ragged(np.ones(1, "uint32"), [0, 1]),
             "offsets: expected a numpy array .*, not list",
         ),
+        (lambda: bs.windows(np.arange(9), 2, tail=3), 'tail: expected "drop" or "pad", not int'),
+        (
+            lambda: bs.windows(np.arange(9), 2, boundaries=3),
+            'boundaries: expected "ignore" or "respect", not int',
+        ),
+        (
+            lambda: bs.windows(np.arange(9), 2, tail="pad", pad_id="a"),
+            "pad_id: expected an integer, not str",
+        ),
+        (lambda: bs.pack([1, 2], 4), "store: expected a TokenStore or a Ragged, not list"),
+        (
+            lambda: batches.load_state_dict(batches.state_dict() | {"seed": None}),
+            "state: seed: expected an integer, not NoneType",
+        ),
         (lambda: bs.mix(5, [1]), "sources: expected several Windows, not int"),
         (lambda: bs.mix([], 5), "weights: expected a list of numbers, not int"),
         (lambda: batch["a"], "index: expected an integer, not str"),
@@ -329,3 +344,38 @@ def test_an_empty_separator_is_refused(tok, folder):
     ):
         with pytest.raises(ValueError, match="separator: it is empty; expected at least one byte"):
             call()
+
+
+# -- arrays ------------------------------------------------------------------------------------------------------
+
+
+def apart_and_odd(numbers):
+    """An array as it is, with gaps, and at an odd address."""
+    numbers = np.asarray(numbers)
+    odd = np.frombuffer(b"x" + numbers.tobytes(), numbers.dtype, offset=1)
+    assert not odd.flags.aligned
+    return [numbers, np.repeat(numbers, 2)[::2], odd]
+
+
+def test_arrays_that_are_copied_may_lie_in_any_way():
+    offsets = [0, 2, 4, 5, 6]
+    for ids in apart_and_odd(np.arange(6, dtype="uint32")) + apart_and_odd(np.arange(6, dtype="uint16")):
+        for ends in apart_and_odd(offsets):
+            ragged = bs.Ragged(ids, ends)
+            assert [text.tolist() for text in ragged] == [[0, 1], [2, 3], [4], [5]]
+    tokens = np.arange(6, dtype="uint16")
+    for ends in apart_and_odd(offsets):
+        store = SimpleNamespace(tokens=tokens, offsets=ends)
+        assert bs.windows(store, 1, boundaries="respect").gather([0, 1])[0].tolist() == [[0], [2]]
+        assert bs.pack(store, 2, "pad").gather([1]).inputs.tolist() == [[2, 3]]
+    for indices in apart_and_odd([0, 2, 4]):
+        assert bs.windows(tokens, 1).gather(indices)[0].tolist() == [[0], [2], [4]]
+
+
+def test_ids_of_two_dimensions_and_indices_beyond_64_bits_are_named():
+    with pytest.raises(ValueError, match=r"ids: expected \[n\] uint32 or uint16, not uint32 in 2 dimensions"):
+        bs.Ragged(np.zeros((2, 3), "uint32"), np.array([0, 6]))
+    w = bs.windows(np.arange(9), 2)
+    for index, shown in ((2**63, r"2\*\*63 - 1 or more"), (-(2**70), r"-2\*\*63 or less"), (7, "7")):
+        with pytest.raises(IndexError, match=f"window {shown} is out of range, there are 4 windows"):
+            w.gather([index])

@@ -176,11 +176,17 @@ def test_one_row_and_batches_of_packs_are_those_of_gather():
     ("arguments", "error", "message"),
     [
         ({"max_length": 0}, ValueError, "max_length: 0 is out of range"),
+        (
+            {"max_length": 2**31},
+            ValueError,
+            r"max_length: 2147483648 is out of range, expected 1 to 2\*\*31 - 1",
+        ),
         ({"max_length": 2**32}, ValueError, "max_length: 4294967296 is out of range"),
+        ({"strategy": 3}, TypeError, 'strategy: expected "best_fit", "concat" or "pad", not int'),
         ({"strategy": "worst_fit"}, ValueError, 'strategy: expected "best_fit", "concat" or "pad"'),
         ({"store": arange(0, 9)}, ValueError, "store: the documents' offsets are needed"),
         ({"store": ragged([[]])}, ValueError, "store: has no tokens"),
-        ({"store": "text"}, TypeError, "expected a numpy array, a TokenStore or a Ragged, not str"),
+        ({"store": "text"}, TypeError, "store: expected a TokenStore or a Ragged, not str"),
         ({"pad_id": -1}, ValueError, "pad_id: -1 is out of range"),
         ({"pad_id": 2**32}, ValueError, "pad_id: 4294967296 is out of range"),
     ],
@@ -188,6 +194,37 @@ def test_one_row_and_batches_of_packs_are_those_of_gather():
 def test_bad_arguments_of_pack_are_named(arguments, error, message):
     with pytest.raises(error, match=message):
         bs.pack(**({"store": ragged([[1, 2]]), "max_length": 4} | arguments))
+
+
+def test_states_are_of_rows_by_one_strategy_and_over_the_same_tokens():
+    store = ragged([[1, 2, 3]] * 4)
+    states = [
+        rows.batches(1).state_dict()
+        for rows in (
+            bs.pack(store, 3, "best_fit"),
+            bs.pack(store, 3, "pad"),
+            bs.windows(store, 3, boundaries="respect", tail="pad", pad_id=0),
+            bs.windows(store, 3, tail="pad", pad_id=0),
+            bs.windows(arange(0, 13), 3),
+            bs.windows(arange(0, 14), 3),
+        )
+    ]
+    assert {state["windows"] for state in states} == {4}
+    windows = bs.windows(arange(0, 13), 3).batches(1)
+    for state, message in [
+        (states[0], 'lacks "stride"'),
+        (states[2], "is of windows with tokens 12, these have 13"),
+        (states[5], "is of windows with tokens 14, these have 13"),
+        (states[4] | {"tail": "pad"}, "is of windows with tail pad, these have drop"),
+        (states[4] | {"tail": 3}, "is of windows with tail 3, these have drop"),
+    ]:
+        with pytest.raises(ValueError, match=f"state: {message}"):
+            windows.load_state_dict(state)
+    with pytest.raises(ValueError, match="state: is of windows with strategy pad, these have best_fit"):
+        bs.pack(store, 3).batches(1).load_state_dict(states[1])
+    across = bs.windows(store, 3, tail="pad", pad_id=0).batches(1)
+    with pytest.raises(ValueError, match="state: is of windows with boundaries respect, these have ignore"):
+        across.load_state_dict(states[2])
 
 
 def test_what_packs_cannot_show_is_an_error():
@@ -274,9 +311,24 @@ def test_all_ranks_together_read_a_mixture_once_and_it_resumes():
     resumed = mixed.batches(1)
     resumed.load_state_dict(batches.state_dict())
     assert [x.tolist() for x, _ in resumed] == whole[4:]
-    other = bs.mix(three_sources(), [0.4, 0.4, 0.2], length=60).batches(4)
-    with pytest.raises(ValueError, match="state: is of windows with sources"):
-        other.load_state_dict(batches.state_dict())
+    first, second, third = three_sources()
+    again = bs.windows(arange(0, 61), 2)
+    assert len(again) == len(first) + 1
+    longer = bs.windows(arange(0, 60), 2, tail="pad", pad_id=0)
+    assert len(longer) == len(first) + 1
+    for other in (
+        bs.mix([first, second, third], [0.4, 0.4, 0.2], length=60),
+        bs.mix([longer, second, third], [0.5, 0.3, 0.2], length=60),
+    ):
+        with pytest.raises(ValueError, match="state: is of windows with sources"):
+            other.batches(4).load_state_dict(batches.state_dict())
+    states = [bs.mix([source], [1]).batches(4).state_dict() for source in (again, longer)]
+    assert states[0] != states[1]
+
+
+def test_the_smallest_weight_is_drawn_as_it_is_given():
+    w = bs.windows(arange(0, 9), 2)
+    assert bs.mix([w, w], [0.1, 6_553.5]).weights == [1 / 65_536, 65_535 / 65_536]
 
 
 def test_bad_mixtures_are_errors():
@@ -287,6 +339,12 @@ def test_bad_mixtures_are_errors():
         ([w, w], [1, -1], {}, "weights: -1 is no weight"),
         ([w, w], [1, float("inf")], {}, "weights: .* is no weight"),
         ([w, w], [1, 1e-9], {}, "weights: 0.000000001 of .* is too small"),
+        (
+            [w, w],
+            [0.6, 65_535.4],
+            {},
+            "weights: 0.6 of 65536 is too small, expected at least 1/65536 of the sum",
+        ),
         ([w, bs.windows(arange(0, 9), 3)], [1, 1], {}, "sources: max_length is 2 of one and 3 of another"),
         ([w], [1], {"length": 0}, "length: 0 windows are no mixture"),
         ([w], [1], {"length": -1}, "length: -1 is out of range"),

@@ -225,6 +225,14 @@ def test_a_tail_that_fills_its_window_needs_no_padding():
         ({"pad_id": 1}, "pad_id: has no meaning without"),
         ({"tail": "pad", "pad_id": 65_536}, "pad_id: 65536 does not fit the tokens' type uint16"),
         ({"tail": "pad", "pad_id": -1}, "pad_id: -1 does not fit"),
+        (
+            {"tail": "pad", "pad_id": 2**70},
+            "pad_id: 1180591620717411303424 does not fit the tokens' type uint16",
+        ),
+        (
+            {"tail": "pad", "pad_id": 2**70, "tokens": arange(10, "int64")},
+            "pad_id: 1180591620717411303424 does not fit the tokens' type int64",
+        ),
         ({"boundaries": "cross"}, 'boundaries: expected "ignore" or "respect", not "cross"'),
         ({"tokens": arange(10).reshape(2, 5)}, "tokens: expected one dimension, not 2"),
         ({"tokens": arange(20)[::2]}, "tokens: expected contiguous memory"),
@@ -538,7 +546,10 @@ def test_a_bad_state_is_an_error():
         ({"max_length": 2}, "state: is of windows with max_length 2, these have 3"),
         ({"stride": 1}, "state: is of windows with stride 1, these have 3"),
         ({"position": 5}, "state: position 5 is beyond the 4 windows"),
-        ({"position": -1}, "position: -1 is out of range"),
+        ({"position": -1}, "state: position: -1 is out of range"),
+        ({"seed": 2**64}, "state: seed: 18446744073709551616 is out of range"),
+        ({"block_size": 0}, "state: block_size: 0 windows are no block"),
+        ({"tokens": 14}, "state: is of windows with tokens 14, these have 13"),
     ]:
         with pytest.raises(ValueError, match=message):
             batches.load_state_dict(state | change)
@@ -546,6 +557,23 @@ def test_a_bad_state_is_an_error():
         with pytest.raises(ValueError, match=f'state: lacks "{name}"'):
             batches.load_state_dict({key: value for key, value in state.items() if key != name})
     assert batches.state_dict() == state
+
+
+def test_out_must_not_overlap_itself_whoever_owns_it():
+    w = bs.windows(arange(20, "int64"), 4)
+    memory = bytearray(160)
+
+    def block(start):
+        return np.frombuffer(memory, "int64", 8, start * 8).reshape(2, 4)
+
+    for second in (0, 4, 7):
+        out = (block(0), block(second))
+        with pytest.raises(ValueError, match="out: inputs, targets and tokens must not overlap"):
+            w.gather([0, 1], out=out)
+        with pytest.raises(ValueError, match="out: inputs, targets and tokens must not overlap"):
+            next(w.batches(2, out=out))
+    inputs, targets = w.gather([0, 1], out=(block(8), block(0)))
+    assert np.array_equal(inputs + 1, targets)
 
 
 def test_batches_are_written_into_out():

@@ -183,7 +183,7 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
         self._done = max(self._done, self._steps(start))
 
     def state_dict(self, batches: int | None = None) -> dict[str, Any]:
-        """Where the epoch stands, as a few integers, the same on all ranks.
+        """Where the epoch stands, as a few integers and names, the same on all ranks.
 
         Args:
             batches: How many steps of this iteration training has used: a batch each, also where a rank has

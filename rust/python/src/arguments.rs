@@ -2,7 +2,8 @@
 
 use bytestride_core::windows::Token;
 use numpy::{
-    PyArray1, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
+    Element, PyArray1, PyArrayDescr, PyArrayDescrMethods, PyArrayMethods, PyUntypedArray,
+    PyUntypedArrayMethods,
 };
 use pyo3::exceptions::{PyIndexError, PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -50,10 +51,8 @@ pub(crate) fn integers(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<i64
         let number = |item: Bound<'_, PyAny>| clamped(name, &item).map_err(|_| refuse(&item));
         return items.map(|item| number(item?)).collect();
     };
-    if let Ok(numbers) = array.cast::<PyArray1<i64>>()
-        && numbers.is_contiguous()
-    {
-        return Ok(numbers.to_vec()?);
+    if let Ok(numbers) = array.cast::<PyArray1<i64>>() {
+        return Ok(contiguous(numbers)?.to_vec()?);
     }
     let kind: char = array.dtype().getattr("kind")?.extract()?;
     if array.ndim() != 1 || !(matches!(kind, 'i' | 'u') || array.is_empty()) {
@@ -69,6 +68,16 @@ pub(crate) fn integers(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<i64
     }
     let numbers = array.call_method1("astype", ("int64", "C"))?;
     Ok(numbers.cast::<PyArray1<i64>>()?.to_vec()?)
+}
+
+/// `array`, or a copy of it if its elements lie apart or at odd addresses.
+pub(crate) fn contiguous<'py, T: Element>(
+    array: &Bound<'py, PyArray1<T>>,
+) -> PyResult<Bound<'py, PyArray1<T>>> {
+    if array.is_contiguous() && array.is_aligned() {
+        return Ok(array.clone());
+    }
+    Ok(array.call_method1("copy", ("C",))?.cast_into()?)
 }
 
 /// An integer, or the end of `i64` that it is beyond.
@@ -99,7 +108,8 @@ pub(crate) fn index(value: &Bound<'_, PyAny>, expected: &str, hint: &str) -> PyR
 pub(crate) fn place_at(noun: &str, index: i128, count: u64) -> PyResult<u64> {
     let from_start = if index < 0 { index + i128::from(count) } else { index };
     u64::try_from(from_start).ok().filter(|&place| place < count).ok_or_else(|| {
-        PyIndexError::new_err(format!("{noun} {index} is out of range, there are {count} {noun}s"))
+        let shown = i64::try_from(index).map_or_else(|_| index.to_string(), shown_clamped);
+        PyIndexError::new_err(format!("{noun} {shown} is out of range, there are {count} {noun}s"))
     })
 }
 

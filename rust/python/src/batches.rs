@@ -29,6 +29,25 @@ const WORTH_A_THREAD: Duration = Duration::from_micros(100);
 /// So many batches in turn must have taken that long: the first ones take new memory, and any may be interrupted.
 const SLOW_IN_TURN: u32 = 4;
 
+/// One of the things that tell rows from others, as states have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoPyObject)]
+pub(crate) enum Mark {
+    Number(u64),
+    Name(&'static str),
+}
+
+impl Mark {
+    /// An error if `given`, the part `name` of a state, is another.
+    fn check(self, name: &str, given: &Bound<'_, PyAny>) -> PyResult<()> {
+        let own = self.into_pyobject(given.py())?;
+        if given.eq(&own)? {
+            return Ok(());
+        }
+        let message = format!("state: is of windows with {name} {given}, these have {own}");
+        Err(PyValueError::new_err(message))
+    }
+}
+
 /// What batches are made of.
 #[derive(Debug)]
 pub(crate) enum Rows {
@@ -38,19 +57,21 @@ pub(crate) enum Rows {
 }
 
 impl Rows {
-    /// What must be equal for a position to mean the same; the first is the number of rows.
-    fn sizes(&self) -> Vec<(&'static str, u64)> {
+    /// What must be equal for a position to mean the same.
+    fn marks(&self) -> Vec<(&'static str, Mark)> {
         match self {
-            Rows::Windows(windows) => {
-                let places = windows.get().places();
-                vec![
-                    ("windows", places.windows()),
-                    ("max_length", places.max_length()),
-                    ("stride", places.stride()),
-                ]
-            }
-            Rows::Mix(mix) => mix.get().sizes(),
-            Rows::Packs(packs) => packs.get().sizes(),
+            Rows::Windows(windows) => windows.get().marks(),
+            Rows::Mix(mix) => mix.get().marks(),
+            Rows::Packs(packs) => packs.get().marks(),
+        }
+    }
+
+    /// How many there are.
+    fn count(&self) -> u64 {
+        match self {
+            Rows::Windows(windows) => windows.get().places().windows(),
+            Rows::Mix(mix) => mix.get().length(),
+            Rows::Packs(packs) => packs.get().rows(),
         }
     }
 
@@ -129,7 +150,7 @@ pub(crate) struct EpochOptions<'a, 'py> {
 /// The batches of one epoch: an iterator of `(inputs, targets)`, made by `batches` of `Windows`, `Mix` and `Packs`.
 ///
 /// Those of `Packs` are `Packed`. `len(batches)` is how many are still to come.
-/// `state_dict()` is a few integers that tell where the epoch stands; `load_state_dict(state)` goes on exactly there,
+/// `state_dict()` is a few integers and names that tell where the epoch stands; `load_state_dict(state)` goes on exactly there,
 /// also with another batch size or number of ranks.
 ///
 /// Example:
@@ -188,18 +209,16 @@ impl Epoch {
     }
 }
 
-/// How windows are shuffled by the arguments of that name, or by a state.
-fn shuffled(shuffle: bool, block_size: Option<u64>) -> PyResult<Shuffle> {
+/// How windows are shuffled by the arguments of that name, or by a state. Errors call the size of blocks `name`.
+fn shuffled(name: &str, shuffle: bool, block_size: Option<u64>) -> PyResult<Shuffle> {
     let Some(block_size) = block_size else {
         return Ok(if shuffle { Shuffle::All } else { Shuffle::No });
     };
     if !shuffle {
-        return Err(PyValueError::new_err("block_size: has no meaning without shuffle"));
+        return Err(PyValueError::new_err(format!("{name}: has no meaning without shuffle")));
     }
-    let block_size = NonZero::new(block_size);
-    let block_size = block_size
-        .ok_or_else(|| PyValueError::new_err("block_size: 0 windows are no block, expected at least 1"))?;
-    Ok(Shuffle::Blocks(block_size))
+    let empty = || PyValueError::new_err(format!("{name}: 0 windows are no block, expected at least 1"));
+    Ok(Shuffle::Blocks(NonZero::new(block_size).ok_or_else(empty)?))
 }
 
 impl Batches {
@@ -212,7 +231,7 @@ impl Batches {
         let (rank, world_size) =
             (number("rank", options.rank, 0)?, number("world_size", options.world_size, 1)?);
         let batch_size = unsigned("batch_size", options.batch_size)?;
-        let plan = Plan::new(rows.sizes()[0].1, batch_size, remainder, rank, world_size).into_python()?;
+        let plan = Plan::new(rows.count(), batch_size, remainder, rank, world_size).into_python()?;
         let dtype = options.dtype.map(Integer::new).transpose()?;
         let out = |out| Out::new(out, batch_size as usize, rows.columns(), dtype);
         let out = options.out.map(out).transpose()?;
@@ -220,7 +239,7 @@ impl Batches {
         let prefetch = optional_size("prefetch", options.prefetch)?.unwrap_or(PREFETCH);
         let prefetch = NonZero::new(prefetch.min(MAX_PREFETCH));
         let block_size = options.block_size.map(|size| unsigned("block_size", size)).transpose()?;
-        let shuffle = shuffled(options.shuffle, block_size)?;
+        let shuffle = shuffled("block_size", options.shuffle, block_size)?;
         let epoch = Epoch::new(plan.windows(), shuffle, seed, epoch);
         let work = Work { rows, plan, integer: dtype.unwrap_or(Integer::I64) };
         let state = Mutex::new(State { epoch, ahead: None, slow: 0 });
@@ -348,7 +367,7 @@ impl Batches {
         self.work.plan.batches_from(self.epoch(py).position) as usize
     }
 
-    /// Where the epoch stands, as a dict of integers: JSON can hold it.
+    /// Where the epoch stands, as a dict of integers and names: JSON can hold it.
     ///
     /// `position` counts the windows that all ranks together have used. All ranks have the same state after the same number
     /// of steps, so one rank's is enough to keep.
@@ -358,7 +377,7 @@ impl Batches {
     ///     >>> batches = bs.windows(np.arange(33), max_length=4).batches(2, seed=1)
     ///     >>> _ = next(batches)
     ///     >>> batches.state_dict()
-    ///     {'position': 2, 'seed': 1, 'epoch': 0, 'shuffle': True, 'windows': 8, 'max_length': 4, 'stride': 4}
+    ///     {'position': 2, 'seed': 1, 'epoch': 0, 'shuffle': True, 'windows': 8, 'max_length': 4, 'stride': 4, 'tokens': 33, 'tail': 'drop', 'boundaries': 'ignore'}
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let epoch = self.epoch(py);
         let state = PyDict::new(py);
@@ -369,7 +388,7 @@ impl Batches {
         if let Shuffle::Blocks(size) = epoch.shuffle {
             state.set_item("block_size", size.get())?;
         }
-        for (name, value) in self.work.rows.sizes() {
+        for (name, value) in self.work.rows.marks() {
             state.set_item(name, value)?;
         }
         Ok(state)
@@ -381,7 +400,7 @@ impl Batches {
     /// windows used then are not used again, all others are.
     ///
     /// Raises:
-    ///     ValueError: If the state is of other windows (another number, `max_length` or `stride`), incomplete, or has a
+    ///     ValueError: If the state is of other windows (another number or size, other tokens or rules), incomplete, or has a
     ///         position beyond the end.
     ///
     /// Example:
@@ -399,13 +418,9 @@ impl Batches {
             let missing = || PyValueError::new_err(format!("state: lacks \"{name}\""));
             state.get_item(name)?.ok_or_else(missing)
         };
-        let number = |name: &str| unsigned(name, &field(name)?);
-        for (name, expected) in self.work.rows.sizes() {
-            let given = number(name)?;
-            if given != expected {
-                let message = format!("state: is of windows with {name} {given}, these have {expected}");
-                return Err(PyValueError::new_err(message));
-            }
+        let number = |name: &str| unsigned(&format!("state: {name}"), &field(name)?);
+        for (name, mark) in self.work.rows.marks() {
+            mark.check(name, &field(name)?)?;
         }
         let (position, windows) = (number("position")?, self.work.plan.windows());
         if position > windows {
@@ -413,10 +428,10 @@ impl Batches {
             return Err(PyValueError::new_err(message));
         }
         let block_size = state.get_item("block_size")?;
-        let block_size = block_size.map(|size| unsigned("block_size", &size)).transpose()?;
+        let block_size = block_size.map(|size| unsigned("state: block_size", &size)).transpose()?;
         let shuffle = field("shuffle")?;
         let shuffle = shuffle.extract().map_err(|_| unexpected("state: shuffle", "a bool", &shuffle))?;
-        let shuffle = shuffled(shuffle, block_size)?;
+        let shuffle = shuffled("state: block_size", shuffle, block_size)?;
         let epoch = Epoch { position, ..Epoch::new(windows, shuffle, number("seed")?, number("epoch")?) };
         state.py().detach(|| *self.state() = State { epoch, ahead: None, slow: 0 });
         Ok(())

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{self, integers, place_at, type_name, unsigned};
-use crate::batches::{Batches, EpochOptions, Rows};
+use crate::batches::{Batches, EpochOptions, Mark, Rows};
 use crate::blocks::{self, Gather, gathered};
 use crate::errors::IntoPython;
 use crate::memory::Pool;
@@ -106,14 +106,21 @@ impl Mix {
         self.sources[0].get().pool()
     }
 
-    /// What must be equal for a position to mean the same: lengths, and the shares as a hash.
-    pub(crate) fn sizes(&self) -> Vec<(&'static str, u64)> {
-        // FNV-1a over the shares and the number of windows of each source.
-        let windows = self.sources.iter().map(|source| source.get().places().windows());
-        let shares = self.mixture.shares().iter().map(|&share| u64::from(share));
-        let step = |hash: u64, number: u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
-        let hash = windows.chain(shares).fold(0xcbf2_9ce4_8422_2325, step);
-        vec![("windows", self.length), ("max_length", self.columns() as u64), ("sources", hash)]
+    /// How many windows an epoch has.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// What must be equal for a position to mean the same: lengths, and as a hash the shares and the sources.
+    pub(crate) fn marks(&self) -> Vec<(&'static str, Mark)> {
+        let sources = self.sources.iter().flat_map(|source| source.get().marks());
+        let shares = self.mixture.shares().iter().map(|&share| Mark::Number(share.into()));
+        let marks = sources.map(|(_, mark)| mark).chain(shares);
+        vec![
+            ("windows", Mark::Number(self.length)),
+            ("max_length", Mark::Number(self.columns() as u64)),
+            ("sources", Mark::Number(hash(marks))),
+        ]
     }
 
     /// What an epoch has at `positions`: for each its source and the window.
@@ -133,6 +140,15 @@ impl Mix {
         let position = place_at("window", index, self.length)?;
         Ok(self.mixture.at(Draw { epoch: 0, length: self.length, position }, Shuffle::No, 0))
     }
+}
+
+/// FNV-1a over numbers, and the bytes of names.
+fn hash(marks: impl Iterator<Item = Mark>) -> u64 {
+    let step = |hash: u64, number: u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
+    marks.fold(0xcbf2_9ce4_8422_2325, |hash, mark| match mark {
+        Mark::Number(number) => step(hash, number),
+        Mark::Name(name) => name.bytes().map(u64::from).fold(hash, step),
+    })
 }
 
 impl Gather for Mix {

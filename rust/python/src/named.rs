@@ -16,6 +16,18 @@ pub(crate) fn unexpected(name: &str, expected: &str, value: &Bound<'_, PyAny>) -
     PyTypeError::new_err(format!("{name}: expected {expected}, not {}", type_name(value)))
 }
 
+/// What the argument `name` stands for, one of the `choices`.
+pub(crate) fn one_of<T: Copy>(name: &str, choices: &[(&str, T)], value: &Bound<'_, PyAny>) -> PyResult<T> {
+    let quoted: Vec<String> = choices.iter().map(|(choice, _)| format!("\"{choice}\"")).collect();
+    let (last, others) = quoted.split_last().expect("at least one choice");
+    let expected = format!("{} or {last}", others.join(", "));
+    let text = value.cast::<PyString>().map_err(|_| unexpected(name, &expected, value))?;
+    let text = text.to_string_lossy();
+    let chosen = choices.iter().find(|(choice, _)| text == *choice);
+    let refuse = || PyValueError::new_err(format!("{name}: expected {expected}, not \"{text}\""));
+    chosen.map(|&(_, meaning)| meaning).ok_or_else(refuse)
+}
+
 /// What `convert` makes of an argument, or `None`.
 fn optional<T>(
     value: &Bound<'_, PyAny>,

@@ -7,11 +7,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{self, Integer, integers, place_at, unsigned};
-use crate::batches::{Batches, EpochOptions, Rows};
+use crate::batches::{Batches, EpochOptions, Mark, Rows};
 use crate::blocks::Gather;
 use crate::errors::IntoPython;
 use crate::made::{Made, packed};
 use crate::memory::{Memory, Pool};
+use crate::named::one_of;
 use crate::tokens::{Tokens, with_type};
 use crate::windows::offsets_of;
 
@@ -34,7 +35,7 @@ type Reduced<'p, 'py> = (Bound<'py, PyAny>, (&'p Py<PyAny>, u64));
 ///     pad_id: The input at padding, an id that the model knows; its target is -100 whatever it is.
 ///
 /// Raises:
-///     ValueError: If `max_length` is 0 or beyond 2**31, the store has no tokens or no offsets, `strategy` is another, or
+///     ValueError: If `max_length` is 0 or beyond 2**31 - 1, the store has no tokens or no offsets, `strategy` is another, or
 ///         `pad_id` is negative.
 ///
 /// Example:
@@ -54,12 +55,12 @@ type Reduced<'p, 'py> = (Bound<'py, PyAny>, (&'p Py<PyAny>, u64));
 ///     array([[0, 1, 2, 3],
 ///            [0, 1, 0, 0]])
 #[pyfunction]
-#[pyo3(signature = (store, max_length, strategy="best_fit", *, pad_id=None),
+#[pyo3(signature = (store, max_length, strategy=Strategy::BestFit, *, pad_id=None),
        text_signature = "(store, max_length, strategy=\"best_fit\", *, pad_id=0)")]
 pub(crate) fn pack(
     store: &Bound<'_, PyAny>,
     max_length: &Bound<'_, PyAny>,
-    strategy: &str,
+    #[pyo3(from_py_with = strategy_of)] strategy: Strategy,
     pad_id: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Packs> {
     let pad = pad_id.map_or(Ok(0), |id| unsigned("pad_id", id))?;
@@ -67,22 +68,20 @@ pub(crate) fn pack(
         || PyValueError::new_err(format!("pad_id: {pad} is out of range, expected 0 to 2**32 - 1"));
     let pad = u32::try_from(pad).map_err(|_| too_large())?;
     let max_length = unsigned("max_length", max_length)?;
-    let chosen = match strategy {
-        "best_fit" => Strategy::BestFit,
-        "concat" => Strategy::Concat,
-        "pad" => Strategy::Pad,
-        _ => {
-            let expected = "expected \"best_fit\", \"concat\" or \"pad\"";
-            return Err(PyValueError::new_err(format!("strategy: {expected}, not \"{strategy}\"")));
-        }
-    };
-    let tokens = Tokens::of(store)?;
+    let tokens = Tokens::of("store", "a TokenStore or a Ragged", store)?;
     let offsets = offsets_of("store", store, tokens.count())?;
     let offsets = offsets.try_readonly()?;
     let offsets = offsets.as_slice()?;
-    let packing = store.py().detach(|| Packing::new(offsets, max_length, chosen)).into_python()?;
+    let packing = store.py().detach(|| Packing::new(offsets, max_length, strategy)).into_python()?;
     let source = store.clone().unbind();
-    Ok(Packs { source, tokens, packing, strategy: chosen, pad, pool: Pool::default() })
+    Ok(Packs { source, tokens, packing, strategy, pad, pool: Pool::default() })
+}
+
+const STRATEGIES: [(&str, Strategy); 3] =
+    [("best_fit", Strategy::BestFit), ("concat", Strategy::Concat), ("pad", Strategy::Pad)];
+
+fn strategy_of(value: &Bound<'_, PyAny>) -> PyResult<Strategy> {
+    one_of("strategy", &STRATEGIES, value)
 }
 
 /// Rows of whole documents, made by `bytestride.pack`: a `Packed` by index or batch.
@@ -119,10 +118,20 @@ impl Packs {
         &self.pool
     }
 
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> u64 {
+        self.packing.rows()
+    }
+
     /// What must be equal for a position to mean the same.
-    pub(crate) fn sizes(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn marks(&self) -> Vec<(&'static str, Mark)> {
         let packing = &self.packing;
-        vec![("windows", packing.rows()), ("max_length", packing.max_length()), ("tokens", packing.tokens())]
+        vec![
+            ("windows", Mark::Number(packing.rows())),
+            ("max_length", Mark::Number(packing.max_length())),
+            ("tokens", Mark::Number(packing.tokens())),
+            ("strategy", Mark::Name(self.strategy())),
+        ]
     }
 
     /// Writes the positions of `rows` to the last block of `memory`.

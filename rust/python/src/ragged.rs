@@ -11,7 +11,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
-use crate::arguments::{self, place_at, unsigned};
+use crate::arguments::{self, contiguous, place_at, unsigned};
 use crate::named::unexpected;
 use crate::view::view_of;
 use crate::{arrow, ids};
@@ -104,22 +104,22 @@ impl Ragged {
         let wanted = "a numpy array [n + 1] of int64";
         let offsets = offsets.cast::<PyArray1<i64>>().map_err(|_| unexpected("offsets", wanted, offsets))?;
         let pad_id = pad_id.map(checked_pad_id).transpose()?;
-        let offsets = offsets.to_vec()?;
-        let ends = [offsets.first().copied(), offsets.last().copied()];
-        if ends != [Some(0), i64::try_from(ids.len()).ok()] || !offsets.is_sorted() {
-            let message = format!("offsets: expected numbers ascending from 0 to the {} ids", ids.len());
-            return Err(PyValueError::new_err(message));
-        }
+        let (dtype, dimensions, count) = (ids.dtype(), ids.ndim(), ids.len());
         let ids = if let Ok(ids) = ids.cast::<PyArray1<u32>>() {
-            Ids::Wide(frozen(py, ids.to_vec()?))
+            Ids::Wide(frozen(py, contiguous(ids)?.to_vec()?))
         } else if let Ok(ids) = ids.cast::<PyArray1<u16>>() {
-            Ids::Narrow(frozen(py, ids.to_vec()?))
+            Ids::Narrow(frozen(py, contiguous(ids)?.to_vec()?))
         } else {
-            let (dtype, dimensions) = (ids.dtype(), ids.ndim());
             let message =
                 format!("ids: expected [n] uint32 or uint16, not {dtype} in {dimensions} dimensions");
             return Err(PyValueError::new_err(message));
         };
+        let offsets = contiguous(offsets)?.to_vec()?;
+        let ends = [offsets.first().copied(), offsets.last().copied()];
+        if ends != [Some(0), i64::try_from(count).ok()] || !offsets.is_sorted() {
+            let message = format!("offsets: expected numbers ascending from 0 to the {count} ids");
+            return Err(PyValueError::new_err(message));
+        }
         Ok(Self { ids, offsets: frozen(py, offsets), pad_id })
     }
 

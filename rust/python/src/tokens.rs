@@ -6,10 +6,11 @@ use std::ops::Range;
 
 use bytestride_core::windows::{Sequence, Token};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::arguments::{Integer, type_name};
+use crate::arguments::Integer;
+use crate::named::unexpected;
 use crate::view::{start_of, view_of};
 
 /// Runs `$body` with `$type` standing for the Rust type of `$integer`.
@@ -66,15 +67,16 @@ unsafe impl Send for Shard {}
 unsafe impl Sync for Shard {}
 
 impl Tokens {
-    /// The array that `source` is, or has as its attribute `tokens` or `ids`; or several, its attribute `shards`.
-    pub(crate) fn of(source: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let arrays = arrays_of(source)?;
+    /// The array that `source` is, or has as its attribute `tokens` or `ids`; or several, its attribute `shards`. What is
+    /// `expected`, and the `name` of the argument, are for the error.
+    pub(crate) fn of(name: &str, expected: &str, source: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let arrays = arrays_of(source)?.ok_or_else(|| unexpected(name, expected, source))?;
         let mut tokens = Self { shards: Vec::new(), integer: Integer::U16, count: 0 };
         for array in arrays {
-            let integer = checked(&array)?;
+            let integer = checked(name, &array)?;
             if !tokens.shards.is_empty() && integer != tokens.integer {
                 let message = format!("{} and {}", tokens.integer.name(), integer.name());
-                return Err(PyValueError::new_err(format!("tokens: expected one type, not {message}")));
+                return Err(PyValueError::new_err(format!("{name}: expected one type, not {message}")));
             }
             tokens.integer = integer;
             let (start, count, before) = (start_of(&array), array.len(), tokens.count);
@@ -82,7 +84,8 @@ impl Tokens {
             tokens.count += count;
         }
         if tokens.shards.is_empty() {
-            return Err(PyValueError::new_err("tokens: there are no shards, expected at least one"));
+            let message = format!("{name}: there are no shards, expected at least one");
+            return Err(PyValueError::new_err(message));
         }
         Ok(tokens)
     }
@@ -182,40 +185,34 @@ impl<S: Token> Sequence for Typed<'_, S> {
     }
 }
 
-/// The arrays that `source` is or has.
-fn arrays_of<'py>(source: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyUntypedArray>>> {
-    if let Ok(array) = source.cast::<PyUntypedArray>() {
-        return Ok(vec![array.clone()]);
+/// The arrays that `source` is or has; `None` if it is something else.
+fn arrays_of<'py>(source: &Bound<'py, PyAny>) -> PyResult<Option<Vec<Bound<'py, PyUntypedArray>>>> {
+    let array = |object: Bound<'py, PyAny>| object.cast_into::<PyUntypedArray>().ok();
+    if source.is_instance_of::<PyUntypedArray>() {
+        return Ok(array(source.clone()).map(|array| vec![array]));
     }
-    let refuse = || {
-        let kind = type_name(source);
-        PyTypeError::new_err(format!("tokens: expected a numpy array, a TokenStore or a Ragged, not {kind}"))
-    };
-    let array = |object: Bound<'py, PyAny>| object.cast_into::<PyUntypedArray>().map_err(|_| refuse());
     if let Some(shards) = source.getattr_opt("shards")? {
-        return shards.try_iter()?.map(|shard| array(shard?)).collect();
+        return shards.try_iter()?.map(|shard| Ok(array(shard?))).collect();
     }
     let attribute = match source.getattr_opt("tokens")? {
         None => source.getattr_opt("ids")?,
         tokens => tokens,
     };
-    Ok(vec![array(attribute.ok_or_else(refuse)?)?])
+    Ok(attribute.and_then(array).map(|array| vec![array]))
 }
 
 /// The type of `array`, if it is one that can be read in place.
-fn checked(array: &Bound<'_, PyUntypedArray>) -> PyResult<Integer> {
-    let fail = |message: String| Err(PyValueError::new_err(message));
+fn checked(name: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<Integer> {
+    let fail = |message: String| Err(PyValueError::new_err(format!("{name}: {message}")));
     if array.ndim() != 1 {
-        return fail(format!("tokens: expected one dimension, not {}; np.ravel gives one", array.ndim()));
+        return fail(format!("expected one dimension, not {}; np.ravel gives one", array.ndim()));
     }
     let Some(integer) = Integer::of(&array.dtype()) else {
         let expected = "uint16, uint32, int32 or int64 in native byte order";
-        return fail(format!("tokens: expected an array of {expected}, not {}", array.dtype()));
+        return fail(format!("expected an array of {expected}, not {}", array.dtype()));
     };
     if !array.is_contiguous() || !array.is_aligned() {
-        return fail(
-            "tokens: expected contiguous memory; np.ascontiguousarray or .copy() makes it".to_owned(),
-        );
+        return fail("expected contiguous memory; np.ascontiguousarray or .copy() makes it".to_owned());
     }
     Ok(integer)
 }

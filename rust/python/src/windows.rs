@@ -2,16 +2,17 @@
 
 use bytestride_core::windows as core;
 use bytestride_core::windows::{Documents, Layout, Places, Tail, Token, WriteRow};
-use numpy::{PyArray1, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use numpy::{PyArray1, PyArrayMethods, PyUntypedArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice};
 
-use crate::arguments::{self, integers, place_at, type_name, unsigned};
-use crate::batches::{Batches, EpochOptions, Rows};
+use crate::arguments::{self, Integer, clamped, contiguous, integers, place_at, type_name, unsigned};
+use crate::batches::{Batches, EpochOptions, Mark, Rows};
 use crate::blocks::{self, Gather, gather_into, gathered};
 use crate::errors::IntoPython;
 use crate::memory::{Pool, Shape};
+use crate::named::one_of;
 use crate::tokens::{Tokens, with_type};
 
 /// A function and its arguments, as pickle wants them.
@@ -62,52 +63,66 @@ type Pair<'py> = (Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>);
 ///     >>> [inputs.tolist() for inputs, targets in bs.windows(batch, 2, stride=1, boundaries="respect")]
 ///     [[1, 2], [7, 8]]
 #[pyfunction]
-#[pyo3(signature = (tokens, max_length, stride=None, *, tail="drop", boundaries="ignore", pad_id=None))]
+#[pyo3(signature = (tokens, max_length, stride=None, *, tail=Tail::Drop, boundaries=Boundaries::Ignore, pad_id=None),
+       text_signature = "(tokens, max_length, stride=None, *, tail=\"drop\", boundaries=\"ignore\", pad_id=None)")]
 pub(crate) fn windows(
     tokens: &Bound<'_, PyAny>,
     max_length: &Bound<'_, PyAny>,
     stride: Option<&Bound<'_, PyAny>>,
-    tail: &str,
-    boundaries: &str,
-    pad_id: Option<i64>,
+    #[pyo3(from_py_with = tail_of)] tail: Tail,
+    #[pyo3(from_py_with = boundaries_of)] boundaries: Boundaries,
+    pad_id: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Windows> {
     let max_length = unsigned("max_length", max_length)?;
     let stride = stride.map_or(Ok(max_length), |stride| unsigned("stride", stride))?;
-    let tail = match (tail, pad_id) {
-        ("drop", None) => Tail::Drop,
-        ("pad", Some(_)) => Tail::Pad,
-        ("pad", None) => return Err(PyValueError::new_err("pad_id: is needed with tail=\"pad\"")),
-        ("drop", Some(_)) => {
+    match (tail, pad_id) {
+        (Tail::Pad, None) => return Err(PyValueError::new_err("pad_id: is needed with tail=\"pad\"")),
+        (Tail::Drop, Some(_)) => {
             return Err(PyValueError::new_err("pad_id: has no meaning without tail=\"pad\""));
         }
-        _ => {
-            return Err(PyValueError::new_err(format!("tail: expected \"drop\" or \"pad\", not \"{tail}\"")));
-        }
-    };
-    let array = Tokens::of(tokens)?;
-    let count = array.count();
-    if let Some(id) = pad_id
-        && !array.integer().holds(id)
-    {
-        let message = format!("pad_id: {id} does not fit the tokens' type {}", array.integer().name());
-        return Err(PyValueError::new_err(message));
+        _ => {}
     }
+    let array = Tokens::of("tokens", "a numpy array, a TokenStore or a Ragged", tokens)?;
+    let count = array.count();
+    let pad = pad_id.map(|id| padding(id, array.integer())).transpose()?;
     let places = match boundaries {
-        "ignore" => Places::Across(Layout::new(count as u64, max_length, stride, tail).into_python()?),
-        "respect" => {
+        Boundaries::Ignore => {
+            Places::Across(Layout::new(count as u64, max_length, stride, tail).into_python()?)
+        }
+        Boundaries::Respect => {
             let offsets = offsets_of("boundaries", tokens, count)?;
             let offsets = offsets.try_readonly()?;
             let offsets = offsets.as_slice()?;
             let documents = tokens.py().detach(|| Documents::new(offsets, max_length, stride, tail));
             Places::Within(documents.into_python()?)
         }
-        _ => {
-            let message = format!("boundaries: expected \"ignore\" or \"respect\", not \"{boundaries}\"");
-            return Err(PyValueError::new_err(message));
-        }
     };
     let source = tokens.clone().unbind();
-    Ok(Windows { source, tokens: array, places, pad: pad_id, pool: Pool::default() })
+    Ok(Windows { source, tokens: array, places, pad, pool: Pool::default() })
+}
+
+/// Whether windows run across documents.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Boundaries {
+    Ignore,
+    Respect,
+}
+
+fn tail_of(value: &Bound<'_, PyAny>) -> PyResult<Tail> {
+    one_of("tail", &[("drop", Tail::Drop), ("pad", Tail::Pad)], value)
+}
+
+fn boundaries_of(value: &Bound<'_, PyAny>) -> PyResult<Boundaries> {
+    one_of("boundaries", &[("ignore", Boundaries::Ignore), ("respect", Boundaries::Respect)], value)
+}
+
+/// The id that the argument `pad_id` is, which tokens of type `integer` can be.
+fn padding(id: &Bound<'_, PyAny>, integer: Integer) -> PyResult<i64> {
+    let misfit =
+        || PyValueError::new_err(format!("pad_id: {id} does not fit the tokens' type {}", integer.name()));
+    // Clamped, an id beyond is another one than was given.
+    let number = clamped("pad_id", id)?;
+    if integer.holds(number) && id.eq(number)? { Ok(number) } else { Err(misfit()) }
 }
 
 /// Where the documents of `source`, which has `count` tokens, start and end: its attribute `offsets`. An error names the
@@ -128,8 +143,9 @@ pub(crate) fn offsets_of<'py>(
     let offsets = offsets
         .cast_into::<PyArray1<i64>>()
         .map_err(|_| PyValueError::new_err(format!("{name}: expected offsets as an array int64[n + 1]")))?;
-    if !offsets.is_contiguous() || offsets.try_readonly()?.as_slice()?.last() != Some(&(count as i64)) {
-        let message = format!("{name}: expected contiguous offsets that end at the {count} tokens");
+    let offsets = contiguous(&offsets)?;
+    if offsets.try_readonly()?.as_slice()?.last() != Some(&(count as i64)) {
+        let message = format!("{name}: expected offsets that end at the {count} tokens");
         return Err(PyValueError::new_err(message));
     }
     Ok(offsets)
@@ -170,6 +186,19 @@ impl Windows {
     /// Where memory for batches comes from.
     pub(crate) fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// What must be equal for a position to mean the same.
+    pub(crate) fn marks(&self) -> Vec<(&'static str, Mark)> {
+        let places = &self.places;
+        vec![
+            ("windows", Mark::Number(places.windows())),
+            ("max_length", Mark::Number(places.max_length())),
+            ("stride", Mark::Number(places.stride())),
+            ("tokens", Mark::Number(places.tokens())),
+            ("tail", Mark::Name(self.tail())),
+            ("boundaries", Mark::Name(self.boundaries())),
+        ]
     }
 
     /// The windows, to be written as `T`.

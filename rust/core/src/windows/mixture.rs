@@ -16,6 +16,9 @@ use super::{Lines, Order, Shuffle, WriteRow};
 /// The largest denominator of shares.
 const MAX_PERIOD: u32 = 1 << 16;
 
+/// How far from an integer a share of a period may be by rounding alone.
+const TOLERANCE: f64 = 1e-9;
+
 /// Which source each position of an endless sequence draws from, and which of its windows.
 #[derive(Debug, Clone)]
 pub struct Mixture {
@@ -59,13 +62,14 @@ impl Mixture {
             return fail("their sum is infinite, expected smaller ones".to_owned());
         }
         let fractions: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
-        let shares = shares(&fractions);
-        if let Some(source) = shares.iter().position(|&share| share == 0) {
+        let is_small = |fraction: &f64| fraction * f64::from(MAX_PERIOD) < 1.0 - TOLERANCE;
+        if let Some(source) = fractions.iter().position(is_small) {
             let weight = weights[source];
             return fail(format!(
                 "{weight} of {total} is too small, expected at least 1/{MAX_PERIOD} of the sum"
             ));
         }
+        let shares = shares(&fractions);
         Ok(Self { draws: draws(&shares), shares, windows })
     }
 
@@ -132,7 +136,7 @@ fn shares(fractions: &[f64]) -> Vec<u32> {
     let rounded = |period: u32| fractions.iter().map(move |fraction| (fraction * f64::from(period)).round());
     let is_exact = |&period: &u32| {
         let products = fractions.iter().map(|fraction| fraction * f64::from(period));
-        products.zip(rounded(period)).all(|(product, integer)| (product - integer).abs() < 1e-9)
+        products.zip(rounded(period)).all(|(product, integer)| (product - integer).abs() < TOLERANCE)
     };
     if let Some(period) = (1..=MAX_PERIOD).find(is_exact) {
         return rounded(period).map(|share| share as u32).collect();
