@@ -2,7 +2,7 @@
 
 import sys
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # as in bytestride.cli.app, which may not have been imported yet
 
 
 def main() -> int:
