@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -445,3 +446,16 @@ def test_a_file_without_permission_is_an_error_or_left_out(tokenizer, tmp_path):
         tokenizer.encode_files(tmp_path, tmp_path / "x")
     store = tokenizer.encode_files(tmp_path, tmp_path / "x", on_error="skip")
     assert (len(store), store.skipped_count) == (1, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has names that are not Unicode")
+def test_names_that_are_not_unicode_are_read_like_others(tokenizer, tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("one")
+    Path(os.fsdecode(bytes(folder) + b"/b\xe9.txt")).write_text("two")
+    for name in (folder, folder / "*.txt"):
+        store = tokenizer.encode_files(name, tmp_path / "tokens")
+        assert [tokenizer.decode(ids) for ids in store] == ["one", "two"]
+        sources = json.loads((tmp_path / "tokens.json").read_text("utf-8"))["sources"]
+        assert [Path(source["path"]).name for source in sources] == ["a.txt", "b\ufffd.txt"]

@@ -45,7 +45,8 @@ pub(super) struct Job {
 /// A file as it was when the work began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
-    path: PathBuf,
+    /// With escapes for what is not printable ASCII, so that names that are not Unicode stay apart, too.
+    path: String,
     bytes: Option<u64>,
     /// Nanoseconds since 1970.
     changed: Option<u64>,
@@ -95,7 +96,8 @@ impl Seen {
             u64::try_from(changed.duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()
         };
         let changed = input.bytes().and_then(|_| changed());
-        Self { path: input.path().to_path_buf(), bytes: input.bytes(), changed }
+        let path = input.path().as_os_str().as_encoded_bytes().escape_ascii().to_string();
+        Self { path, bytes: input.bytes(), changed }
     }
 }
 
