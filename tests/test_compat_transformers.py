@@ -209,6 +209,35 @@ def test_one_id_may_be_a_scalar_of_any_library(pair, make):
     assert ours.convert_ids_to_tokens(make(300)) == peer.convert_ids_to_tokens(300)
 
 
+class OnDevice:
+    """What PyTorch's tensors on another device are like here: no arrays until they are fetched."""
+
+    def __init__(self, ids):
+        self.ids = np.array(ids)
+        self.ndim = self.ids.ndim
+
+    def __len__(self):
+        return len(self.ids)
+
+    def __getitem__(self, place):
+        if place >= len(self.ids):
+            raise IndexError(place)
+        return OnDevice(self.ids[place])
+
+    def __array__(self, *_, **__):
+        raise TypeError
+
+    def cpu(self):
+        return torch.from_numpy(self.ids)
+
+
+def test_ids_on_another_device_are_decoded(pair):
+    ours, _ = pair
+    rows = [[300, 301], [302, 303]]
+    assert ours.decode(OnDevice(rows[0])) == ours.decode(rows[0])
+    assert ours.decode(OnDevice(rows)) == ours.batch_decode(OnDevice(rows)) == ours.decode(rows)
+
+
 def test_options_of_decoding_that_change_nothing_are_taken(pair):
     ids = pair[0].encode("a , b . c")
     for clean in (None, False, True):

@@ -418,6 +418,8 @@ class PreTrainedTokenizerFast:
         del clean_up_tokenization_spaces
         if not _is_one(token_ids) and len(token_ids) > 0 and np.ndim(token_ids[0]) > 0:
             return self.batch_decode(token_ids, skip_special_tokens)
+        if hasattr(token_ids, "cpu"):  # a tensor of PyTorch, which may be on another device
+            token_ids = token_ids.cpu()
         ids = np.atleast_1d(np.asarray(token_ids, dtype=np.int64))
         if skip_special_tokens:
             ids = ids[~np.isin(ids, self.all_special_ids)]
