@@ -221,6 +221,18 @@ def test_shards_do_not_have_the_name_of_a_folder(corpus, tokenizer, tmp_path):
     tokenizer.encode_files(corpus, tmp_path / "x/old", **OPTIONS)
     with pytest.raises(ValueError, match="x: a folder, and the name of 2 shards beside it"):
         bs.TokenStore.open(tmp_path / "x")
+    assert len(bs.TokenStore.open(f"{tmp_path / 'x'}/").shards) == 1
+
+
+def test_a_store_does_not_have_the_name_of_a_folder_either(corpus, tokenizer, tmp_path):
+    store = tokenizer.encode_files(corpus, tmp_path / "x", **OPTIONS)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "text.txt").write_text("old")
+    tokenizer.encode_files(tmp_path / "text.txt", tmp_path / "x/old")
+    with pytest.raises(ValueError, match="x: a folder, and the name of a store beside it"):
+        bs.TokenStore.open(tmp_path / "x")
+    assert len(bs.TokenStore.open(tmp_path / "x.bin")) == len(store)
+    assert len(bs.TokenStore.open(f"{tmp_path / 'x'}/")) == 1
 
 
 def test_shards_of_different_jobs_are_no_store(tokenizer, tmp_path):

@@ -73,7 +73,7 @@ impl TokenStore {
     /// Several files are one store, whose documents are numbered through all of them: the shards of `world_size`
     /// processes (`corpus-00000-of-00008.bin` and so on) open by their common name `corpus`, and only when all are
     /// there and of one job; all token files of a folder open by the folder, in the order of their names; others as a
-    /// list.
+    /// list. A name with a slash behind it is that of a folder.
     ///
     /// Args:
     ///     path: What the names of the files have in common, the path of one of them, a folder, or a list of these.
@@ -83,7 +83,7 @@ impl TokenStore {
     /// Raises:
     ///     OSError: A file cannot be read, or is missing (`FileNotFoundError`).
     ///     ValueError: The files are malformed or disagree, with file and place; a shard is missing, or of another job;
-    ///         the name is that of shards and of a whole store or a folder as well; or there is no index and no `dtype`.
+    ///         the name is that of two of these: shards, a whole store, a folder; or there is no index and no `dtype`.
     ///
     /// Example:
     ///     >>> import bytestride as bs, pathlib, tempfile

@@ -39,16 +39,22 @@ pub(super) fn find_shards(path: &Path) -> Result<Vec<PathBuf>> {
     if names_a_file(path) {
         return Ok(vec![path.to_path_buf()]);
     }
+    if ends_as_folder(path) {
+        return shards_in(path);
+    }
     let shards = shards_named(path)?;
     let malformed = |message: String| Err(Error::malformed(path, Place::Whole, message));
     if path.is_dir() {
-        if !shards.is_empty() {
-            let count = shards.len();
-            return malformed(format!(
-                "a folder, and the name of {count} shards beside it; expected one of both: rename one"
-            ));
-        }
-        return shards_in(path);
+        let beside = match shards.len() {
+            0 if [".bin", ".idx"].iter().all(|suffix| with_suffix(path, suffix).exists()) => {
+                "a store".to_owned()
+            }
+            0 => return shards_in(path),
+            count => format!("{count} shards"),
+        };
+        return malformed(format!(
+            "a folder, and the name of {beside} beside it; expected one of both: rename one"
+        ));
     }
     if shards.is_empty() {
         return Ok(vec![path.to_path_buf()]);
@@ -86,13 +92,16 @@ pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
 
 /// An error if `prefix` is the name of a folder.
 pub(super) fn check_no_folder(prefix: &Path) -> Result<()> {
-    let ends_as_folder =
-        prefix.as_os_str().as_encoded_bytes().last().is_none_or(|&last| std::path::is_separator(last.into()));
-    if ends_as_folder || prefix.is_dir() {
+    if ends_as_folder(prefix) || prefix.is_dir() {
         let message = format!("{:?} names a folder; expected the start of a file name", prefix.display());
         return Err(Error::argument("prefix", message));
     }
     Ok(())
+}
+
+/// Whether nothing but a folder may be called so.
+fn ends_as_folder(path: &Path) -> bool {
+    path.as_os_str().as_encoded_bytes().last().is_none_or(|&last| std::path::is_separator(last.into()))
 }
 
 /// Whether `path` is one file of a store, and so stands for nothing else.
@@ -231,7 +240,16 @@ mod tests {
         let path = folder.path().join("a");
         fs::create_dir(&path).expect("a writable folder");
         fs::write(path.join("b.bin"), b"").expect("a writable folder");
-        assert_eq!(find_shards(&path).expect("a folder"), [path.join("b.bin")]);
+        fs::write(folder.path().join("a.bin"), b"").expect("a writable folder");
+        assert_eq!(find_shards(&path).expect("raw ids are no store"), [path.join("b.bin")]);
+        fs::write(folder.path().join("a.idx"), b"").expect("a writable folder");
+        let message = find_shards(&path).expect_err("both").to_string();
+        assert!(
+            message.contains("a: a folder, and the name of a store beside it; expected one"),
+            "{message}"
+        );
+        assert_eq!(find_shards(&path.join("")).expect("it ends as one"), [path.join("b.bin")]);
+        fs::remove_file(folder.path().join("a.idx")).expect("it is there");
         for file in SET {
             fs::write(folder.path().join(file), b"").expect("a writable folder");
         }
