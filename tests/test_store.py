@@ -431,7 +431,7 @@ def test_files_that_are_no_store_are_never_replaced(tmp_path, tokenizer):
             r"a\.jsonl:2: invalid type: integer `5`, expected a string",
         ),
         ("a.jsonl", b'{"body": "x"}', r'a\.jsonl:1: no field "text"'),
-        ("a.jsonl", b'{"text": "\\ud800"}', r"a\.jsonl:1: .*hex escape"),
+        ("a.jsonl", b'{"text": "\\ud8"}', r"a\.jsonl:1: invalid escape"),
         ("a.txt.gz", gzip.compress(b"text" * 99)[:-9], r"a\.txt\.gz, byte \d+: the gzip data is cut short"),
         ("a.txt.zst", b"no zstd", r"a\.txt\.zst, byte 0: the zstd data is cut short or damaged"),
         ("a.json", b"{}", r"format: .*a\.json: \.json is neither text nor JSON lines"),
