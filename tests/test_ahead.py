@@ -3,7 +3,9 @@
 import contextlib
 import gc
 import os
+import signal
 import sys
+import threading
 import time
 from itertools import islice
 from pathlib import Path
@@ -121,6 +123,33 @@ def test_a_forked_child_goes_on_without_the_thread(whole):
         os._exit(0 if sums(batches) == whole[8:] else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert sums(batches) == whole[8:]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:This process.*is multi-threaded:DeprecationWarning")
+def test_a_child_goes_on_that_was_forked_while_another_thread_waits_for_a_batch():
+    batches = large().batches(BATCH, drop_last=False)
+    start, ends = batches.state_dict(), threading.Event()
+
+    def read():
+        while not ends.is_set():
+            if next(batches, None) is None:
+                batches.load_state_dict(start)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for _ in range(20):
+            time.sleep(0.03)
+            child = os.fork()
+            if child == 0:
+                signal.alarm(20)  # Which ends a child that waits for ever.
+                batches.load_state_dict(start)
+                os._exit(0 if next(batches)[0].shape == (BATCH, LENGTH) else 1)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    finally:
+        ends.set()
+        reader.join()
 
 
 def test_packs_and_mixtures_are_made_ahead_too():

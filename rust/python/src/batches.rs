@@ -2,12 +2,14 @@
 
 use std::num::NonZero;
 use std::ops::Range;
+use std::process;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytestride_core::windows::{Ahead, Order, Plan, Remainder, Shuffle, Step};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
 use crate::arguments::{Integer, optional_size, unsigned};
@@ -179,9 +181,16 @@ struct Work {
 struct State {
     epoch: Epoch,
     /// The thread that makes batches from there on, if one does.
-    ahead: Option<Ahead<Taken>>,
+    ahead: Option<Arc<Thread>>,
     /// How many batches in turn have taken long.
     slow: u32,
+}
+
+/// A thread that makes batches ahead. Who waits for one has the lock, which a child that is forked meanwhile never gets: it
+/// looks at the process first.
+struct Thread {
+    process: u32,
+    results: Mutex<Ahead<Taken>>,
 }
 
 /// A step that a thread has taken: where the next one starts, and the batch, unless this rank has none in it.
@@ -246,38 +255,52 @@ impl Batches {
         Ok(Self { work: Arc::new(work), prefetch, out, state })
     }
 
-    /// Where it stands. Others may wait for a batch with this lock, so it is not for holders of the GIL.
-    fn state(&self) -> MutexGuard<'_, State> {
+    /// Where it stands. Only for holders of the GIL, who neither wait nor give it up meanwhile: so no other thread has this
+    /// lock when a child is forked.
+    fn state(&self, _py: Python<'_>) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn epoch(&self, py: Python<'_>) -> Epoch {
-        py.detach(|| self.state().epoch.clone())
+        self.state(py).epoch.clone()
     }
 
-    /// The next batch, by the thread that makes them ahead or by this one. Without the GIL.
-    fn take(&self) -> Result<Option<Made>, Failure> {
-        let mut state = self.state();
-        if let Some((next, batch)) = state.take_ahead() {
-            match batch {
-                Ok(_) => state.epoch.position = next,
-                Err(_) => state.ahead = None,
-            }
+    /// The next batch, by the thread that makes them ahead or by this one.
+    fn take(&self, py: Python<'_>) -> Result<Option<Made>, Failure> {
+        if let Some(batch) = self.take_ahead(py) {
             return batch;
         }
-        let Some((epoch, step)) = self.advance(&mut state) else { return Ok(None) };
-        drop(state);
+        let Some((epoch, step)) = self.advance(py) else { return Ok(None) };
         let start = Instant::now();
-        let made = self.work.rows.make(&epoch, step.batch.clone(), self.work.integer);
+        let made = py.detach(|| self.work.rows.make(&epoch, step.batch.clone(), self.work.integer));
         match made {
-            Ok(_) => self.note_duration(start.elapsed()),
-            Err(_) => self.undo(&epoch, &step),
+            Ok(_) => self.note_duration(py, start.elapsed()),
+            Err(_) => self.undo(py, &epoch, &step),
         }
         made.map(Some)
     }
 
+    /// The next batch of the thread that makes them ahead; `None` if there is no such thread, or no such batch.
+    fn take_ahead(&self, py: Python<'_>) -> Option<Result<Option<Made>, Failure>> {
+        let thread = self.state(py).ahead.clone().filter(|ahead| ahead.process == process::id())?;
+        // Kept until the step is noted, so that they are noted in order.
+        let mut results = thread.results.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let ahead: &mut Ahead<Taken> = &mut results;
+        let (next, batch) = py.detach(|| ahead.next())?;
+        let mut state = self.state(py);
+        // Unless another state was loaded meanwhile.
+        if state.ahead.as_ref().is_some_and(|ahead| Arc::ptr_eq(ahead, &thread)) {
+            match batch {
+                Ok(_) => state.epoch.position = next,
+                Err(_) => state.ahead = None,
+            }
+        }
+        Some(batch)
+    }
+
     /// Takes the next step: the epoch before it, and the step, unless this rank has nothing in it.
-    fn advance(&self, state: &mut State) -> Option<(Epoch, Step)> {
+    fn advance(&self, py: Python<'_>) -> Option<(Epoch, Step)> {
+        let mut state = self.state(py);
         let step = self.work.plan.step(state.epoch.position)?;
         let before = state.epoch.clone();
         state.epoch.position = step.next;
@@ -286,42 +309,43 @@ impl Batches {
     }
 
     /// A batch that was not handed out is not used up, unless another thread went on meanwhile.
-    fn undo(&self, before: &Epoch, step: &Step) {
-        let mut state = self.state();
+    fn undo(&self, py: Python<'_>, before: &Epoch, step: &Step) {
+        let mut state = self.state(py);
         if state.epoch.position == step.next {
             state.epoch.position = before.position;
-            state.ahead = None;
+            let ahead = state.ahead.take();
+            drop(state);
+            py.detach(|| drop(ahead));
         }
     }
 
     /// Starts to make batches ahead if that is worth it.
-    fn note_duration(&self, duration: Duration) {
+    fn note_duration(&self, py: Python<'_>, duration: Duration) {
         let Some(prefetch) = self.prefetch else { return };
-        let mut state = self.state();
+        let mut state = self.state(py);
         state.slow = if duration < WORTH_A_THREAD { 0 } else { state.slow + 1 };
-        if state.slow >= SLOW_IN_TURN && state.ahead.is_none() {
+        let is_ahead = state.ahead.as_ref().is_some_and(|ahead| ahead.process == process::id());
+        if state.slow >= SLOW_IN_TURN && !is_ahead {
             let (work, epoch) = (Arc::clone(&self.work), state.epoch.clone());
             // Where the system has no thread left, batches are made as they are asked for.
-            state.ahead = Ahead::start(prefetch, work.steps(epoch)).ok();
+            state.ahead = Ahead::start(prefetch, work.steps(epoch)).ok().map(Thread::new);
             state.slow = 0;
         }
     }
 
     /// The next batch in the caller's arrays.
     fn take_in<'py>(&self, py: Python<'py>, out: &Out) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let step = py.detach(|| self.advance(&mut self.state()));
-        let Some((epoch, step)) = step else { return Ok(None) };
+        let Some((epoch, step)) = self.advance(py) else { return Ok(None) };
         let positions = step.batch.clone();
         let out = out.first(py, (positions.end - positions.start) as usize);
         let batch = out.and_then(|out| self.work.rows.make_in(py, &epoch, positions, out));
-        batch.inspect_err(|_| py.detach(|| self.undo(&epoch, &step))).map(Some)
+        batch.inspect_err(|_| self.undo(py, &epoch, &step)).map(Some)
     }
 }
 
-impl State {
-    /// The next step of the thread that takes them ahead; `None` if there is no such thread, or no such step.
-    fn take_ahead(&mut self) -> Option<Taken> {
-        self.ahead.as_mut().filter(|ahead| ahead.is_here())?.next()
+impl Thread {
+    fn new(ahead: Ahead<Taken>) -> Arc<Self> {
+        Arc::new(Self { process: process::id(), results: Mutex::new(ahead) })
     }
 }
 
@@ -351,7 +375,7 @@ impl Batches {
             return self.take_in(py, out);
         }
         self.work.rows.check(py)?;
-        let made = py.detach(|| self.take())?;
+        let made = self.take(py)?;
         made.map(|made| made.into_tuple(py)).transpose()
     }
 
@@ -433,7 +457,10 @@ impl Batches {
         let shuffle = shuffle.extract().map_err(|_| unexpected("state: shuffle", "a bool", &shuffle))?;
         let shuffle = shuffled("state: block_size", shuffle, block_size)?;
         let epoch = Epoch { position, ..Epoch::new(windows, shuffle, number("seed")?, number("epoch")?) };
-        state.py().detach(|| *self.state() = State { epoch, ahead: None, slow: 0 });
+        let py = state.py();
+        let before = std::mem::replace(&mut *self.state(py), State { epoch, ahead: None, slow: 0 });
+        // Which waits for the batch that is being made.
+        py.detach(|| drop(before));
         Ok(())
     }
 
