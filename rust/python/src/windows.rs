@@ -413,7 +413,8 @@ impl Windows {
     ///
     /// Raises:
     ///     IndexError: If there is no window of an index.
-    ///     ValueError: If an id does not fit `dtype`, or `out` has another shape or type, or is not contiguous and writeable.
+    ///     ValueError: If an id does not fit `dtype`, or `out` has another shape or type, is not contiguous and writeable,
+    ///         or shares memory with itself or the tokens.
     ///
     /// Example:
     ///     >>> import bytestride as bs, numpy as np
