@@ -254,7 +254,8 @@ class _Shared:
 
     def _all(self) -> NDArray[np.uint64]:
         # Seeds and epochs have 64 bits without a sign.
-        return self._numbers.numpy().view("uint64")
+        numbers: NDArray[np.uint64] = self._numbers.numpy().view("uint64")
+        return numbers
 
     def order(self) -> dict[str, int]:
         """What the order of the epoch depends on."""
