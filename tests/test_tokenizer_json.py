@@ -257,12 +257,8 @@ def test_whole_words_win_over_merges(documents, tmp_path):
 # -- added tokens -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("normalizer", [None, normalizers.Lowercase(), normalizers.Replace("a", "bb")])
-@pytest.mark.parametrize("flags", list(itertools.product((False, True), repeat=len(FLAGS))))
-def test_added_tokens_stand_in_a_text_as_they_say(flags, normalizer, documents, tmp_path):
-    flags = dict(zip(FLAGS, flags, strict=True))
-    parts = {"normalizer": normalizer} if normalizer else {}
-    peer = trained(
+def few_tokens_of_bytes(documents, **parts):
+    return trained(
         documents[:2],
         models.BPE(),
         {"initial_alphabet": ALPHABET, "vocab_size": 300},
@@ -270,6 +266,14 @@ def test_added_tokens_stand_in_a_text_as_they_say(flags, normalizer, documents, 
         decoder=decoders.ByteLevel(),
         **parts,
     )
+
+
+@pytest.mark.parametrize("normalizer", [None, normalizers.Lowercase(), normalizers.Replace("a", "bb")])
+@pytest.mark.parametrize("flags", list(itertools.product((False, True), repeat=len(FLAGS))))
+def test_added_tokens_stand_in_a_text_as_they_say(flags, normalizer, documents, tmp_path):
+    flags = dict(zip(FLAGS, flags, strict=True))
+    parts = {"normalizer": normalizer} if normalizer else {}
+    peer = few_tokens_of_bytes(documents, **parts)
     peer.add_tokens([AddedToken("Mask", **flags), AddedToken("ask", special=True, normalized=False)])
     peer.add_tokens([AddedToken("  ", normalized=False), AddedToken("<Mask>", normalized=True)])
     texts = [
@@ -297,13 +301,7 @@ def test_added_tokens_stand_in_a_text_as_they_say(flags, normalizer, documents, 
 @pytest.mark.parametrize("content", ["\n\n", " ", "\u3000\n"])
 @pytest.mark.parametrize(("lstrip", "rstrip"), list(itertools.product((False, True), repeat=2)))
 def test_added_tokens_of_white_space_take_more_of_it(content, lstrip, rstrip, documents, tmp_path):
-    peer = trained(
-        documents[:2],
-        models.BPE(),
-        {"initial_alphabet": ALPHABET, "vocab_size": 300},
-        pre_tokenizer=pre_tokenizers.ByteLevel(add_prefix_space=False),
-        decoder=decoders.ByteLevel(),
-    )
+    peer = few_tokens_of_bytes(documents)
     peer.add_tokens([AddedToken(content, lstrip=lstrip, rstrip=rstrip, normalized=False)])
     texts = [
         f"{before}{content * count}{behind}"

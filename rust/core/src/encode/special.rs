@@ -249,8 +249,7 @@ impl Finder {
 }
 
 /// Where a token that was found stands, with the white space that it takes; `None` if it does not want to stand there, or
-/// nothing is left of it.
-/// Tokens before it reach up to `done`.
+/// nothing is left of it. Tokens before it reach up to `done`.
 fn place(manner: Manner, text: &[u8], found: Range<usize>, done: usize) -> Option<Range<usize>> {
     let (before, behind) = (&text[..found.start], &text[found.end..]);
     if manner.single_word && (ends_with(before, is_word_character) || begins_with(behind, is_word_character))
