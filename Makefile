@@ -30,7 +30,7 @@ endef
 export STANDARD_LIBRARY
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-rust test-python test-slow test-torch parity fuzz fuzz-encode lint format bench bench-encode
+.PHONY: help build demo test test-rust test-arm test-python test-slow test-torch parity fuzz fuzz-encode lint format bench bench-encode
 .PHONY: test-integrations bench-corpus bench-train bench-windows bench-micro docs clean
 
 help: ## Show this list
@@ -47,6 +47,16 @@ test: lint test-rust test-python docs ## Run everything: Rust and Python tests, 
 
 test-rust: $(VENV)/.synced ## Run the Rust tests
 	cargo test --locked --quiet
+
+# Linker, compiler and emulator of Debian's packages gcc-aarch64-linux-gnu and qemu-user.
+ARM := aarch64-unknown-linux-gnu
+test-arm: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER := aarch64-linux-gnu-gcc
+test-arm: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER := qemu-aarch64 -L /usr/aarch64-linux-gnu
+test-arm: export CC_aarch64_unknown_linux_gnu := aarch64-linux-gnu-gcc
+test-arm: export CARGO_PROFILE_RELEASE_LTO := off
+test-arm: ## Run the Rust tests for 64-bit ARM, emulated: needs a cross compiler and qemu
+	rustup target add $(ARM)
+	cargo test --locked --quiet --release --target $(ARM) -- --skip a_full_disk  # it starts itself, not emulated
 
 test-python: build $(VENV)/.peers ## Run the Python tests
 	python -m pytest --quiet

@@ -10,6 +10,9 @@ pub(crate) enum Level {
     /// What Ice Lake and Zen 4 have: AVX-512 F, BW, DQ, VL, VBMI and VBMI2; BMI1 and BMI2.
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    /// What every processor of 64-bit ARM has.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
 }
 
 impl Level {
@@ -27,7 +30,9 @@ impl Level {
                 (has_avx2 && has_avx512 && has_vbmi).then_some(Level::Avx512),
             ]
         };
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        let levels = [Some(Level::Portable), Some(Level::Neon)];
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         let levels = [Some(Level::Portable)];
         levels.into_iter().flatten()
     }

@@ -194,7 +194,20 @@ pub(super) struct View<'c> {
     bits: u32,
 }
 
+#[cfg(target_arch = "x86_64")]
 impl<'c> View<'c> {
+    /// The slots at these places.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "one comparison instead of four")]
+    pub(super) fn buckets(self, places: &[u32; 4]) -> [&'c Bucket; 4] {
+        let all = places[0] | places[1] | places[2] | places[3];
+        assert!((all as usize) < self.buckets.len(), "places of another cache");
+        // SAFETY: no place is larger than all bits of the four together.
+        places.map(|place| unsafe { self.buckets.get_unchecked(place as usize) })
+    }
+}
+
+impl View<'_> {
     /// The place where a short piece would be.
     #[inline(always)]
     pub(super) fn place_of(self, key: Key) -> u32 {
@@ -230,17 +243,6 @@ impl<'c> View<'c> {
     #[inline(always)]
     pub(super) fn prefetch(self, place: u32) {
         prefetch(self.buckets.as_ptr().wrapping_add(place as usize));
-    }
-
-    /// The slots at these places.
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    #[expect(unsafe_code, reason = "one comparison instead of four")]
-    pub(super) fn buckets(self, places: &[u32; 4]) -> [&'c Bucket; 4] {
-        let all = places[0] | places[1] | places[2] | places[3];
-        assert!((all as usize) < self.buckets.len(), "places of another cache");
-        // SAFETY: no place is larger than all bits of the four together.
-        places.map(|place| unsafe { self.buckets.get_unchecked(place as usize) })
     }
 
     /// The ids of a short piece, at its place.

@@ -5,7 +5,8 @@
 //! number (Dietzfelbinger et al. 1997, «A reliable randomized algorithm for the closest-pair problem»); unlike a
 //! product of both halves, which needs 128 bits, four of these fit into a vector.
 //!
-//! With AVX-512 sixteen pieces become keys at once, at five instructions each instead of twenty.
+//! With AVX-512 sixteen pieces become keys at once, at five instructions each. With AVX2 they do one after another, at
+//! twenty, and without a branch that depends on the text; the plain code has some thirty-five.
 
 use std::ops::Range;
 
@@ -93,7 +94,11 @@ const FACTORS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93];
 /// The place of a key among 2 to the power of `bits`, which are 1 to 32.
 #[inline(always)]
 pub(crate) fn bucket_of(key: Key, bits: u32) -> usize {
-    let (low, high) = (key as u64, (key >> 64) as u64);
+    bucket_of_halves([key as u64, (key >> 64) as u64], bits)
+}
+
+#[inline(always)]
+fn bucket_of_halves([low, high]: [u64; 2], bits: u32) -> usize {
     let sum = low.wrapping_mul(FACTORS[0]).wrapping_add(high.wrapping_mul(FACTORS[1]));
     (sum >> (64 - bits)) as usize
 }
@@ -147,7 +152,9 @@ impl Keys {
         self.long.clear();
         let done = match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => x86::find(text, pieces, extent, bits, keys, places, &mut self.long),
+            Level::Avx512 => x86::find_avx512(text, pieces, extent, bits, keys, places, &mut self.long),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => x86::find_avx2(text, pieces, extent, bits, keys, places, &mut self.long),
             _ => 0,
         };
         for number in done..count {
@@ -234,14 +241,17 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::super::probe;
-    use super::{Ends, Extent, FACTORS, KEY_BYTES, Key, Keys, Level, NO_LENGTH, Range, View};
+    use super::{
+        BITS_OF_BYTES, Ends, Extent, FACTORS, KEY_BYTES, Key, Keys, LENGTH_SHIFT, Level, NO_KEY, NO_LENGTH,
+        Range, View, bucket_of_halves,
+    };
 
-    /// How many keys are made at once: in four vectors of four.
+    /// How many keys are made at once: with AVX-512 in four vectors of four.
     const GROUP: usize = 16;
 
     /// Writes the first keys and places, and tells how many; the rest are few, or near the end of the text.
     #[inline]
-    pub(super) fn find(
+    pub(super) fn find_avx512(
         text: &[u8],
         pieces: &Ends,
         extent: Extent,
@@ -252,7 +262,23 @@ mod x86 {
     ) -> usize {
         debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
         // SAFETY: the callers of this module have found the level `Avx512`, all of whose extensions are named there.
-        unsafe { find_groups(text, pieces, extent, bits, keys, places, long) }
+        unsafe { find_groups_avx512(text, pieces, extent, bits, keys, places, long) }
+    }
+
+    /// The same, by AVX2.
+    #[inline]
+    pub(super) fn find_avx2(
+        text: &[u8],
+        pieces: &Ends,
+        extent: Extent,
+        bits: u32,
+        keys: &mut [Key],
+        places: &mut [u32],
+        long: &mut Vec<u32>,
+    ) -> usize {
+        debug_assert!(Level::available().any(|level| level == Level::Avx2), "for another processor");
+        // SAFETY: the callers of this module have found the level `Avx2`, all of whose extensions are named there.
+        unsafe { find_groups_avx2(text, pieces, extent, bits, keys, places, long) }
     }
 
     /// Calls `visit` with these numbers, but for those whose keys are in the cache at their places.
@@ -264,7 +290,7 @@ mod x86 {
         visit: impl FnMut(usize),
     ) {
         debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
-        // SAFETY: as in `find`.
+        // SAFETY: as in `find_avx512`.
         unsafe { look_up_groups(keys, numbers, cache, visit) }
     }
 
@@ -282,7 +308,7 @@ mod x86 {
     }
 
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
-    fn find_groups(
+    fn find_groups_avx512(
         text: &[u8],
         pieces: &Ends,
         extent: Extent,
@@ -290,6 +316,36 @@ mod x86 {
         keys: &mut [Key],
         places: &mut [u32],
         long: &mut Vec<u32>,
+    ) -> usize {
+        find_groups(text, pieces, keys, places, long, |starts, ends, keys, places| {
+            find_group_avx512(text, starts, ends, extent, bits, keys, places)
+        })
+    }
+
+    #[target_feature(enable = "avx2,bmi2")]
+    fn find_groups_avx2(
+        text: &[u8],
+        pieces: &Ends,
+        extent: Extent,
+        bits: u32,
+        keys: &mut [Key],
+        places: &mut [u32],
+        long: &mut Vec<u32>,
+    ) -> usize {
+        find_groups(text, pieces, keys, places, long, |starts, ends, keys, places| {
+            find_group_avx2(text, starts, ends, extent, bits, keys, places)
+        })
+    }
+
+    /// By what `find_group` makes of sixteen pieces, whose starts have at least sixteen bytes of `text` behind them.
+    #[inline(always)]
+    fn find_groups(
+        text: &[u8],
+        pieces: &Ends,
+        keys: &mut [Key],
+        places: &mut [u32],
+        long: &mut Vec<u32>,
+        find_group: impl Fn(&[usize; GROUP], &[usize; GROUP], &mut [Key; GROUP], &mut [u32; GROUP]) -> u16,
     ) -> usize {
         let (starts, _) = pieces.starts().as_chunks::<GROUP>();
         let (ends, _) = pieces.ends().as_chunks::<GROUP>();
@@ -301,7 +357,7 @@ mod x86 {
             if starts[GROUP - 1] + 16 > text.len() {
                 break;
             }
-            let mut too_long = find_group(text, starts, ends, extent, bits, keys, places);
+            let mut too_long = find_group(starts, ends, keys, places);
             while too_long != 0 {
                 long.push(done as u32 + too_long.trailing_zeros());
                 too_long &= too_long - 1;
@@ -309,6 +365,61 @@ mod x86 {
             done += GROUP;
         }
         done
+    }
+
+    /// By length, which bytes belong to a key; none where it is too long.
+    static BYTES: [Key; KEY_BYTES + 2] = {
+        let mut bytes = [0; KEY_BYTES + 2];
+        let mut length = 0;
+        while length <= KEY_BYTES {
+            bytes[length] = BITS_OF_BYTES[length];
+            length += 1;
+        }
+        bytes
+    };
+
+    /// By extent and length, what else does.
+    static TAGS: [[Key; KEY_BYTES + 2]; 2] = {
+        let mut tags = [[NO_KEY; KEY_BYTES + 2]; 2];
+        let mut length = 0;
+        while length <= KEY_BYTES {
+            tags[0][length] = ((length | Extent::Pretoken as usize) as Key) << LENGTH_SHIFT;
+            tags[1][length] = ((length | Extent::Piece as usize) as Key) << LENGTH_SHIFT;
+            length += 1;
+        }
+        tags
+    };
+
+    /// `starts` ascend, and all have at least sixteen bytes of `text` behind them. Tells which pieces are too long.
+    #[inline]
+    #[target_feature(enable = "avx2,bmi2")]
+    fn find_group_avx2(
+        text: &[u8],
+        starts: &[usize; GROUP],
+        ends: &[usize; GROUP],
+        extent: Extent,
+        bits: u32,
+        keys: &mut [Key; GROUP],
+        places: &mut [u32; GROUP],
+    ) -> u16 {
+        let tags = &TAGS[usize::from(extent == Extent::Piece)];
+        let load = |key: &Key| {
+            // SAFETY: the reference guarantees 16 readable bytes, and the load needs no alignment.
+            unsafe { _mm_loadu_si128((&raw const *key).cast()) }
+        };
+        let mut too_long = 0;
+        for at in (0..GROUP).rev() {
+            let length = (ends[at] - starts[at]).min(KEY_BYTES + 1);
+            too_long = too_long << 1 | u16::from(length > KEY_BYTES);
+            // SAFETY: sixteen bytes behind each start are inside `text`, by what is demanded of the caller.
+            let bytes = unsafe { _mm_loadu_si128(text.as_ptr().add(starts[at]).cast()) };
+            let key = _mm_or_si128(_mm_and_si128(bytes, load(&BYTES[length])), load(&tags[length]));
+            // SAFETY: the reference guarantees 16 writable bytes, and the store needs no alignment.
+            unsafe { _mm_storeu_si128((&raw mut keys[at]).cast(), key) };
+            let halves = [_mm_cvtsi128_si64(key), _mm_extract_epi64::<1>(key)];
+            places[at] = bucket_of_halves(halves.map(i64::cast_unsigned), bits) as u32;
+        }
+        too_long
     }
 
     /// For each byte of the four keys in vector `number`, the byte with the length among sixteen lengths of 32 bits.
@@ -327,7 +438,7 @@ mod x86 {
     /// `starts` ascend, and all have at least sixteen bytes of `text` behind them. Tells which pieces are too long.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
-    fn find_group(
+    fn find_group_avx512(
         text: &[u8],
         starts: &[usize; GROUP],
         ends: &[usize; GROUP],

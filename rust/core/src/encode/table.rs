@@ -68,7 +68,10 @@ fn touch(memory: &mut [u8]) {
 
 /// Asks for the cache line of an entry ahead of its use.
 #[inline(always)]
-#[expect(unsafe_code, reason = "the instruction takes a pointer")]
+#[cfg_attr(
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    expect(unsafe_code, reason = "the instruction takes a pointer")
+)]
 pub(crate) fn prefetch<T>(entry: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: prefetching has no effect but on time, whatever the address.
@@ -76,7 +79,12 @@ pub(crate) fn prefetch<T>(entry: *const T) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         _mm_prefetch::<_MM_HINT_T0>(entry.cast());
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: as above. There is no stable intrinsic of this instruction.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{entry}]", entry = in(reg) entry, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = entry;
 }
 

@@ -21,19 +21,27 @@ pub(super) const fn page(number: usize) -> &'static Page {
 pub(super) fn class_at(text: &[u8], at: usize) -> (u8, usize) {
     let first = text[at];
     // ASCII has two pages of its own, the first ones.
-    if first < 0x80 { (PAGES.as_flattened()[first as usize], 1) } else { multibyte_class_at(text, at, first) }
+    if first < 0x80 { (PAGES.as_flattened()[first as usize], 1) } else { multibyte_class_at(text, at) }
 }
 
 #[inline]
-fn multibyte_class_at(text: &[u8], at: usize, first: u8) -> (u8, usize) {
+fn multibyte_class_at(text: &[u8], at: usize) -> (u8, usize) {
+    let (page, length) = page_at(text, at);
+    (page[usize::from(text[at + length - 1] & 0x3F)], length)
+}
+
+/// The page of the character at `text[at]`, which is not ASCII, and its length in bytes, the last of which chooses its
+/// class on the page.
+#[inline(always)]
+pub(super) fn page_at(text: &[u8], at: usize) -> (&'static Page, usize) {
     let tail = |index: usize| usize::from(text[at + index] & 0x3F);
-    let first = usize::from(first);
+    let first = usize::from(text[at]);
     let (number, length) = match first {
         ..0xE0 => (first & 0x1F, 2),
         0xE0..0xF0 => ((first & 0x0F) << 6 | tail(1), 3),
         _ => ((first & 0x07) << 12 | tail(1) << 6 | tail(2), 4),
     };
-    (page(number)[tail(length - 1)], length)
+    (page(number), length)
 }
 
 #[cfg(test)]

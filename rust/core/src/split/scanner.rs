@@ -27,6 +27,8 @@ pub(super) fn scanner_for<F: Family>(level: Level) -> Scanner {
             let by = Instructions { masks: Masks::portable, with_wide: Masks::with_wide::<F>, push_bits };
             scan::<F>(text, from, ends, &by);
         },
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon => arm::scanner_neon::<F>(),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 => x86::scanner_avx2::<F>(),
         #[cfg(target_arch = "x86_64")]
@@ -34,7 +36,8 @@ pub(super) fn scanner_for<F: Family>(level: Level) -> Scanner {
     }
 }
 
-/// What a level has instructions for.
+/// What a level has instructions for. Closures written inside a function for that level are compiled for it, but a function
+/// that is named there is called as it was compiled for any processor.
 struct Instructions<M, W, P> {
     /// [`Masks::portable`]
     masks: M,
@@ -103,6 +106,27 @@ fn push_bits(ends: &mut Ends, bits: u64, base: usize) {
     ends.grow(bits.count_ones() as usize);
 }
 
+#[cfg(target_arch = "aarch64")]
+#[expect(unsafe_code, reason = "functions for particular processors")]
+mod arm {
+    use super::{Ends, Family, Instructions, Masks, Scanner, push_bits, scan};
+
+    /// Only for processors of level [`Neon`](super::Level::Neon).
+    pub(super) fn scanner_neon<F: Family>() -> Scanner {
+        #[target_feature(enable = "neon")]
+        fn neon<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
+            let by = Instructions {
+                masks: |block: &_| Masks::neon(block),
+                with_wide: |ascii: Masks, text: &_, at| ascii.with_wide_neon::<F>(text, at),
+                push_bits: |ends: &mut Ends, bits, base| push_bits(ends, bits, base),
+            };
+            scan::<F>(text, from, ends, &by);
+        }
+        // SAFETY: the caller of `scanner_neon` guarantees a processor of level `Neon`.
+        |text, from, ends| unsafe { neon::<F>(text, from, ends) }
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "functions for particular processors")]
 mod x86 {
@@ -117,8 +141,8 @@ mod x86 {
         fn avx2<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
             let by = Instructions {
                 masks: |block: &_| Masks::avx2(block),
-                with_wide: Masks::with_wide::<F>,
-                push_bits,
+                with_wide: |ascii: Masks, text: &_, at| ascii.with_wide_avx2::<F>(text, at),
+                push_bits: |ends: &mut Ends, bits, base| push_bits(ends, bits, base),
             };
             scan::<F>(text, from, ends, &by);
         }

@@ -1,14 +1,16 @@
 //! Classes of the characters in a block that are not ASCII.
 //!
 //! A character's last byte chooses its class from a page of 64, and the bytes before choose the page
-//! ([`classes`](super::classes)). Text keeps to few pages: all of a block's characters on one page are looked up by one
-//! instruction, where there are such. Han and Hangul, which have a hundred pages each, nearly all of them letters
+//! ([`classes`](super::classes)). Text keeps to few pages: all of a block's characters on one page are looked up at
+//! once, by one instruction or some. Han and Hangul, which have a hundred pages each, nearly all of them letters
 //! throughout, are told by their first two bytes. Elsewhere, each character is looked up by itself. That the pages met
 //! last were tried first, whatever the block holds, made Chinese an eighth slower, and 25 languages a little; to tell
 //! Cyrillic, Hebrew or Arabic by two bytes as well gains nothing.
 
 use super::classes::{LETTER, LOWER, NUMBER, SPACE, UPPER, class_at};
 use super::family::Family;
+#[cfg(target_arch = "aarch64")]
+use super::masks::arm::bits_with;
 use super::masks::{Masks, WIDTH, bits_where};
 
 /// The most bytes of a character.
@@ -21,6 +23,23 @@ impl Masks {
     /// The masks of all characters in the block at `text[at..]`, whose ASCII has the masks `self`.
     #[inline(always)]
     pub(super) fn with_wide<F: Family>(self, text: &[u8], at: usize) -> Self {
+        let classes = self.classes(text, at);
+        self.with_classes::<F>(|class| bits_where(&classes, |bits| bits & class != 0))
+    }
+
+    /// The same, by NEON. (The instructions that look up sixteen characters on one page are not used; nor has this been
+    /// timed on such a processor.)
+    #[cfg(target_arch = "aarch64")]
+    #[inline]
+    #[target_feature(enable = "neon")]
+    pub(super) fn with_wide_neon<F: Family>(self, text: &[u8], at: usize) -> Self {
+        let classes = self.classes(text, at);
+        self.with_classes::<F>(|class| bits_with(&classes, class))
+    }
+
+    /// The class of each byte of the block; any for ASCII.
+    #[inline(always)]
+    fn classes(&self, text: &[u8], at: usize) -> [u8; WIDTH] {
         let mut classes: Classes = [0; WIDTH + LONGEST];
         let mut first_bytes = self.high & !self.tail_byte;
         while first_bytes != 0 {
@@ -30,13 +49,14 @@ impl Masks {
             // What is written behind a shorter character is overwritten by the next one, or not in `high`.
             classes[place..place + LONGEST].copy_from_slice(&[class; LONGEST]);
         }
-        let classes = classes.first_chunk().expect("it is longer");
-        self.with_classes::<F>(|class| bits_where(classes, |bits| bits & class != 0) & self.high)
+        *classes.first_chunk().expect("it is longer")
     }
 
-    /// These masks of ASCII, with the characters added whose bytes with a class `bits` gives.
+    /// These masks of ASCII, with the characters added whose bytes with a class `bits` gives; what it gives for ASCII
+    /// does not count.
     #[inline(always)]
     fn with_classes<F: Family>(mut self, bits: impl Fn(u8) -> u64) -> Self {
+        let bits = |class| bits(class) & self.high;
         let letter = bits(LETTER);
         self.letter |= letter;
         self.digit |= bits(NUMBER);
@@ -57,7 +77,8 @@ mod x86 {
     #[allow(clippy::wildcard_imports, reason = "the names say where they are from")]
     use std::arch::x86_64::*;
 
-    use super::super::classes::{Page, page};
+    use super::super::classes::{Page, page, page_at};
+    use super::super::masks::x86::{Halves, bits, load_halves, set};
     use super::{Family, LETTER, LONGEST, LOWER, Masks, NUMBER, SPACE, UPPER, WIDTH};
 
     /// What there is to know of a letter without case.
@@ -112,12 +133,24 @@ mod x86 {
     static TWO_BEFORE: [u8; WIDTH] = places_before(2);
 
     impl Masks {
+        /// The same as [`with_wide`](Self::with_wide), by AVX2.
+        #[inline]
+        #[target_feature(enable = "avx2")]
+        pub(in super::super) fn with_wide_avx2<F: Family>(self, text: &[u8], at: usize) -> Self {
+            let Some(bytes) = text[at..].first_chunk() else { return self.with_wide::<F>(text, at) };
+            let classes = classes_avx2(bytes, &self);
+            self.with_classes::<F>(|class| {
+                let class = set(class);
+                bits(classes.map(|classes| _mm256_cmpeq_epi8(_mm256_and_si256(classes, class), class)))
+            })
+        }
+
         /// The same as [`with_wide`](Self::with_wide), by AVX-512.
         #[inline]
         #[target_feature(enable = "avx512bw,avx512vbmi")]
         pub(in super::super) fn with_wide_avx512<F: Family>(self, text: &[u8], at: usize) -> Self {
             let Some(bytes) = text[at..].first_chunk() else { return self.with_wide::<F>(text, at) };
-            let classes = classes::<F>(bytes, &self);
+            let classes = classes_avx512(bytes, &self);
             self.with_classes::<F>(|class| {
                 _mm512_test_epi8_mask(classes, _mm512_set1_epi8(class.cast_signed()))
             })
@@ -127,7 +160,7 @@ mod x86 {
     /// The class of each byte of a block; 0 for ASCII.
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vbmi")]
-    fn classes<F>(bytes: &[u8; WIDTH + LONGEST - 1], ascii: &Masks) -> __m512i {
+    fn classes_avx512(bytes: &[u8; WIDTH + LONGEST - 1], ascii: &Masks) -> __m512i {
         let [first, second, third, fourth] = [0, 1, 2, 3]
             .map(|offset| load(bytes[offset..].first_chunk().expect("three more than a block has")));
         let first_bytes = ascii.high & !ascii.tail_byte;
@@ -140,21 +173,15 @@ mod x86 {
             let place = left.trailing_zeros() as usize;
             let character: &[u8; LONGEST] =
                 bytes[place..].first_chunk().expect("three more than a block has");
-            let number = |index: usize| usize::from(character[index] & 0x3F);
             let same = |mask, lanes, index: usize| {
                 _mm512_mask_cmpeq_epi8_mask(mask, lanes, _mm512_set1_epi8(character[index].cast_signed()))
             };
-            let mut on_page = same(left, first, 0);
-            let (last, page): (_, &Page) = match character[0] {
-                ..0xE0 => (second, page(number(0) & 0x1F)),
-                0xE0..0xF0 => {
-                    on_page = same(on_page, second, 1);
-                    (third, page((number(0) & 0x0F) << 6 | number(1)))
-                }
-                0xF0.. => {
-                    on_page = same(same(on_page, second, 1), third, 2);
-                    (fourth, page((number(0) & 0x07) << 12 | number(1) << 6 | number(2)))
-                }
+            let (page, length) = page_at(character, 0);
+            let same_first = same(left, first, 0);
+            let (on_page, last) = match length {
+                2 => (same_first, second),
+                3 => (same(same_first, second, 1), third),
+                _ => (same(same(same_first, second, 1), third, 2), fourth),
             };
             classes = _mm512_mask_permutexvar_epi8(classes, on_page, last, load(page));
             left &= !on_page;
@@ -167,6 +194,99 @@ mod x86 {
         _mm512_mask_permutexvar_epi8(classes, thirds | fourths, load(&TWO_BEFORE), classes)
     }
 
+    /// The same, in two halves, by AVX2. Looking up a whole page takes some forty instructions, so it is not done for a
+    /// character of which there is nothing to know, such as a mark of punctuation.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn classes_avx2(bytes: &[u8; WIDTH + LONGEST - 1], ascii: &Masks) -> Halves {
+        let [first, second, third, fourth] = [0, 1, 2, 3]
+            .map(|offset| load_halves(bytes[offset..].first_chunk().expect("three more than a block has")));
+        let first_bytes = ascii.high & !ascii.tail_byte;
+        let letters = are_letters_avx2(first, second);
+        let mut classes = letters.map(|letters| _mm256_and_si256(letters, set(UNCASED)));
+        let mut left = first_bytes & !bits(letters);
+        while left != 0 {
+            let place = left.trailing_zeros() as usize;
+            let character: &[u8; LONGEST] =
+                bytes[place..].first_chunk().expect("three more than a block has");
+            let (page, length) = page_at(character, 0);
+            if page[usize::from(character[length - 1] & 0x3F)] & (UNCASED | NUMBER | SPACE) == 0 {
+                left &= left - 1;
+                continue;
+            }
+            let same = |lanes: Halves, index: usize| {
+                lanes.map(|lanes| _mm256_cmpeq_epi8(lanes, set(character[index])))
+            };
+            let both =
+                |one: Halves, other: Halves| [0, 1].map(|half| _mm256_and_si256(one[half], other[half]));
+            let (on_page, last) = match length {
+                2 => (same(first, 0), second),
+                3 => (both(same(first, 0), same(second, 1)), third),
+                _ => (both(both(same(first, 0), same(second, 1)), same(third, 2)), fourth),
+            };
+            let found = both(on_page, look_up(page, last));
+            classes = [0, 1].map(|half| _mm256_or_si256(classes[half], found[half]));
+            left &= !bits(on_page);
+        }
+        // From the first byte of each character to the others, three times one byte on.
+        let tail_bytes = first.map(|bytes| _mm256_cmpgt_epi8(set(0xC0), bytes));
+        for _ in 1..LONGEST {
+            let before = one_on(classes);
+            classes = [0, 1]
+                .map(|half| _mm256_or_si256(classes[half], _mm256_and_si256(before[half], tail_bytes[half])));
+        }
+        classes
+    }
+
+    /// Whether a character that begins at a place is told to be a letter without case by its first two bytes.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn are_letters_avx2(first: Halves, second: Halves) -> Halves {
+        // Only those that begin with 0xE0 to 0xEF are.
+        let [from, count] = [&LETTERS_FROM, &LETTERS_COUNT].map(|table| twice(&table.as_chunks().0[2]));
+        [0, 1].map(|half| {
+            let begin = _mm256_and_si256(first[half], set(0x0F));
+            let is_of_three = _mm256_cmpeq_epi8(_mm256_and_si256(first[half], set(0xF0)), set(0xE0));
+            let page = _mm256_sub_epi8(second[half], _mm256_shuffle_epi8(from, begin));
+            let missing = _mm256_subs_epu8(_mm256_shuffle_epi8(count, begin), page);
+            _mm256_andnot_si256(_mm256_cmpeq_epi8(missing, _mm256_setzero_si256()), is_of_three)
+        })
+    }
+
+    /// The entries of a page that the lowest six bits of each byte choose.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn look_up(page: &Page, places: Halves) -> Halves {
+        let (quarters, _) = page.as_chunks::<16>();
+        let quarters: [__m256i; 4] = std::array::from_fn(|quarter| twice(&quarters[quarter]));
+        places.map(|places| {
+            let places = _mm256_and_si256(places, set(0x3F));
+            let mut found = _mm256_setzero_si256();
+            for (number, &quarter) in (0..).zip(&quarters) {
+                // Below 16 for the places in this quarter; the others get the highest bit, with which a shuffle gives 0.
+                let inside = _mm256_adds_epu8(_mm256_xor_si256(places, set(number << 4)), set(0x70));
+                found = _mm256_or_si256(found, _mm256_shuffle_epi8(quarter, inside));
+            }
+            found
+        })
+    }
+
+    /// Each byte in the place of the one behind it, and 0 in the first.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn one_on([low, high]: Halves) -> Halves {
+        let (carried, middle) =
+            (_mm256_permute2x128_si256::<0x08>(low, low), _mm256_permute2x128_si256::<0x21>(low, high));
+        [_mm256_alignr_epi8::<15>(low, carried), _mm256_alignr_epi8::<15>(high, middle)]
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn twice(bytes: &[u8; 16]) -> __m256i {
+        // SAFETY: the reference guarantees 16 readable bytes, and the load needs no alignment.
+        _mm256_broadcastsi128_si256(unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) })
+    }
+
     #[inline]
     #[target_feature(enable = "avx512bw")]
     fn load(bytes: &[u8; WIDTH]) -> __m512i {
@@ -175,7 +295,7 @@ mod x86 {
     }
 }
 
-#[cfg(all(test, target_arch = "x86_64"))]
+#[cfg(all(test, any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod tests {
     use super::super::family::O200k;
     use super::*;
@@ -188,21 +308,37 @@ mod tests {
         [all, mixed.flat_map(|(one, other)| [other, one, other]).collect()]
     }
 
-    #[test]
-    #[expect(unsafe_code, reason = "functions for particular processors")]
-    fn vector_masks_are_the_portable_ones() {
-        if !std::is_x86_feature_detected!("avx512vbmi") {
-            return;
-        }
+    /// Compares what `with_wide` gives for blocks of the texts with the portable masks.
+    fn check(with_wide: impl Fn(Masks, &[u8], usize) -> Masks) {
         for text in texts() {
             let bytes = text.as_bytes();
             let starts = text.char_indices().map(|(at, _)| at).step_by(5);
             for (at, block) in starts.map_while(|at| Some((at, bytes[at..].first_chunk()?))) {
                 let ascii = Masks::portable(block);
-                // SAFETY: the processor has AVX-512VBMI, as just asked, and so AVX-512BW.
-                let masks = unsafe { ascii.with_wide_avx512::<O200k>(bytes, at) };
-                assert_eq!(masks, ascii.with_wide::<O200k>(bytes, at), "at {at}");
+                assert_eq!(with_wide(ascii, bytes, at), ascii.with_wide::<O200k>(bytes, at), "at {at}");
             }
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    #[expect(unsafe_code, reason = "functions for particular processors")]
+    fn vector_masks_are_the_portable_ones() {
+        if std::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2, as just asked.
+            check(|ascii, text, at| unsafe { ascii.with_wide_avx2::<O200k>(text, at) });
+        }
+        if std::is_x86_feature_detected!("avx512vbmi") {
+            // SAFETY: the processor has AVX-512VBMI, as just asked, and so AVX-512BW.
+            check(|ascii, text, at| unsafe { ascii.with_wide_avx512::<O200k>(text, at) });
+        }
+    }
+
+    #[cfg(target_arch = "aarch64")]
+    #[test]
+    #[expect(unsafe_code, reason = "functions for particular processors")]
+    fn vector_masks_are_the_portable_ones() {
+        // SAFETY: every processor of 64-bit ARM has NEON.
+        check(|ascii, text, at| unsafe { ascii.with_wide_neon::<O200k>(text, at) });
     }
 }

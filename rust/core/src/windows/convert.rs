@@ -40,9 +40,9 @@ token_types!(u16 "uint16", u32 "uint32", i32 "int32", i64 "int64");
 /// Writes `from` to `to`, which is as long; whether all fitted. `level` must be one of this processor's.
 pub(super) fn convert<S: Token, T: Token>(level: Level, from: &[S], to: &mut [T]) -> bool {
     match level {
-        Level::Portable => convert_here(from, to),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2 | Level::Avx512 => x86::convert(from, to),
+        _ => convert_here(from, to),
     }
 }
 
