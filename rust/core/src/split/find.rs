@@ -27,8 +27,11 @@ impl Find {
     }
 
     /// Calls `visit` with start and end of each match, from left to right. An empty match counts, but not directly
-    /// behind another match.
+    /// behind another match, nor, as in Hugging Face's library, in a text that is empty itself.
     pub fn for_each(&self, text: &str, mut visit: impl FnMut(usize, usize)) -> Result<()> {
+        if text.is_empty() {
+            return Ok(());
+        }
         match self {
             Self::Text(wanted) => {
                 for (start, found) in text.match_indices(&**wanted) {
@@ -72,5 +75,23 @@ impl fmt::Debug for Find {
             Self::Regex(regex) => write!(f, "expression {:?}", regex.as_str()),
             Self::Characters(_) => f.write_str("characters"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_matches_count_but_behind_another_or_in_no_text() {
+        let matches = |text: &str| {
+            let mut found = Vec::new();
+            let all = Find::regex("x*")
+                .expect("an expression")
+                .for_each(text, |start, end| found.push((start, end)));
+            all.map(|()| found).expect("no backtracking")
+        };
+        assert_eq!(matches("axé"), [(0, 0), (1, 2), (4, 4)]);
+        assert_eq!(matches(""), []);
     }
 }
