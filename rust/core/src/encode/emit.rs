@@ -6,7 +6,8 @@
 //! With AVX-512 four pretokens are handled at once, with half the instructions: a vector of four keys is compared with
 //! the keys in both slots of their buckets, the lanes are chosen by what was equal, and those used, moved together,
 //! are written at once. Whatever is behind the first pretoken of the four that has no lanes is left out of that, and the
-//! next four begin behind it, after its own ids, which stand elsewhere.
+//! next four begin behind it, after its own ids, which stand elsewhere. With AVX2 four pretokens are handled at once where
+//! the cache has them all, without a branch for each.
 
 use std::ops::Range;
 
@@ -31,7 +32,9 @@ pub(super) fn write_known(
     let room = ids.room((numbers.len() + GROUP) * LANES);
     match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => x86::write(cache, keys, numbers, room, elsewhere),
+        Level::Avx512 => x86::write_avx512(cache, keys, numbers, room, elsewhere),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 => x86::write_avx2(cache, keys, numbers, room, elsewhere),
         _ => write(cache, keys, numbers, room, elsewhere),
     }
 }
@@ -80,7 +83,8 @@ mod x86 {
     #[allow(clippy::wildcard_imports, reason = "the names say where they are from")]
     use std::arch::x86_64::*;
 
-    use super::super::cache::Lanes;
+    use super::super::cache::{Bucket, Lanes};
+    use super::super::keys::Key;
     use super::super::probe::{Found, find};
     use super::{GROUP, Keys, Known, LANES, Level, Range, View};
 
@@ -91,7 +95,7 @@ mod x86 {
     const LAST_LANES: LaneBits = 0x8888;
 
     #[inline]
-    pub(super) fn write(
+    pub(super) fn write_avx512(
         cache: View<'_>,
         keys: &Keys,
         numbers: Range<usize>,
@@ -138,6 +142,102 @@ mod x86 {
             }
         }
         known
+    }
+
+    #[inline]
+    pub(super) fn write_avx2(
+        cache: View<'_>,
+        keys: &Keys,
+        numbers: Range<usize>,
+        room: &mut [u32],
+        elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
+    ) -> Known {
+        debug_assert!(Level::available().any(|level| level == Level::Avx2), "for another processor");
+        // SAFETY: the callers of this module have found the level `Avx2`, all of whose extensions are named there.
+        unsafe { write_fours(cache, keys, numbers, room, elsewhere) }
+    }
+
+    /// The same as [`write`](super::write), four at a time where the cache has them all.
+    #[target_feature(enable = "avx2,bmi1,bmi2")]
+    fn write_fours(
+        cache: View<'_>,
+        keys: &Keys,
+        numbers: Range<usize>,
+        room: &mut [u32],
+        mut elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
+    ) -> Known {
+        let mut known = Known { pretokens: 0, ids: 0 };
+        while known.pretokens < numbers.len() {
+            let number = numbers.start + known.pretokens;
+            let room = &mut room[known.ids..];
+            if number + GROUP <= numbers.end
+                && let Some(room) = room.first_chunk_mut()
+            {
+                let (group, places) = keys.fetching_four(number, cache);
+                if let Some(ids) = write_four(group, cache.buckets(places), room) {
+                    known.ids += ids;
+                    known.pretokens += GROUP;
+                    continue;
+                }
+            }
+            let few = number..numbers.end.min(number + GROUP);
+            let before = known.ids;
+            let written = super::write(cache, keys, few.clone(), room, |number, ids, room| {
+                elsewhere(number, before + ids, room)
+            });
+            known.ids += written.ids;
+            known.pretokens += written.pretokens;
+            if written.pretokens < few.len() {
+                break;
+            }
+        }
+        known
+    }
+
+    /// Writes the ids of four keys if all of them are in the lanes of their buckets, and tells how many there are.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn write_four(
+        keys: &[Key; GROUP],
+        buckets: [&Bucket; GROUP],
+        room: &mut [u32; 2 * GROUP * LANES],
+    ) -> Option<usize> {
+        let mut differ = _mm_setzero_si128();
+        let mut marks = 0;
+        let all_lanes: [&Lanes; GROUP] = std::array::from_fn(|at| {
+            let key = load(bytemuck::must_cast_ref(&keys[at]));
+            let difference =
+                |slot: usize| _mm_xor_si128(key, load(bytemuck::must_cast_ref(&buckets[at][slot].key)));
+            let from_second = difference(1);
+            let slot = _mm_testz_si128(from_second, from_second) as usize & 1;
+            differ = _mm_or_si128(differ, difference(slot));
+            let lanes = &buckets[at][slot].lanes;
+            marks |= lanes.len();
+            lanes
+        });
+        // Ids that stand elsewhere are the only ones whose number has a higher bit than the number of lanes.
+        if _mm_testz_si128(differ, differ) == 0 || marks > 2 * LANES - 1 {
+            return None;
+        }
+        let ids_only = _mm_set_epi32((1 << Lanes::COUNT_SHIFT) - 1, -1, -1, -1);
+        let mut count = 0;
+        for lanes in all_lanes {
+            // Which is at most three times four: so the compiler knows it, too.
+            let start = count & (GROUP * LANES - 1);
+            let room: &mut [u32; LANES] = room[start..].first_chunk_mut().expect("room for four more");
+            let ids = _mm_and_si128(load(bytemuck::must_cast_ref(lanes)), ids_only);
+            // SAFETY: the reference guarantees sixteen writable bytes, and the store needs no alignment.
+            unsafe { _mm_storeu_si128(room.as_mut_ptr().cast(), ids) };
+            count += lanes.len();
+        }
+        Some(count)
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn load(bytes: &[u32; 4]) -> __m128i {
+        // SAFETY: the reference guarantees sixteen readable bytes, and the load needs no alignment.
+        unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
     }
 
     /// A bit for each key whose ids are in its lanes.

@@ -140,7 +140,7 @@ mod x86 {
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
         fn avx2<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
             let by = Instructions {
-                masks: |block: &_| Masks::avx2(block),
+                masks: |block: &_| Masks::avx2::<F>(block),
                 with_wide: |ascii: Masks, text: &_, at| ascii.with_wide_avx2::<F>(text, at),
                 push_bits: |ends: &mut Ends, bits, base| push_bits(ends, bits, base),
             };
