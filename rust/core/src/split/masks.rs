@@ -292,10 +292,8 @@ mod tests {
         for block in blocks() {
             if std::is_x86_feature_detected!("avx2") {
                 // SAFETY: the processor has AVX2, as just asked.
-                assert_eq!(
-                    unsafe { Masks::avx2::<super::super::family::O200k>(&block) },
-                    Masks::portable(&block)
-                );
+                let masks = unsafe { Masks::avx2::<super::super::family::O200k>(&block) };
+                assert_eq!(masks, Masks::portable(&block));
             }
             if std::is_x86_feature_detected!("avx512bw") {
                 // SAFETY: the processor has AVX-512BW, as just asked.
