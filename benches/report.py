@@ -118,10 +118,13 @@ def _version(package):
 
 
 def _processor():
+    """The processor's name, how many cores it has, and the best vector instructions that bytestride uses."""
     information = Path("/proc/cpuinfo")
     if information.exists():
         lines = information.read_text(encoding="utf-8").splitlines()
         models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        flags = {flag for line in lines if line.startswith("flags") for flag in line.split()}
         if models:
-            return f"{models[0]} ({len(models)} cores)"
+            vectors = "AVX-512" if "avx512_vbmi2" in flags else "AVX2" if "avx2" in flags else "no AVX2"
+            return f"{models[0]} ({len(models)} cores, {vectors})"
     return platform.processor() or platform.machine()
