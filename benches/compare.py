@@ -21,8 +21,8 @@ PEERS = ("gigatoken", "tiktoken", "tokenizers")
 PACKAGES = ("bytestride", "gigatoken", "gigabpe", "rustbpe", "tiktoken", "tokenizers", "numpy")
 NOTES = (
     "Medians of alternating rounds; every output was checked to be equal first.",
-    "Encoding, and more libraries: [ENCODE.md](ENCODE.md); training: [TRAIN.md](TRAIN.md).",
-    "Token files: [CORPUS.md](CORPUS.md); windows: [WINDOWS.md](WINDOWS.md).",
+    "Encoding, and more libraries: [ENCODE.md](ENCODE.md), [without AVX-512](ENCODE-AVX2.md).",
+    "Training: [TRAIN.md](TRAIN.md); token files: [CORPUS.md](CORPUS.md); windows: [WINDOWS.md](WINDOWS.md).",
 )
 
 
