@@ -152,9 +152,9 @@ impl Keys {
         self.long.clear();
         let done = match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => x86::find_avx512(text, pieces, extent, bits, keys, places, &mut self.long),
+            Level::Avx512 => x86::find_avx512(text, pieces, extent, bits, (keys, places, &mut self.long)),
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => x86::find_avx2(text, pieces, extent, bits, keys, places, &mut self.long),
+            Level::Avx2 => x86::find_avx2(text, pieces, extent, bits, (keys, places, &mut self.long)),
             _ => 0,
         };
         for number in done..count {
@@ -249,6 +249,9 @@ mod x86 {
     /// How many keys are made at once: with AVX-512 in four vectors of four.
     const GROUP: usize = 16;
 
+    /// Where keys, their places, and the numbers of pieces that are too long go.
+    type Found<'f> = (&'f mut [Key], &'f mut [u32], &'f mut Vec<u32>);
+
     /// Writes the first keys and places, and tells how many; the rest are few, or near the end of the text.
     #[inline]
     pub(super) fn find_avx512(
@@ -256,13 +259,17 @@ mod x86 {
         pieces: &Ends,
         extent: Extent,
         bits: u32,
-        keys: &mut [Key],
-        places: &mut [u32],
-        long: &mut Vec<u32>,
+        found: Found<'_>,
     ) -> usize {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
+        fn avx512(text: &[u8], pieces: &Ends, extent: Extent, bits: u32, found: Found<'_>) -> usize {
+            find_groups(text, pieces, found, |starts, ends, keys, places| {
+                find_group_avx512(text, starts, ends, extent, bits, keys, places)
+            })
+        }
         debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
         // SAFETY: the callers of this module have found the level `Avx512`, all of whose extensions are named there.
-        unsafe { find_groups_avx512(text, pieces, extent, bits, keys, places, long) }
+        unsafe { avx512(text, pieces, extent, bits, found) }
     }
 
     /// The same, by AVX2.
@@ -272,13 +279,17 @@ mod x86 {
         pieces: &Ends,
         extent: Extent,
         bits: u32,
-        keys: &mut [Key],
-        places: &mut [u32],
-        long: &mut Vec<u32>,
+        found: Found<'_>,
     ) -> usize {
+        #[target_feature(enable = "avx2,bmi2")]
+        fn avx2(text: &[u8], pieces: &Ends, extent: Extent, bits: u32, found: Found<'_>) -> usize {
+            find_groups(text, pieces, found, |starts, ends, keys, places| {
+                find_group_avx2(text, starts, ends, extent, bits, keys, places)
+            })
+        }
         debug_assert!(Level::available().any(|level| level == Level::Avx2), "for another processor");
         // SAFETY: the callers of this module have found the level `Avx2`, all of whose extensions are named there.
-        unsafe { find_groups_avx2(text, pieces, extent, bits, keys, places, long) }
+        unsafe { avx2(text, pieces, extent, bits, found) }
     }
 
     /// Calls `visit` with these numbers, but for those whose keys are in the cache at their places.
@@ -307,44 +318,12 @@ mod x86 {
         }
     }
 
-    #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
-    fn find_groups_avx512(
-        text: &[u8],
-        pieces: &Ends,
-        extent: Extent,
-        bits: u32,
-        keys: &mut [Key],
-        places: &mut [u32],
-        long: &mut Vec<u32>,
-    ) -> usize {
-        find_groups(text, pieces, keys, places, long, |starts, ends, keys, places| {
-            find_group_avx512(text, starts, ends, extent, bits, keys, places)
-        })
-    }
-
-    #[target_feature(enable = "avx2,bmi2")]
-    fn find_groups_avx2(
-        text: &[u8],
-        pieces: &Ends,
-        extent: Extent,
-        bits: u32,
-        keys: &mut [Key],
-        places: &mut [u32],
-        long: &mut Vec<u32>,
-    ) -> usize {
-        find_groups(text, pieces, keys, places, long, |starts, ends, keys, places| {
-            find_group_avx2(text, starts, ends, extent, bits, keys, places)
-        })
-    }
-
     /// By what `find_group` makes of sixteen pieces, whose starts have at least sixteen bytes of `text` behind them.
     #[inline(always)]
     fn find_groups(
         text: &[u8],
         pieces: &Ends,
-        keys: &mut [Key],
-        places: &mut [u32],
-        long: &mut Vec<u32>,
+        (keys, places, long): Found<'_>,
         find_group: impl Fn(&[usize; GROUP], &[usize; GROUP], &mut [Key; GROUP], &mut [u32; GROUP]) -> u16,
     ) -> usize {
         let (starts, _) = pieces.starts().as_chunks::<GROUP>();
