@@ -85,7 +85,7 @@ mod x86 {
 
     use super::super::cache::{Bucket, Lanes};
     use super::super::keys::Key;
-    use super::super::probe::{Found, find};
+    use super::super::probe::find;
     use super::{GROUP, Keys, Known, LANES, Level, Range, View};
 
     /// A bit for each lane of four slots.
@@ -117,26 +117,25 @@ mod x86 {
         mut elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
     ) -> Known {
         let mut known = Known { pretokens: 0, ids: 0 };
-        while known.pretokens < numbers.len() {
-            let number = numbers.start + known.pretokens;
+        let (fours, count) = (keys.fours(numbers.clone(), GROUP - 1), numbers.len());
+        while let Some((group, places)) = fours.fetching(known.pretokens, cache) {
             let Some(group_room) = room[known.ids..].first_chunk_mut() else { break };
-            let (group, places) = keys.fetching_four(number, cache);
             let found = find(group, cache.buckets(places));
             let lanes = found.lanes;
-            let here = are_here(found).trailing_ones() as usize;
-            if here == GROUP && number + GROUP <= numbers.end {
+            if found.is_all() && elsewhere_marks(lanes) == 0 && known.pretokens + GROUP <= count {
                 // The usual case, in which nothing waits for what was found, but for where to write the next ids.
                 known.ids += write_used(lanes, used_lanes(lanes), group_room);
                 known.pretokens += GROUP;
                 continue;
             }
-            let wanted = here.min(numbers.end - number);
+            let here = found.keys() & !_pext_u32(elsewhere_marks(lanes).into(), LAST_LANES.into());
+            let wanted = (here.trailing_ones() as usize).min(count - known.pretokens);
             let used = used_lanes(lanes) & _bzhi_u32(0xFFFF, (wanted * LANES) as u32) as LaneBits;
             known.ids += write_used(lanes, used, group_room);
             known.pretokens += wanted;
-            if known.pretokens < numbers.len() {
-                let room = &mut room[known.ids..];
-                let Some(count) = elsewhere(number + wanted, known.ids, room) else { break };
+            if known.pretokens < count {
+                let (number, room) = (numbers.start + known.pretokens, &mut room[known.ids..]);
+                let Some(count) = elsewhere(number, known.ids, room) else { break };
                 known.ids += count;
                 known.pretokens += 1;
             }
@@ -167,18 +166,17 @@ mod x86 {
         mut elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
     ) -> Known {
         let mut known = Known { pretokens: 0, ids: 0 };
+        let fours = keys.fours(numbers.clone(), 0);
         while known.pretokens < numbers.len() {
             let number = numbers.start + known.pretokens;
             let room = &mut room[known.ids..];
-            if number + GROUP <= numbers.end
-                && let Some(room) = room.first_chunk_mut()
+            if let Some(room) = room.first_chunk_mut()
+                && let Some((group, places)) = fours.fetching(known.pretokens, cache)
+                && let Some(ids) = write_four(group, cache.buckets(places), room)
             {
-                let (group, places) = keys.fetching_four(number, cache);
-                if let Some(ids) = write_four(group, cache.buckets(places), room) {
-                    known.ids += ids;
-                    known.pretokens += GROUP;
-                    continue;
-                }
+                known.ids += ids;
+                known.pretokens += GROUP;
+                continue;
             }
             let few = number..numbers.end.min(number + GROUP);
             let before = known.ids;
@@ -240,13 +238,12 @@ mod x86 {
         unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
     }
 
-    /// A bit for each key whose ids are in its lanes.
+    /// Which last lanes tell that the ids stand elsewhere.
     #[inline]
-    #[target_feature(enable = "avx512f,bmi2")]
-    fn are_here(found: Found) -> u32 {
+    #[target_feature(enable = "avx512f")]
+    fn elsewhere_marks(lanes: __m512i) -> LaneBits {
         let most = _mm512_set1_epi32(((LANES as i32 + 1) << Lanes::COUNT_SHIFT) - 1);
-        let are_few = _mm512_cmple_epu32_mask(found.lanes, most);
-        found.keys & _pext_u32(are_few.into(), LAST_LANES.into())
+        _mm512_mask_cmpgt_epu32_mask(LAST_LANES, lanes, most)
     }
 
     /// The lanes that are ids.

@@ -207,15 +207,17 @@ impl Keys {
         &self.long
     }
 
-    /// Four keys from number `number` on, not beyond the last by more than [`ROOM`], and their places; the memory of later
-    /// ones is on its way then, as with [`fetching`](Self::fetching). What is behind the last says nothing.
+    /// Those of these numbers, four at a time, and so many behind them, up to [`ROOM`], which say nothing.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    pub(super) fn fetching_four(&self, number: usize, cache: View<'_>) -> (&[Key; 4], &[u32; 4]) {
-        let places = |from: usize| self.places[from..].first_chunk().expect("there are more than keys");
-        let later: &[u32; 4] = places(number + AHEAD);
-        cache.fetch(later);
-        (self.list[number..].first_chunk().expect("room behind the last"), places(number))
+    pub(super) fn fours(&self, numbers: Range<usize>, behind: usize) -> Fours<'_> {
+        let count = numbers.len() + behind;
+        let places = |from: usize| &self.places[from..][..count];
+        Fours {
+            keys: &self.list[numbers.start..][..count],
+            places: places(numbers.start),
+            later: places(numbers.start + AHEAD),
+        }
     }
 
     /// One of them.
@@ -228,6 +230,27 @@ impl Keys {
     #[inline(always)]
     pub(crate) fn first(&self, count: usize) -> (&[Key], &[u32]) {
         (&self.list[..count], &self.places[..count])
+    }
+}
+
+/// Some of the [`Keys`]. The slices are equally long, which makes of three comparisons one.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fours<'k> {
+    keys: &'k [Key],
+    places: &'k [u32],
+    /// The places [`AHEAD`].
+    later: &'k [u32],
+}
+
+#[cfg(target_arch = "x86_64")]
+impl<'k> Fours<'k> {
+    /// Four keys from this one on, and their places; the memory of later ones is on its way then, as with
+    /// [`Keys::fetching`]. `None` where there are fewer.
+    #[inline(always)]
+    pub(super) fn fetching(self, from: usize, cache: View<'_>) -> Option<(&'k [Key; 4], &'k [u32; 4])> {
+        cache.fetch(self.later.get(from..)?.first_chunk::<4>()?);
+        Some((self.keys[from..].first_chunk()?, self.places[from..].first_chunk()?))
     }
 }
 
@@ -307,12 +330,13 @@ mod x86 {
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi1,bmi2")]
     fn look_up_groups(keys: &Keys, numbers: Range<usize>, cache: View<'_>, mut visit: impl FnMut(usize)) {
-        for first in numbers.clone().step_by(probe::GROUP) {
-            let (keys, places) = keys.fetching_four(first, cache);
-            let mut missing = !probe::find(keys, cache.buckets(places)).keys & 0xF;
-            missing = _bzhi_u32(missing, (numbers.end - first).min(probe::GROUP) as u32);
+        let fours = keys.fours(numbers.clone(), probe::GROUP - 1);
+        for first in (0..numbers.len()).step_by(probe::GROUP) {
+            let Some((keys, places)) = fours.fetching(first, cache) else { break };
+            let mut missing = !probe::find(keys, cache.buckets(places)).keys() & 0xF;
+            missing = _bzhi_u32(missing, (numbers.len() - first).min(probe::GROUP) as u32);
             while missing != 0 {
-                visit(first + missing.trailing_zeros() as usize);
+                visit(numbers.start + first + missing.trailing_zeros() as usize);
                 missing &= missing - 1;
             }
         }

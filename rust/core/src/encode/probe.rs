@@ -4,7 +4,7 @@
 pub(super) const GROUP: usize = 4;
 
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Found, find};
+pub(super) use x86::find;
 
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "vector loads go through pointers")]
@@ -19,10 +19,25 @@ mod x86 {
     /// What the cache has of four keys.
     #[derive(Debug, Clone, Copy)]
     pub(in super::super) struct Found {
-        /// A bit for each key that it has.
-        pub(in super::super) keys: u32,
+        /// Two bits for each key that it has.
+        halves: Halves,
         /// The four lanes of each; those of another key where it has none.
         pub(in super::super) lanes: __m512i,
+    }
+
+    impl Found {
+        /// Whether it has all of them.
+        #[inline(always)]
+        pub(in super::super) fn is_all(self) -> bool {
+            self.halves == Halves::MAX
+        }
+
+        /// A bit for each key that it has.
+        #[inline]
+        #[target_feature(enable = "bmi2")]
+        pub(in super::super) fn keys(self) -> u32 {
+            _pext_u32(self.halves.into(), FIRST_HALVES)
+        }
     }
 
     /// A bit for each half of four keys.
@@ -33,7 +48,7 @@ mod x86 {
 
     /// Looks keys up in the slots of their buckets, without a branch, since there is no telling which of the two it is.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi2")]
+    #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
     pub(in super::super) fn find(keys: &[Key; GROUP], buckets: [&Bucket; GROUP]) -> Found {
         // SAFETY: the reference guarantees 64 readable bytes, and the load needs no alignment.
         let keys = unsafe { _mm512_loadu_si512(keys.as_ptr().cast()) };
@@ -43,10 +58,7 @@ mod x86 {
             (equal, four(slots.map(|slot| bytemuck::must_cast_ref(&slot.lanes))))
         };
         let (first, second) = (slot(0), slot(1));
-        Found {
-            keys: _pext_u32(u32::from(first.0 | second.0), FIRST_HALVES),
-            lanes: _mm512_mask_blend_epi64(second.0, first.1, second.1),
-        }
+        Found { halves: first.0 | second.0, lanes: _mm512_mask_blend_epi64(second.0, first.1, second.1) }
     }
 
     /// Both halves of each of four keys that are equal.

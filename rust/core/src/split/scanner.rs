@@ -6,7 +6,9 @@
 //! processor works on several blocks at once; a block that waits for the last start of the one before takes half as
 //! long again (books with o200k, 2.0 against 1.4 ns a pretoken), and so do blocks at a fixed distance that overlap,
 //! for there are more of them. When the place is not certain after all, the next block begins at the last start that
-//! is; and where there is none (long pretokens, the end of the text) [`pretoken_end`] takes one pretoken.
+//! is; and where there is none (long pretokens, the end of the text) [`pretoken_end`] takes one pretoken. To guess the
+//! place before the classes of Chinese characters are known, right in 98 of 100 blocks, gains nothing: such a block has
+//! more instructions than a processor looks ahead.
 
 use super::ends::Ends;
 use super::family::Family;
@@ -133,6 +135,7 @@ mod x86 {
     #[allow(clippy::wildcard_imports, reason = "the names say where they are from")]
     use std::arch::x86_64::*;
 
+    use super::super::wide::{bits_avx2, bits_avx512, classes_avx2, classes_avx512};
     use super::{Ends, Family, Instructions, Masks, Scanner, WIDTH, push_bits, scan};
 
     /// Only for processors of level [`Avx2`](super::Level::Avx2).
@@ -141,7 +144,10 @@ mod x86 {
         fn avx2<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
             let by = Instructions {
                 masks: |block: &_| Masks::avx2::<F>(block),
-                with_wide: |ascii: Masks, text: &_, at| ascii.with_wide_avx2::<F>(text, at),
+                with_wide: |ascii: Masks, text: &_, at| {
+                    let classes = |bytes: &_, of| classes_avx2(bytes, of);
+                    ascii.with_wide_by::<F, _>(text, at, classes, |classes, class| bits_avx2(classes, class))
+                },
                 push_bits: |ends: &mut Ends, bits, base| push_bits(ends, bits, base),
             };
             scan::<F>(text, from, ends, &by);
@@ -157,7 +163,11 @@ mod x86 {
         fn avx512<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
             let by = Instructions {
                 masks: |block: &_| Masks::avx512(block),
-                with_wide: |ascii: Masks, text: &_, at| ascii.with_wide_avx512::<F>(text, at),
+                with_wide: |ascii: Masks, text: &_, at| {
+                    let classes = |bytes: &_, of| classes_avx512(bytes, of);
+                    ascii
+                        .with_wide_by::<F, _>(text, at, classes, |classes, class| bits_avx512(classes, class))
+                },
                 push_bits: |ends: &mut Ends, bits, base| push_bits_avx512(ends, bits, base),
             };
             scan::<F>(text, from, ends, &by);

@@ -13,11 +13,26 @@ use super::family::Family;
 use super::masks::arm::bits_with;
 use super::masks::{Masks, WIDTH, bits_where};
 
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{bits_avx2, bits_avx512, classes_avx2, classes_avx512};
+
 /// The most bytes of a character.
 const LONGEST: usize = 4;
 
 /// The classes of the bytes of a block, and of the rest of a character that goes on behind it.
 type Classes = [u8; WIDTH + LONGEST];
+
+/// A block, and behind it what the last character may have.
+#[cfg(target_arch = "x86_64")]
+type Bytes = [u8; WIDTH + LONGEST - 1];
+
+/// Which bytes of a block are not ASCII, and which of them do not begin a character: two of the [`Masks`].
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    high: u64,
+    tail_byte: u64,
+}
 
 impl Masks {
     /// The masks of all characters in the block at `text[at..]`, whose ASCII has the masks `self`.
@@ -25,6 +40,23 @@ impl Masks {
     pub(super) fn with_wide<F: Family>(self, text: &[u8], at: usize) -> Self {
         let classes = self.classes(text, at);
         self.with_classes::<F>(|class| bits_where(&classes, |bits| bits & class != 0))
+    }
+
+    /// The same, by what tells the classes of a block's characters, from bytes and masks of it, and what tells which of them
+    /// have a bit. As a closure of the scanner it becomes a part of that; called as a function, to which a dozen masks go
+    /// through memory and from which they come back, it made Chinese a twelfth slower.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(super) fn with_wide_by<F: Family, C: Copy>(
+        self,
+        text: &[u8],
+        at: usize,
+        classes: impl Fn(&Bytes, Places) -> C,
+        bits: impl Fn(C, u8) -> u64,
+    ) -> Self {
+        let Some(bytes) = text[at..].first_chunk() else { return self.with_wide::<F>(text, at) };
+        let classes = classes(bytes, Places { high: self.high, tail_byte: self.tail_byte });
+        self.with_classes::<F>(|class| bits(classes, class))
     }
 
     /// The same, by NEON. (The instructions that look up sixteen characters on one page are not used; nor has this been
@@ -79,7 +111,7 @@ mod x86 {
 
     use super::super::classes::{Page, page, page_at};
     use super::super::masks::x86::{Halves, bits, load_halves, set};
-    use super::{Family, LETTER, LONGEST, LOWER, Masks, NUMBER, SPACE, UPPER, WIDTH};
+    use super::{Bytes, LETTER, LONGEST, LOWER, NUMBER, Places, SPACE, UPPER, WIDTH};
 
     /// What there is to know of a letter without case.
     const UNCASED: u8 = LETTER | UPPER | LOWER;
@@ -132,38 +164,13 @@ mod x86 {
     static ONE_BEFORE: [u8; WIDTH] = places_before(1);
     static TWO_BEFORE: [u8; WIDTH] = places_before(2);
 
-    impl Masks {
-        /// The same as [`with_wide`](Self::with_wide), by AVX2.
-        #[inline]
-        #[target_feature(enable = "avx2")]
-        pub(in super::super) fn with_wide_avx2<F: Family>(self, text: &[u8], at: usize) -> Self {
-            let Some(bytes) = text[at..].first_chunk() else { return self.with_wide::<F>(text, at) };
-            let classes = classes_avx2(bytes, &self);
-            self.with_classes::<F>(|class| {
-                let class = set(class);
-                bits(classes.map(|classes| _mm256_cmpeq_epi8(_mm256_and_si256(classes, class), class)))
-            })
-        }
-
-        /// The same as [`with_wide`](Self::with_wide), by AVX-512.
-        #[inline]
-        #[target_feature(enable = "avx512bw,avx512vbmi")]
-        pub(in super::super) fn with_wide_avx512<F: Family>(self, text: &[u8], at: usize) -> Self {
-            let Some(bytes) = text[at..].first_chunk() else { return self.with_wide::<F>(text, at) };
-            let classes = classes_avx512(bytes, &self);
-            self.with_classes::<F>(|class| {
-                _mm512_test_epi8_mask(classes, _mm512_set1_epi8(class.cast_signed()))
-            })
-        }
-    }
-
     /// The class of each byte of a block; 0 for ASCII.
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vbmi")]
-    fn classes_avx512(bytes: &[u8; WIDTH + LONGEST - 1], ascii: &Masks) -> __m512i {
+    pub(in super::super) fn classes_avx512(bytes: &Bytes, of: Places) -> __m512i {
         let [first, second, third, fourth] = [0, 1, 2, 3]
             .map(|offset| load(bytes[offset..].first_chunk().expect("three more than a block has")));
-        let first_bytes = ascii.high & !ascii.tail_byte;
+        let first_bytes = of.high & !of.tail_byte;
         let page_in_letters = _mm512_sub_epi8(second, _mm512_permutexvar_epi8(first, load(&LETTERS_FROM)));
         let letter_pages = _mm512_permutexvar_epi8(first, load(&LETTERS_COUNT));
         let letters = _mm512_mask_cmplt_epu8_mask(first_bytes, page_in_letters, letter_pages);
@@ -187,21 +194,28 @@ mod x86 {
             left &= !on_page;
         }
         // From the first byte of each character to the others.
-        let seconds = first_bytes << 1 & ascii.tail_byte;
-        let thirds = seconds << 1 & ascii.tail_byte;
-        let fourths = thirds << 1 & ascii.tail_byte;
+        let seconds = first_bytes << 1 & of.tail_byte;
+        let thirds = seconds << 1 & of.tail_byte;
+        let fourths = thirds << 1 & of.tail_byte;
         classes = _mm512_mask_permutexvar_epi8(classes, seconds, load(&ONE_BEFORE), classes);
         _mm512_mask_permutexvar_epi8(classes, thirds | fourths, load(&TWO_BEFORE), classes)
+    }
+
+    /// A bit for each byte whose class has one of these.
+    #[inline]
+    #[target_feature(enable = "avx512bw")]
+    pub(in super::super) fn bits_avx512(classes: __m512i, some: u8) -> u64 {
+        _mm512_test_epi8_mask(classes, _mm512_set1_epi8(some.cast_signed()))
     }
 
     /// The same, in two halves, by AVX2. Looking up a whole page takes some forty instructions, so it is not done for a
     /// character of which there is nothing to know, such as a mark of punctuation.
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn classes_avx2(bytes: &[u8; WIDTH + LONGEST - 1], ascii: &Masks) -> Halves {
+    pub(in super::super) fn classes_avx2(bytes: &Bytes, of: Places) -> Halves {
         let [first, second, third, fourth] = [0, 1, 2, 3]
             .map(|offset| load_halves(bytes[offset..].first_chunk().expect("three more than a block has")));
-        let first_bytes = ascii.high & !ascii.tail_byte;
+        let first_bytes = of.high & !of.tail_byte;
         let letters = are_letters_avx2(first, second);
         let mut classes = letters.map(|letters| _mm256_and_si256(letters, set(UNCASED)));
         let mut left = first_bytes & !bits(letters);
@@ -236,6 +250,14 @@ mod x86 {
                 .map(|half| _mm256_or_si256(classes[half], _mm256_and_si256(before[half], tail_bytes[half])));
         }
         classes
+    }
+
+    /// A bit for each byte whose class has this one.
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    pub(in super::super) fn bits_avx2(classes: Halves, one: u8) -> u64 {
+        let one = set(one);
+        bits(classes.map(|classes| _mm256_cmpeq_epi8(_mm256_and_si256(classes, one), one)))
     }
 
     /// Whether a character that begins at a place is told to be a letter without case by its first two bytes.
@@ -326,11 +348,17 @@ mod tests {
     fn vector_masks_are_the_portable_ones() {
         if std::is_x86_feature_detected!("avx2") {
             // SAFETY: the processor has AVX2, as just asked.
-            check(|ascii, text, at| unsafe { ascii.with_wide_avx2::<O200k>(text, at) });
+            let classes = |bytes: &_, of| unsafe { classes_avx2(bytes, of) };
+            // SAFETY: as above.
+            let bits = |classes, class| unsafe { bits_avx2(classes, class) };
+            check(|ascii, text, at| ascii.with_wide_by::<O200k, _>(text, at, classes, bits));
         }
         if std::is_x86_feature_detected!("avx512vbmi") {
             // SAFETY: the processor has AVX-512VBMI, as just asked, and so AVX-512BW.
-            check(|ascii, text, at| unsafe { ascii.with_wide_avx512::<O200k>(text, at) });
+            let classes = |bytes: &_, of| unsafe { classes_avx512(bytes, of) };
+            // SAFETY: as above.
+            let bits = |classes, class| unsafe { bits_avx512(classes, class) };
+            check(|ascii, text, at| ascii.with_wide_by::<O200k, _>(text, at, classes, bits));
         }
     }
 
