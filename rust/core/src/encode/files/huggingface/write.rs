@@ -2,6 +2,7 @@
 
 use std::array;
 use std::borrow::Cow;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
@@ -90,12 +91,13 @@ fn push_id(out: &mut Vec<u8>, id: u32) {
     out.push(b',');
 }
 
-/// Most tokens are no longer in the file.
+/// Most tokens are no longer in the file. As many bytes are copied whatever the length is: nothing then depends on it that the
+/// processor could guess wrongly.
 const MOSTLY: usize = 32;
 
-/// The tokens as the file writes them, in quotes, by id: each stands in it once for itself and again in every merge that
-/// it is a part of, so it is spelled once and copied.
+/// The tokens as the file writes them, in quotes, by id: each is spelled once, for itself and for the merge that makes it.
 struct Texts {
+    /// And [`MOSTLY`] bytes behind them.
     bytes: Vec<u8>,
     /// Where each id's text starts, and the end of the last.
     starts: Vec<usize>,
@@ -106,7 +108,7 @@ impl Texts {
         let by_byte: [_; 256] = array::from_fn(|byte| byte_in_json(byte as u8));
         let tokens = tokenizer.tokens();
         // What is not touched costs nothing.
-        let most = tokens.iter().map(|(_, token)| 2 * token.len() + 2).sum();
+        let most = tokens.iter().map(|(_, token)| 2 * token.len() + 2).sum::<usize>() + MOSTLY;
         let starts = Vec::with_capacity(tokens.id_bound() + 1);
         let mut texts = Self { bytes: Vec::with_capacity(most), starts };
         for (id, token) in tokens.iter() {
@@ -117,34 +119,62 @@ impl Texts {
             }
         }
         texts.starts.push(texts.bytes.len());
+        texts.bytes.extend_from_slice(&[0; MOSTLY]);
         texts
+    }
+
+    fn place(&self, id: u32) -> Range<usize> {
+        self.starts[id as usize]..self.starts[id as usize + 1]
     }
 
     /// Adds token `id`.
     fn push(&self, id: u32, out: &mut Vec<u8>) {
-        let (start, end) = (self.starts[id as usize], self.starts[id as usize + 1]);
-        match self.bytes.get(start..start + MOSTLY) {
-            // As many bytes whatever the length is: nothing then depends on it that the processor could guess wrongly.
-            Some(text) if end - start <= MOSTLY => {
-                out.extend_from_slice(text);
-                out.truncate(out.len() - MOSTLY + (end - start));
-            }
-            _ => out.extend_from_slice(&self.bytes[start..end]),
+        let place = self.place(id);
+        if place.len() <= MOSTLY {
+            out.extend_from_slice(&self.bytes[place.start..][..MOSTLY]);
+            out.truncate(out.len() - MOSTLY + place.len());
+        } else {
+            out.extend_from_slice(&self.bytes[place]);
         }
     }
 
     /// The pairs that merge, in their order.
     fn write_merges(&self, merges: &[Merge], out: &mut Vec<u8>) {
         out.extend_from_slice(b"\"merges\": [");
-        for merge in merges {
+        for &Merge { left, right, id } in merges {
+            let [whole, left_length, right_length] = [id, left, right].map(|id| self.place(id).len());
+            // The parts stand far away in memory, but a merge joins them, so they are here, too: tokens come in the order of
+            // their merges. Not so where a part loses something of itself by it.
+            if left_length + right_length == whole + 2 && whole <= MOSTLY {
+                self.push_pair(id, left_length - 1, out);
+                continue;
+            }
             out.push(b'[');
-            self.push(merge.left, out);
+            self.push(left, out);
             out.push(b',');
-            self.push(merge.right, out);
+            self.push(right, out);
             out.extend_from_slice(b"],");
         }
         take_comma(out);
         out.push(b']');
+    }
+
+    /// Adds the pair of tokens that `id` is joined of, the first of which ends at `cut` in its text, which has [`MOSTLY`] bytes
+    /// at most.
+    fn push_pair(&self, id: u32, cut: usize, out: &mut Vec<u8>) {
+        const BETWEEN: &[u8; 3] = b"\",\"";
+        const BEHIND: &[u8; 2] = b"],";
+        let place = self.place(id);
+        let mut pair = [b'['; 1 + 2 * MOSTLY + BETWEEN.len() + BEHIND.len()];
+        let mut put = |at: usize, bytes: &[u8]| pair[at..][..bytes.len()].copy_from_slice(bytes);
+        let second = 1 + cut + BETWEEN.len();
+        let end = second + place.len() - cut;
+        put(1, &self.bytes[place.start..][..MOSTLY]);
+        put(1 + cut, BETWEEN);
+        put(second, &self.bytes[place.start + cut..][..MOSTLY]);
+        put(end, BEHIND);
+        out.extend_from_slice(&pair);
+        out.truncate(out.len() - pair.len() + end + BEHIND.len());
     }
 
     /// The vocabulary by id, with the special tokens that must be in it.
