@@ -1,11 +1,16 @@
 //! What was used and may be used again, by any thread.
 
-use std::sync::Mutex;
+use std::hint::spin_loop;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+
+/// How often somebody asks for the lock: some ten microseconds, while others have it for some ten nanoseconds.
+const TRIES: usize = 1 << 10;
 
 /// Things that are kept for their next use, the latest at the end.
 ///
-/// Nobody ever waits: in a forked child the lock may be held by a thread that is no more. When somebody else has it, there
-/// is nothing to take, and nothing is kept.
+/// Nobody waits for long: in a forked child the lock may be held by a thread that is no more. Then there is nothing to
+/// take, and nothing is kept. To give up at once would be too soon: where two threads take and keep all the time, that was
+/// a cache of 16 MB lost every 90 MB of text.
 #[derive(Debug)]
 pub struct Reuse<T> {
     things: Mutex<Vec<T>>,
@@ -21,7 +26,7 @@ impl<T> Reuse<T> {
 
     /// The latest one that fits.
     pub fn take(&self, fits: impl Fn(&T) -> bool) -> Option<T> {
-        let mut things = self.things.try_lock().ok()?;
+        let mut things = self.lock()?;
         let found = things.iter().rposition(fits)?;
         Some(things.remove(found))
     }
@@ -32,16 +37,38 @@ impl<T> Reuse<T> {
         if bytes(&thing) > self.most_bytes {
             return;
         }
-        let Ok(mut things) = self.things.try_lock() else { return };
+        let Some(mut things) = self.lock() else { return };
         things.push(thing);
-        while things.len() > self.most || things.iter().map(&bytes).sum::<usize>() > self.most_bytes {
-            things.remove(0);
+        let mut too_many = 0;
+        while things.len() - too_many > self.most
+            || things[too_many..].iter().map(&bytes).sum::<usize>() > self.most_bytes
+        {
+            too_many += 1;
         }
+        let gone: Vec<T> = things.drain(..too_many).collect();
+        // To give back their memory takes long.
+        drop(things);
+        drop(gone);
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, Vec<T>>> {
+        for _ in 0..TRIES {
+            match self.things.try_lock() {
+                Ok(things) => return Some(things),
+                Err(TryLockError::WouldBlock) => spin_loop(),
+                // Whatever panicked, the list is whole.
+                Err(TryLockError::Poisoned(things)) => return Some(things.into_inner()),
+            }
+        }
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
     use super::*;
 
     #[test]
@@ -59,7 +86,24 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits() {
+    fn hardly_anything_is_lost_between_threads() {
+        const ROUNDS: usize = 100_000;
+        let (reuse, made) = (Reuse::new(8, 8), AtomicUsize::new(0));
+        let work = || {
+            for _ in 0..ROUNDS {
+                let make = || {
+                    made.fetch_add(1, Ordering::Relaxed);
+                };
+                reuse.keep(reuse.take(|()| true).unwrap_or_else(make), |()| 1);
+            }
+        };
+        thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
+        // More than one for each thread where the system has stopped the one that had the lock.
+        assert!(made.into_inner() < ROUNDS / 100);
+    }
+
+    #[test]
+    fn nobody_waits_for_ever() {
         let reuse = Reuse::new(3, 100);
         reuse.keep(7, |_| 1);
         let lock = reuse.things.lock().expect("no one else has it");
