@@ -91,10 +91,8 @@ mod tests {
         let (reuse, made) = (Reuse::new(8, 8), AtomicUsize::new(0));
         let work = || {
             for _ in 0..ROUNDS {
-                let make = || {
-                    made.fetch_add(1, Ordering::Relaxed);
-                };
-                reuse.keep(reuse.take(|()| true).unwrap_or_else(make), |()| 1);
+                let thing = reuse.take(|_| true).unwrap_or_else(|| made.fetch_add(1, Ordering::Relaxed));
+                reuse.keep(thing, |_| 1);
             }
         };
         thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
