@@ -5,8 +5,13 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import bytestride as bs
+
+# How long an example takes says nothing on a busy machine, nor where it is the first to import something large.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 SCRIPTS = (
     "Der Übergang über die Brücke kostet 3,50 €, 'ne Fahrkarte nicht.\r\n\r\nÄrgerlich!",

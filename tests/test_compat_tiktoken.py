@@ -147,7 +147,7 @@ def test_texts_give_the_ids_and_offsets_of_tiktoken(pair, documents):
     both(pair, "decode_bytes_batch", ids, num_threads=2)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_any_rules_and_texts(pair, data):
     names = st.sampled_from([*sorted(pair[0].special_tokens_set)[:6], "<|nope|>", "foo"])
@@ -158,7 +158,7 @@ def test_any_rules_and_texts(pair, data):
     both(pair, "encode_batch", [text, "x"], allowed_special=allowed, disallowed_special=disallowed)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(data=st.data())
 def test_any_ids_decode_alike(pair, data):
     ids = data.draw(st.lists(st.integers(0, pair[0].n_vocab + 3) | st.integers(0, 255), max_size=10))

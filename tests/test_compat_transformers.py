@@ -104,7 +104,7 @@ def test_calls_give_what_transformers_gives(pair, padding, truncation_side):
             same(pair, text, **options, **asked)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     texts=st.lists(st.text(max_size=30) | st.sampled_from(TEXTS), min_size=1, max_size=4),
     length=st.integers(2, 12),

@@ -84,7 +84,7 @@ def test_two_characters_and_three_of_any_classes_give_its_ids(ours, peer):
         assert ids.tolist() == expected.ids, text
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text(st.sampled_from(CHARACTERS), max_size=60) | st.text(max_size=60))
 def test_random_text_gives_its_ids(ours, peer, text):
     assert ours.encode(text).tolist() == peer.encode(text).ids

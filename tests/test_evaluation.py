@@ -7,7 +7,7 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import bytestride as bs
@@ -17,7 +17,6 @@ from bytestride.cli.evaluate import compression
 TEXTS = st.lists(st.text(alphabet="abc é\n,'s<|>", max_size=40), max_size=6)
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS, st.sampled_from(["gpt2", "cl100k", "o200k", None]))
 def test_figures_are_those_of_the_encoded_text(training, texts, pattern):
     tokenizer = bs.train(iter(training), 280, pattern=pattern, special_tokens=["<|end|>"])

@@ -66,7 +66,7 @@ def pictured(text):
     ).replace("\x7f", "␡")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(text=st.text(max_size=60) | st.just(TEXT))
 def test_every_token_is_an_element_and_all_together_are_the_text(tokenizers, text):
     made = Reader(page(text, tokenizers, "text"))

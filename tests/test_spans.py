@@ -42,7 +42,7 @@ TEXTS = st.lists(st.sampled_from([*NAMES, "<|en", "d|>", "s", " the", " ", "\n",
 POLICIES = st.sampled_from(["text", "encode"]) | st.sets(st.sampled_from(NAMES))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(spans=st.lists(st.tuples(TEXTS.map("".join), POLICIES), max_size=5), most=st.integers(0, 12))
 def test_spans_are_one_text_with_tokens_where_they_may_be(tok, spans, most):
     expected = naive(tok, spans)
@@ -54,7 +54,7 @@ def test_spans_are_one_text_with_tokens_where_they_may_be(tok, spans, most):
     assert tok.count(spans) == len(expected)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     texts=st.lists(
         st.lists(st.tuples(TEXTS.map("".join), POLICIES), max_size=4) | TEXTS.map("".join), max_size=6
@@ -70,7 +70,7 @@ def test_texts_of_a_batch_have_spans_of_their_own(tok, texts, most, side, thread
     assert tok.count_batch(texts, threads=threads).tolist() == [tok.count(text) for text in texts]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(spans=st.lists(st.tuples(TEXTS.map("".join), POLICIES), max_size=5))
 def test_offsets_in_spans_are_places_in_the_whole_text(tok, spans):
     whole = "".join(text for text, _ in spans)

@@ -12,13 +12,13 @@ import bytestride as bs
 END = "<|endoftext|>"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=400))
 def test_any_bytes_come_back(tok, data):
     assert tok.decode_bytes(tok.encode(data)) == data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=200))
 def test_any_text_comes_back(tok, text):
     ids = tok.encode(text)

@@ -39,7 +39,6 @@ def tokens(merges):
 # -- counts --------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(1, 5))
 def test_counts_are_those_of_a_plain_counter(texts, threads):
     plain = reference.Counter(word for text in texts for word in reference.split(text, PATTERN))
@@ -51,14 +50,12 @@ def test_counts_are_those_of_a_plain_counter(texts, threads):
     assert [counts.most_common(n) for n in (0, 2, None)] == [[], by_frequency[:2], by_frequency]
 
 
-@settings(deadline=None)
 @given(TEXTS, TEXTS)
 def test_counts_of_parts_add_up_to_those_of_the_whole(some, others):
     whole = bs.count_words(iter(some + others), PATTERN)
     assert bs.count_words(iter(some), PATTERN) + bs.count_words(iter(others), PATTERN) == whole
 
 
-@settings(deadline=None)
 @given(TEXTS, st.integers(0, 4))
 def test_pruning_leaves_what_is_frequent(texts, min_count):
     counts = bs.count_words(iter(texts), PATTERN)
@@ -328,7 +325,7 @@ def test_progress_is_told_and_may_stop_the_count():
 # -- merges --------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS, st.none() | st.integers(0, 30), st.integers(1, 3), st.none() | st.integers(1, 6))
 def test_merges_are_those_of_the_reference(texts, merges, min_frequency, max_token_bytes):
     expected = reference.train(texts, merges, min_frequency, max_token_bytes, PATTERN)
@@ -336,7 +333,7 @@ def test_merges_are_those_of_the_reference(texts, merges, min_frequency, max_tok
     assert learned == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TEXTS, st.text(alphabet="abc é\n,", max_size=40))
 def test_a_trained_tokenizer_encodes_as_the_reference(texts, text):
     tokenizer = bs.train(iter(texts), pattern=PATTERN)
