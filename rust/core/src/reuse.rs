@@ -10,7 +10,7 @@ const TRIES: usize = 1 << 10;
 ///
 /// Nobody waits for long: in a forked child the lock may be held by a thread that is no more. Then there is nothing to
 /// take, and nothing is kept. To give up at once would be too soon: where two threads take and keep all the time, that was
-/// a cache of 16 MB lost every 90 MB of text.
+/// a cache of 16 MB lost every 100 MB of text.
 #[derive(Debug)]
 pub struct Reuse<T> {
     things: Mutex<Vec<T>>,
