@@ -3,7 +3,8 @@
 //! Most pairs of tokens do not merge and most pretokens that the cache misses are no tokens, so most look-ups in the
 //! large tables would wait for far memory only to find nothing. Here one bit stands for each hash; with eight to
 //! sixteen bits an entry, 6 to 12 % of the strangers pass. Two bits in a word (a blocked Bloom filter) let 3 % pass,
-//! for five more instructions a look-up; that is no faster.
+//! for five more instructions a look-up; that is no faster. Half as many bits, which stay near more often, make books 3 %
+//! faster and 25 languages 3 % slower; without a filter those are 12 % slower.
 
 /// log2 of the most bits there are: 2^21 bits are 256 KiB, a quarter of a near memory.
 const MOST_BITS: u32 = 21;
