@@ -46,7 +46,7 @@ impl<T> Reuse<T> {
             too_many += 1;
         }
         let gone: Vec<T> = things.drain(..too_many).collect();
-        // To give back their memory takes long.
+        // To give back their memory takes long, so others have the lock meanwhile.
         drop(things);
         drop(gone);
     }

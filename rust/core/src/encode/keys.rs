@@ -330,15 +330,15 @@ mod x86 {
 
     #[target_feature(enable = "avx512f,avx512dq,avx512vl,bmi1,bmi2")]
     fn look_up_groups(keys: &Keys, numbers: Range<usize>, cache: View<'_>, mut visit: impl FnMut(usize)) {
-        let fours = keys.fours(numbers.clone(), probe::GROUP - 1);
-        for first in (0..numbers.len()).step_by(probe::GROUP) {
-            let Some((keys, places)) = fours.fetching(first, cache) else { break };
+        let (fours, mut first) = (keys.fours(numbers.clone(), probe::GROUP - 1), 0);
+        while let Some((keys, places)) = fours.fetching(first, cache) {
             let mut missing = !probe::find(keys, cache.buckets(places)).keys() & 0xF;
             missing = _bzhi_u32(missing, (numbers.len() - first).min(probe::GROUP) as u32);
             while missing != 0 {
                 visit(numbers.start + first + missing.trailing_zeros() as usize);
                 missing &= missing - 1;
             }
+            first += probe::GROUP;
         }
     }
 

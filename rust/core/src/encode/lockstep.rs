@@ -6,7 +6,7 @@
 //! both. Therefore every step begins its look-ups and leaves them to the step after, and steps of up to [`WIDTH`]
 //! pieces take turns: while one piece waits, the others work. On books (o200k) a miss takes 300 ns by itself and 150
 //! among others, look-up of the whole pretoken and insertion into the cache included. Three groups in turns, of which one
-//! waits for the filter and one for the table, are no faster.
+//! waits for the filter and one for the table, are no faster; nor are the instructions of AVX-512.
 //!
 //! Steps have no branches but the one that ends them, since nothing tells which way those would go.
 

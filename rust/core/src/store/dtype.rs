@@ -67,7 +67,7 @@ impl Dtype {
 
     /// An error if there is an id that does not fit.
     pub(super) fn check(self, ids: &[u32]) -> Result<()> {
-        // Whose largest number is all ones: so an id is too large if one of its bits is, which takes half the time to see.
+        // The largest id of a type is all ones. So one is larger if all bits together are, which takes half the time to see.
         if ids.iter().fold(0, |bits, id| bits | id) > self.max_id() {
             let max_id = ids.iter().copied().fold(0, u32::max);
             let message = format!("id {max_id} does not fit in {self}; expected at most {}", self.max_id());
