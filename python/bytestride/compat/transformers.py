@@ -164,19 +164,17 @@ class PreTrainedTokenizerFast:
             '<|endoftext|>'
         """
         name = os.fspath(name_or_path)
-        if name in bundled():
-            end = "<|endoftext|>"
-            made = cls(name, **{"bos_token": end, "eos_token": end, **changes})
-            made.name_or_path = name
-            return made
-        file = _pretrained_file(name, "tokenizer.json")
+        is_bundled = name in bundled()
+        file = name if is_bundled else _pretrained_file(name, "tokenizer.json")
         if file is None:
             message = (
                 f"{name}: no folder with a tokenizer.json, no bundled name ({', '.join(bundled())}), and "
                 "nothing that huggingface_hub knows, which must be installed for names of the Hub"
             )
             raise FileNotFoundError(message)
-        made = cls(file, **{**_configuration(name), **changes})
+        end = "<|endoftext|>"
+        known = {"bos_token": end, "eos_token": end} if is_bundled else _configuration(name)
+        made = cls(file, **{**known, **changes})
         made.name_or_path = name
         return made
 

@@ -246,10 +246,7 @@ impl LongWords {
         for (hash, number) in pending.drain(..) {
             let word = word(number as usize);
             let is_its = |slot: &LongSlot| slot.hash == hash && slot.word(bytes) == word;
-            let mut at = home(hash, slots);
-            while slots[at].count != 0 && !is_its(&slots[at]) {
-                at = (at + 1) & (slots.len() - 1);
-            }
+            let at = place_of(hash, slots, is_its);
             if slots[at].count == 0 {
                 slots[at] = LongSlot { hash, count: 0, start: bytes.len() as u64, length: word.len() as u64 };
                 bytes.extend_from_slice(word);
@@ -265,11 +262,7 @@ impl LongWords {
             let mut larger = Slots::<LongSlot>::new(self.slots.entries().len() * 2);
             let slots = larger.entries_mut();
             for slot in self.slots.entries().iter().filter(|slot| slot.count != 0) {
-                let mut at = home(slot.hash, slots);
-                while slots[at].count != 0 {
-                    at = (at + 1) & (slots.len() - 1);
-                }
-                slots[at] = *slot;
+                slots[place_of(slot.hash, slots, |_| false)] = *slot;
             }
             self.slots = larger;
         }
@@ -308,4 +301,14 @@ impl LongSlot {
 /// The slot where a word with this hash would be.
 fn home(hash: u64, slots: &[LongSlot]) -> usize {
     hash as usize & (slots.len() - 1)
+}
+
+/// The slot of a word with this hash, which `is_its` tells, or the free one where it would be.
+#[inline]
+fn place_of(hash: u64, slots: &[LongSlot], is_its: impl Fn(&LongSlot) -> bool) -> usize {
+    let mut at = home(hash, slots);
+    while slots[at].count != 0 && !is_its(&slots[at]) {
+        at = (at + 1) & (slots.len() - 1);
+    }
+    at
 }

@@ -183,7 +183,7 @@ impl Tokenizer {
     pub fn definition(&self) -> Definition {
         Definition {
             pattern: self.splitter().pattern().clone(),
-            tokens: self.tokens().iter().filter(|&(id, token)| self.is_ordinary(id, token)).collect(),
+            tokens: self.tokens().to_ordinary(),
             merges: match (&self.outside, self.encoder.ranks.definition()) {
                 (Some(outside), Merges::Listed(_)) => Merges::Listed(outside.merges.clone()),
                 (_, merges) => merges,

@@ -174,6 +174,13 @@ impl Vocabulary {
         (0..self.id_bound() as u32).filter_map(|id| Some((id, self.bytes_of(id)?)))
     }
 
+    /// The tokens that are no special ones, by id.
+    pub(super) fn to_ordinary(&self) -> Tokens {
+        let mut tokens = Tokens::with_capacity(self.id_bound(), self.bytes.len());
+        self.ordinary(0..u32::MAX).for_each(|(id, token)| tokens.push(id, token));
+        tokens
+    }
+
     /// Those of `ids` that are no special tokens, and their bytes, by id.
     pub(super) fn ordinary(&self, ids: Range<u32>) -> impl Iterator<Item = (u32, &[u8])> {
         let ids = ids.start..ids.end.min(self.id_bound() as u32);

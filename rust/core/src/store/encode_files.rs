@@ -135,8 +135,8 @@ pub(super) trait Encoder: Sync {
     /// last.
     fn encode_into(&self, texts: &[(&[u8], &TextOptions)], buffer: &mut IdBuffer) -> Result<Vec<usize>>;
 
-    /// What stands beside the store, if anything.
-    fn to_json(&self) -> Option<Vec<u8>> {
+    /// The tokenizer that is to stand beside the store, if any.
+    fn as_tokenizer(&self) -> Option<&Tokenizer> {
         None
     }
 }
@@ -162,8 +162,8 @@ impl Encoder for Tokenizer {
         self.encode_texts_into(texts, buffer)
     }
 
-    fn to_json(&self) -> Option<Vec<u8>> {
-        Some(self.to_json())
+    fn as_tokenizer(&self) -> Option<&Tokenizer> {
+        Some(self)
     }
 }
 
@@ -204,7 +204,9 @@ fn encode_with(
     thread::scope(|scope| {
         // A large vocabulary takes as long as encoding ten megabytes and more, and the disk as long again.
         let beside = scope.spawn(|| {
-            let written = tokenizer.to_json().map_or(Ok(()), |json| write_tokenizer(&prefix, &json));
+            let written = tokenizer
+                .as_tokenizer()
+                .map_or(Ok(()), |tokenizer| write_tokenizer(&prefix, |file| tokenizer.write_json(file)));
             lacks_tokenizer.store(written.is_err(), Ordering::Relaxed);
             written
         });

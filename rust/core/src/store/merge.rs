@@ -3,6 +3,7 @@
 //! Ids are copied as they lie and hashed anew; each shard must agree with its own checksums, so damage is not passed on.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::text::Batch;
@@ -34,7 +35,7 @@ pub fn merge_stores(paths: &[PathBuf], prefix: &Path, monitor: &Monitor) -> Resu
         writer.end_document_of((ends[1] - ends[0]) as u64)?;
     }
     if let Some(json) = tokenizer {
-        write_tokenizer(prefix, &json)?;
+        write_tokenizer(prefix, |file| file.write_all(&json))?;
     }
     writer.finish(facts)?;
     TokenStore::open(prefix)

@@ -7,7 +7,7 @@
 //! lifts it when the writer dies.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
 
@@ -206,7 +206,7 @@ impl StoreWriter {
         let idx = checksum(Map::open(&idx_path)?.bytes());
         manifest.checksums = Checksums { block_bytes: BLOCK_BYTES as u64, bin: self.checksums.finish(), idx };
         let path = self.partial.path(".json");
-        let file = write_file(&path, &manifest.to_json())?;
+        let file = write_file(&path, |file| file.write_all(&manifest.to_json()))?;
         files.push((path, file));
         let written = self.write_back.finish().and_then(|()| self.reserve.give_back(&self.bin));
         written.map_err(|error| Error::io(self.partial.path(".bin"), error))?;
@@ -233,13 +233,13 @@ impl StoreWriter {
 
 /// Writes the `tokenizer.json` that is to stand beside the store `prefix`, whose writer is at work and takes it along when
 /// it finishes. The disk has it then; of a large vocabulary it takes some time, in which ids can be written.
-pub(super) fn write_tokenizer(prefix: &Path, json: &[u8]) -> Result<()> {
+pub(super) fn write_tokenizer(prefix: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let path = partial_path(prefix, TOKENIZER_SUFFIX);
-    write_file(&path, json)?.sync_all().map_err(|error| Error::io(&path, error))
+    write_file(&path, write)?.sync_all().map_err(|error| Error::io(&path, error))
 }
 
-fn write_file(path: &Path, bytes: &[u8]) -> Result<File> {
-    let written = File::create(path).and_then(|mut file| file.write_all(bytes).map(|()| file));
+fn write_file(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<File> {
+    let written = File::create(path).and_then(|mut file| write(&mut file).map(|()| file));
     written.map_err(|error| Error::io(path, error))
 }
 
@@ -394,7 +394,7 @@ fn lock(path: &Path) -> Result<File> {
 
 /// Whether `path` still leads to `file`: its writer may have renamed or removed it before the lock was taken.
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
     match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
@@ -406,7 +406,7 @@ fn is_at(file: &File, path: &Path) -> std::io::Result<bool> {
 }
 
 #[cfg(not(unix))]
-fn is_at(_file: &File, path: &Path) -> std::io::Result<bool> {
+fn is_at(_file: &File, path: &Path) -> io::Result<bool> {
     path.try_exists()
 }
 

@@ -13,7 +13,7 @@ mod tiktoken;
 pub use bundled::BUNDLED;
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::tokenizer::{Definition, Tokenizer};
@@ -128,7 +128,14 @@ impl Tokenizer {
 
     /// The text of a `tokenizer.json`, in UTF-8, from which [`from_json`](Self::from_json) makes the same tokenizer.
     pub fn to_json(&self) -> Vec<u8> {
-        huggingface::write(self)
+        let mut json = Vec::new();
+        self.write_json(&mut json).expect("memory takes all");
+        json
+    }
+
+    /// Writes the same text, some of it at a time.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        huggingface::write(self, out)
     }
 
     /// Writes a file by the end of its name: a `.tiktoken` file, which holds no pattern and no special tokens, a `.model` if
@@ -143,7 +150,7 @@ impl Tokenizer {
         }
         match self.sentencepiece() {
             Some(file) if has_extension(path, "model") => write_whole(path, |out| out.write_all(file)),
-            None if !has_extension(path, "model") => write_whole(path, |out| out.write_all(&self.to_json())),
+            None if !has_extension(path, "model") => write_whole(path, |out| self.write_json(out)),
             Some(_) => Err(Error::argument("path", "a SentencePiece model can be saved as .model only")),
             None => Err(Error::argument(
                 "path",

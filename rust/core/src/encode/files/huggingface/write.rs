@@ -2,6 +2,7 @@
 
 use std::array;
 use std::borrow::Cow;
+use std::io::{self, Write};
 use std::ops::Range;
 
 use serde_json::{Value, json};
@@ -12,16 +13,20 @@ use crate::encode::encoder::WholePretokens;
 use crate::encode::merges::Merge;
 use crate::encode::special::{Manner, only_special};
 use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::vocabulary::Vocabulary;
 use crate::split::Pattern;
 use crate::tokenizer_json::AddedToken;
 
-/// The whole file, for a tokenizer that others are to read.
-pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> Vec<u8> {
+/// How much is written at once: so little that it stays in near memory.
+const BYTES_AT_ONCE: usize = 64 << 10;
+
+/// Writes the whole file, for a tokenizer that others are to read.
+pub(in crate::encode::files) fn write(tokenizer: &Tokenizer, file: &mut dyn Write) -> io::Result<()> {
     let definition = tokenizer.definition();
     let written = &definition.pipeline.written;
     let as_written = |part: &Value, otherwise: Value| if part.is_null() { otherwise } else { part.clone() };
     let is_own = definition.pipeline.is_default();
-    let file = json!({
+    let parts = json!({
         "version": "1.0",
         "truncation": null,
         "padding": null,
@@ -43,7 +48,7 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> Vec<u8> {
             "merges": null,
         },
     });
-    let text = serde_json::to_string_pretty(&file).expect("a JSON value is JSON");
+    let text = serde_json::to_string_pretty(&parts).expect("a JSON value is JSON");
     // These two, by name behind each other, are nearly all of the file: a line each, and written as they come. Their lines
     // are told by how far they are indented, which no text within quotes and no part of a part can look like.
     let model = text.find("\n  \"model\": {").expect("as above");
@@ -52,15 +57,39 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer) -> Vec<u8> {
     let rest = &rest["\"merges\": null".len()..];
     let (between, tail) = rest.split_once("\"vocab\": null").expect("as above");
     let texts = Texts::new(tokenizer, &definition);
-    // About as much as it becomes; what is not touched costs nothing.
-    let mut out = Vec::with_capacity(64 * definition.tokens.len() + 2 * text.len());
-    out.extend_from_slice(head.as_bytes());
-    texts.write_merges(tokenizer.merges(), &mut out);
-    out.extend_from_slice(between.as_bytes());
-    texts.write_vocab(&definition, &mut out);
-    out.extend_from_slice(tail.as_bytes());
-    out.shrink_to_fit();
-    out
+    let mut out = Out { text: head.as_bytes().to_vec(), file };
+    texts.write_merges(tokenizer.merges(), &mut out)?;
+    out.text.extend_from_slice(between.as_bytes());
+    texts.write_vocab(&definition, &mut out)?;
+    out.text.extend_from_slice(tail.as_bytes());
+    out.flush()
+}
+
+/// A file, and the text that is to be written to it next.
+struct Out<'f> {
+    text: Vec<u8>,
+    file: &'f mut dyn Write,
+}
+
+impl Out<'_> {
+    /// Where more text goes, at least some of which follows.
+    fn room(&mut self) -> io::Result<&mut Vec<u8>> {
+        if self.text.len() >= BYTES_AT_ONCE {
+            self.flush()?;
+        }
+        Ok(&mut self.text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.text)?;
+        self.text.clear();
+        Ok(())
+    }
+
+    /// Takes the last byte back, if it is a comma.
+    fn take_comma(&mut self) {
+        self.text.pop_if(|last| *last == b',');
+    }
 }
 
 fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToken> {
@@ -77,11 +106,6 @@ fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToke
         }
     };
     definition.special_tokens.iter().map(added).collect()
-}
-
-/// Takes the last byte back, if it is a comma.
-fn take_comma(out: &mut Vec<u8>) {
-    out.pop_if(|last| *last == b',');
 }
 
 /// Adds what stands behind a token in the vocabulary.
@@ -105,22 +129,47 @@ struct Texts {
 
 impl Texts {
     fn new(tokenizer: &Tokenizer, definition: &Definition) -> Self {
-        let by_byte: [_; 256] = array::from_fn(|byte| byte_in_json(byte as u8));
-        let tokens = tokenizer.tokens();
-        // What is not touched costs nothing.
-        let most = tokens.iter().map(|(_, token)| 2 * token.len() + 2).sum::<usize>() + MOSTLY;
-        let starts = Vec::with_capacity(tokens.id_bound() + 1);
-        let mut texts = Self { bytes: Vec::with_capacity(most), starts };
-        for (id, token) in tokens.iter() {
-            texts.starts.resize(id as usize + 1, texts.bytes.len());
-            match definition.pipeline.unknown {
-                Some(_) => texts.bytes.extend_from_slice(quoted(&String::from_utf8_lossy(token)).as_bytes()),
-                None => push_bytes(token, &by_byte, &mut texts.bytes),
-            }
-        }
+        let mut texts = match definition.pipeline.unknown {
+            Some(_) => Self::of_characters(tokenizer.tokens()),
+            None => Self::of_bytes(tokenizer.tokens()),
+        };
         texts.starts.push(texts.bytes.len());
         texts.bytes.extend_from_slice(&[0; MOSTLY]);
         texts
+    }
+
+    fn of_characters(tokens: &Vocabulary) -> Self {
+        let mut texts = Self { bytes: Vec::new(), starts: Vec::new() };
+        for (id, token) in tokens.iter() {
+            texts.starts.resize(id as usize + 1, texts.bytes.len());
+            texts.bytes.extend_from_slice(quoted(&String::from_utf8_lossy(token)).as_bytes());
+        }
+        texts
+    }
+
+    /// Each byte becomes the character that stands for it.
+    fn of_bytes(tokens: &Vocabulary) -> Self {
+        let by_byte: [_; 256] = array::from_fn(|byte| byte_in_json(byte as u8));
+        let most = tokens.iter().map(|(_, token)| 2 * token.len() + 2).sum::<usize>();
+        let mut starts = Vec::with_capacity(tokens.id_bound() + 1);
+        // What is not touched of it costs nothing.
+        let mut bytes = vec![0; most + MOSTLY];
+        let mut end = 0;
+        for (id, token) in tokens.iter() {
+            starts.resize(id as usize + 1, end);
+            bytes[end] = b'"';
+            end += 1;
+            for &byte in token {
+                // Both bytes are written; where there is only one, the next one takes the second's place.
+                let (character, count) = by_byte[usize::from(byte)];
+                bytes[end..end + 2].copy_from_slice(&character);
+                end += usize::from(count);
+            }
+            bytes[end] = b'"';
+            end += 1;
+        }
+        bytes.truncate(end);
+        Self { bytes, starts }
     }
 
     fn place(&self, id: u32) -> Range<usize> {
@@ -139,9 +188,10 @@ impl Texts {
     }
 
     /// The pairs that merge, in their order.
-    fn write_merges(&self, merges: &[Merge], out: &mut Vec<u8>) {
-        out.extend_from_slice(b"\"merges\": [");
+    fn write_merges(&self, merges: &[Merge], out: &mut Out<'_>) -> io::Result<()> {
+        out.text.extend_from_slice(b"\"merges\": [");
         for &Merge { left, right, id } in merges {
+            let out = out.room()?;
             let [whole, left_length, right_length] = [id, left, right].map(|id| self.place(id).len());
             // The parts stand far away in memory, but a merge joins them, so they are here, too: tokens come in the order of
             // their merges. Not so where a part loses something of itself by it.
@@ -155,8 +205,9 @@ impl Texts {
             self.push(right, out);
             out.extend_from_slice(b"],");
         }
-        take_comma(out);
-        out.push(b']');
+        out.take_comma();
+        out.text.push(b']');
+        Ok(())
     }
 
     /// Adds the pair of tokens that `id` is joined of, the first of which ends at `cut` in its text, which has [`MOSTLY`] bytes
@@ -178,41 +229,31 @@ impl Texts {
     }
 
     /// The vocabulary by id, with the special tokens that must be in it.
-    fn write_vocab(&self, definition: &Definition, out: &mut Vec<u8>) {
+    fn write_vocab(&self, definition: &Definition, out: &mut Out<'_>) -> io::Result<()> {
         let Definition { tokens, .. } = definition;
         let mut special = specials_in_vocabulary(definition);
         special.sort_by_key(|&(_, id)| id);
         let mut special = special.into_iter().peekable();
-        out.extend_from_slice(b"\"vocab\": {");
+        let push_special = |out: &mut Vec<u8>, (name, id): (String, u32)| {
+            out.extend_from_slice(quoted(&name).as_bytes());
+            push_id(out, id);
+        };
+        out.text.extend_from_slice(b"\"vocab\": {");
         for id in tokens.ids() {
-            while let Some((name, id)) = special.next_if(|&(_, special)| special < id) {
-                out.extend_from_slice(quoted(&name).as_bytes());
-                push_id(out, id);
+            let out = out.room()?;
+            while let Some(before) = special.next_if(|&(_, special)| special < id) {
+                push_special(out, before);
             }
             self.push(id, out);
             push_id(out, id);
         }
-        for (name, id) in special {
-            out.extend_from_slice(quoted(&name).as_bytes());
-            push_id(out, id);
+        for behind in special {
+            push_special(out.room()?, behind);
         }
-        take_comma(out);
-        out.push(b'}');
+        out.take_comma();
+        out.text.push(b'}');
+        Ok(())
     }
-}
-
-/// Adds a token in quotes, each byte as the character that stands for it.
-fn push_bytes(token: &[u8], by_byte: &[([u8; 2], u8); 256], out: &mut Vec<u8>) {
-    let mut end = out.len() + 1;
-    out.resize(end + 2 * token.len() + 1, b'"');
-    for &byte in token {
-        // Both bytes are written; where there is only one, the next one takes the second's place.
-        let (text, count) = by_byte[usize::from(byte)];
-        out[end..end + 2].copy_from_slice(&text);
-        end += usize::from(count);
-    }
-    out[end] = b'"';
-    out.truncate(end + 1);
 }
 
 /// The character that stands for a byte, as JSON writes it, and how many bytes that has.
