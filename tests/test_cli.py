@@ -27,6 +27,7 @@ COMMANDS = (
     "evaluate",
     "inspect",
     "validate",
+    "convert",
     "windows",
     "merge",
     "verify",
@@ -236,6 +237,54 @@ def test_train_says_how_a_file_of_ranks_is_read(tmp_path, capsys):
     trained = bs.train(tmp_path / "text.txt", pattern="gpt2", special_tokens=[END])
     for fact in ("vocabulary", "special_tokens", "pattern"):
         assert getattr(read, fact) == getattr(trained, fact)
+
+
+# -- convert -------------------------------------------------------------------------------------------------
+
+
+def test_convert_adds_what_a_file_of_ranks_does_not_say(tmp_path, capsys):
+    trained = bs.train(iter([b"low lower lowest"] * 2), 260, pattern="gpt2")
+    ranks, out = str(tmp_path / "small.tiktoken"), str(tmp_path / "small.json")
+    trained.save(ranks)
+    assert main(["count", "-t", ranks, str(tmp_path)]) == 1
+    assert "bytestride convert makes a tokenizer.json" in capsys.readouterr().err
+    given = ["--pattern", "gpt2", "--special", "<|end|>=260", "--special", "a=b=261"]
+    assert main(["convert", ranks, *given, "--out", out]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == f"written     {out}"
+    made = bs.Tokenizer.load(out)
+    assert (made.pattern, made.merges) == ("gpt2", trained.merges)
+    assert made.special_tokens == {"<|end|>": 260, "a=b": 261}
+    assert main(["convert", ranks, *given, "--out", out]) == 1
+    assert "--force" in capsys.readouterr().err
+    assert main(["convert", ranks, *given, "--out", out, "--force"]) == 0
+
+
+@pytest.mark.parametrize("name", ["ranks.tiktoken", "folder"])
+def test_convert_says_how_files_are_read_that_do_not_hold_all(tmp_path, capsys, name):
+    out = tmp_path / name
+    (tmp_path / "folder").mkdir()
+    assert main(["convert", "cl100k_base", "--out", str(out)]) == 0
+    (code,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("to read it")]
+    read = eval(code.removeprefix("to read it"), {"bs": bs})
+    bundled = bs.Tokenizer.load("cl100k_base")
+    for fact in ("vocabulary", "special_tokens", "pattern"):
+        assert getattr(read, fact) == getattr(bundled, fact)
+    assert main(["convert", "cl100k_base", "--out", str(out)]) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("special", ["<|end|>", "=7", "<|end|>=", "<|end|>=x", "<|end|>=-1", "<|end|>=²"])
+def test_convert_refuses_a_special_token_without_its_id(tmp_path, capsys, special):
+    assert main(["convert", "gpt2", "--special", special, "--out", str(tmp_path / "t.json")]) == 2
+    assert "no special token with its id" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_convert_refuses_to_change_what_a_file_says(tmp_path, capsys):
+    assert main(["convert", "gpt2", "--out", str(tmp_path / "t.json")]) == 0
+    again = ["convert", str(tmp_path / "t.json"), "--pattern", "cl100k", "--out", str(tmp_path / "u.json")]
+    assert main(again) == 1
+    assert "the file has its own pattern" in capsys.readouterr().err
 
 
 # -- encode and decode ---------------------------------------------------------------------------------------

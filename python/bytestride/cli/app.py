@@ -12,6 +12,7 @@ import typer
 
 import bytestride
 from bytestride.cli.bench import bench
+from bytestride.cli.convert import convert
 from bytestride.cli.count import count
 from bytestride.cli.decode import decode
 from bytestride.cli.encode import encode
@@ -46,6 +47,7 @@ for command in (
     evaluate,
     inspect,
     validate,
+    convert,
     windows,
     merge,
     verify,

@@ -15,7 +15,7 @@ import typer
 
 import bytestride as bs
 from bytestride.cli import options
-from bytestride.cli.output import plural, print_facts
+from bytestride.cli.output import load_tokenizer, plural, print_facts
 from bytestride.cli.references import Reference, reference
 
 MEGABYTE = 1_000_000
@@ -45,7 +45,7 @@ def bench(
     if not math.isfinite(megabytes):
         message = f"expected a number of megabytes, not {megabytes}"
         raise typer.BadParameter(message, param_hint="--megabytes")
-    loaded = bs.Tokenizer.load(tokenizer)
+    loaded = load_tokenizer(tokenizer)
     texts = list(_texts(corpus or _standard_library(), int(megabytes * MEGABYTE)))
     size = sum(len(text.encode()) for text in texts) / MEGABYTE
     if size == 0:

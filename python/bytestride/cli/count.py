@@ -12,6 +12,7 @@ import typer
 import bytestride as bs
 from bytestride.cli import options
 from bytestride.cli.inputs import readable
+from bytestride.cli.output import load_tokenizer
 from bytestride.progress import Progress
 
 # What `encode_files` says of inputs without a document.
@@ -44,7 +45,7 @@ def count(
 
     Example: bytestride count --tokenizer tokenizer.json src/*.py
     """
-    loaded = bs.Tokenizer.load(tokenizer)
+    loaded = load_tokenizer(tokenizer)
     reading = options.Reading(
         format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
     )

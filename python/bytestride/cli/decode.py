@@ -11,7 +11,7 @@ import typer
 
 import bytestride as bs
 from bytestride.cli import options
-from bytestride.cli.output import tokenizer_for
+from bytestride.cli.output import load_tokenizer, tokenizer_for
 
 
 def decode(
@@ -56,7 +56,7 @@ def decode(
     elif tokenizer is None:
         raise typer.BadParameter("needed unless --store has one", param_hint="--tokenizer")
     else:
-        loaded = bs.Tokenizer.load(tokenizer)
+        loaded = load_tokenizer(tokenizer)
         documents = map(parse_ids, [" ".join(ids)] if ids else sys.stdin)
     for index, document_ids in enumerate(documents):
         if index > 0:

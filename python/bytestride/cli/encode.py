@@ -12,6 +12,7 @@ import bytestride as bs
 from bytestride.cli import options
 from bytestride.cli.inputs import readable
 from bytestride.cli.output import (
+    load_tokenizer,
     phase_facts,
     print_facts,
     refuse_existing,
@@ -68,7 +69,7 @@ def encode(
         raise typer.BadParameter(
             "--text prints ids; it goes with neither files nor --out", param_hint="--text"
         )
-    loaded = bs.Tokenizer.load(tokenizer)
+    loaded = load_tokenizer(tokenizer)
     if text is not None:
         print_ids(loaded.encode(text, bos=bos or False, eos=eos or False))
         return

@@ -11,7 +11,7 @@ import typer
 import bytestride as bs
 from bytestride.cli import options
 from bytestride.cli.inputs import kept, readable
-from bytestride.cli.output import refuse_existing, replacing
+from bytestride.cli.output import load_tokenizer, refuse_existing, replacing
 from bytestride.progress import Progress
 
 # The curve of a training run goes from its largest vocabulary down to this, each half of the one before.
@@ -53,7 +53,7 @@ def evaluate(
     reading = options.Reading(
         format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
     )
-    loaded = [bs.Tokenizer.load(name) for name in tokenizer]
+    loaded = [load_tokenizer(name) for name in tokenizer]
     counts = _counts(corpus, loaded, reading, max_memory)
     evaluations = [bs.evaluate(one, counts[one.pattern], threads=threads) for one in loaded]
     for line in table(tokenizer, evaluations):

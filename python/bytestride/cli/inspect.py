@@ -12,7 +12,14 @@ from rich.text import Text
 
 import bytestride as bs
 from bytestride.cli import options
-from bytestride.cli.output import plural, print_facts, refuse_existing, replacing, vocabulary_fact
+from bytestride.cli.output import (
+    load_tokenizer,
+    plural,
+    print_facts,
+    refuse_existing,
+    replacing,
+    vocabulary_fact,
+)
 from bytestride.cli.page import page
 
 # Alternating backgrounds, dark letters on light grounds that differ also for eyes that see few colours.
@@ -50,7 +57,7 @@ def inspect(
 
     bytestride inspect --tokenizer gpt2 --tokenizer o200k_base notes.txt --html notes.html
     """
-    loaded = {name: bs.Tokenizer.load(name) for name in tokenizer}
+    loaded = {name: load_tokenizer(name) for name in tokenizer}
     if text is None:
         if html is not None:
             raise typer.BadParameter("needs a text", param_hint="--html")

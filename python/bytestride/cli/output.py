@@ -121,6 +121,30 @@ def vocabulary_fact(tokenizer: bs.Tokenizer, *, asked: int = 0) -> tuple[str, st
     return "vocabulary", f"{plural(tokenizer.vocab_size, 'token')} ({', '.join(parts)})"
 
 
+def reading_facts(tokenizer: bs.Tokenizer, out: Path) -> list[tuple[str, str]]:
+    """How files are read that do not hold all of the tokenizer."""
+    has_ranks_only = out.suffix == ".tiktoken"
+    if not has_ranks_only and not (out.is_dir() and tokenizer.pattern != "gpt2"):
+        return []
+    special_tokens = tokenizer.special_tokens if has_ranks_only else {}
+    specials = f", special_tokens={special_tokens}" if special_tokens else ""
+    return [
+        ("to read it", f"bs.Tokenizer.load({str(out)!r}, pattern={tokenizer.pattern!r}{specials})"),
+        ("", "in Python, for these are not in it; commands read what bytestride convert makes of it"),
+    ]
+
+
+def load_tokenizer(name: str) -> bs.Tokenizer:
+    """The tokenizer of a file, a folder or a bundled name, for commands that take nothing else of it."""
+    try:
+        return bs.Tokenizer.load(name)
+    except ValueError as error:
+        if not str(error).startswith("pattern: "):
+            raise
+        message = f"{error}; bytestride convert makes a tokenizer.json of it and a pattern"
+        raise ValueError(message) from None
+
+
 def tokenizer_for(store: bs.TokenStore, name: str | None) -> bs.Tokenizer:
     """The tokenizer `name`, or the one beside the store.
 
@@ -129,7 +153,7 @@ def tokenizer_for(store: bs.TokenStore, name: str | None) -> bs.Tokenizer:
     """
     if name is None:
         return store.tokenizer
-    loaded = bs.Tokenizer.load(name)
+    loaded = load_tokenizer(name)
     if store.fingerprint not in {None, loaded.fingerprint}:
         message = (
             f"{name}: its fingerprint is {loaded.fingerprint}; expected {store.fingerprint}, "

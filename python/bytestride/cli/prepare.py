@@ -12,6 +12,7 @@ from bytestride.cli.output import (
     bytes_per_token,
     has_windows,
     human_size,
+    load_tokenizer,
     new_folder,
     phase_facts,
     print_facts,
@@ -95,7 +96,7 @@ def prepare(
     with new_folder(out):
         with Progress() as training:
             if tokenizer is not None:
-                made = bs.Tokenizer.load(tokenizer)
+                made = load_tokenizer(tokenizer)
             else:
                 made = bs.train(corpus, max_memory=max_memory, progress=training, **learning, **reading)
         with Progress() as encoding:

@@ -7,7 +7,7 @@ import typer
 
 import bytestride as bs
 from bytestride.cli import options
-from bytestride.cli.output import phase_facts, print_facts, refuse_existing, vocabulary_fact
+from bytestride.cli.output import phase_facts, print_facts, reading_facts, refuse_existing, vocabulary_fact
 from bytestride.progress import Progress
 
 
@@ -54,17 +54,6 @@ def train(
             ("written", str(out)),
             vocabulary_fact(tokenizer, asked=vocab_size),
             *phase_facts(progress.phases),
-            *_reading_facts(tokenizer, out),
+            *reading_facts(tokenizer, out),
         ]
     )
-
-
-def _reading_facts(tokenizer: bs.Tokenizer, out: Path) -> list[tuple[str, str]]:
-    """How a file is read that does not hold all of the tokenizer; commands would have to be told the rest."""
-    if out.suffix != ".tiktoken":
-        return []
-    specials = f", special_tokens={tokenizer.special_tokens}" if tokenizer.special_tokens else ""
-    return [
-        ("to read it", f"bs.Tokenizer.load({str(out)!r}, pattern={tokenizer.pattern!r}{specials})"),
-        ("", "in Python, for it holds ranks only; commands read a tokenizer.json"),
-    ]

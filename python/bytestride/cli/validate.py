@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import bytestride as bs
-from bytestride.cli.output import plural
+from bytestride.cli.output import load_tokenizer, plural
 from bytestride.cli.references import Reference, Special, reference
 
 # As diff and cmp have it, this is apart from errors.
@@ -49,7 +49,7 @@ def validate(
 
     Example: bytestride validate tokenizer.json notes.txt corpus/*.txt
     """
-    loaded = bs.Tokenizer.load(tokenizer)
+    loaded = load_tokenizer(tokenizer)
     other = reference(tokenizer, loaded)
     print(f"{tokenizer} beside {other.package} {importlib.metadata.version(other.package)}")
     for path in text:
