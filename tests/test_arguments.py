@@ -45,7 +45,7 @@ class Unreadable:
 def test_a_name_that_is_no_pattern_is_refused_wherever_one_is_given(slip, tok, tmp_path):
     tok.save(tmp_path / "ranks.tiktoken")
     (tmp_path / "pair").mkdir()
-    tok.save(tmp_path / "pair")
+    bs.Tokenizer.load("gpt2").save(tmp_path / "pair")
     expected = f'pattern: "{slip}" is no known name; expected gpt2, cl100k, o200k, .*cl100k_base'
     for call in (
         lambda: bs.train(Unreadable(), pattern=slip),
@@ -270,6 +270,42 @@ def test_another_type_is_told_with_the_name_of_the_argument(tok, folder):
     for call, message in wrong:
         with pytest.raises(TypeError, match=f"^{message}"):
             call()
+
+
+def test_batches_have_a_seed_and_windows_are_of_tokens():
+    windows = bs.windows(np.arange(9), 2)
+    for name in ("seed", "epoch"):
+        with pytest.raises(TypeError, match=f"^{name}: expected an integer, not NoneType"):
+            windows.batches(2, **{name: None})
+    with pytest.raises(TypeError, match="^tokens: expected a numpy array, .*, not Windows"):
+        bs.windows(windows, 2)
+
+
+@pytest.mark.parametrize(
+    "given", [{"separator": "\n"}, {"format": "jsonl"}, {"text_field": "content"}, {"suffixes": [".py"]}]
+)
+def test_how_files_are_read_is_for_files(given, tok):
+    (name,) = given
+    for work in (bs.train, bs.count_words, lambda source, **options: bs.extend(tok, source, 1, **options)):
+        with pytest.raises(ValueError, match=f"^{name}: is for files, and source holds documents"):
+            work(iter([b"a"]), **given)
+    counts = bs.count_words([b"a b"], pattern=tok)
+    for work in (bs.train, lambda source, **options: bs.extend(tok, source, 1, **options)):
+        with pytest.raises(ValueError, match=f"^{name}: is for files, and source has been counted"):
+            work(counts, **given)
+
+
+def test_digits_are_counted_from_a_side():
+    with pytest.raises(ValueError, match="^digits_from: is \"up\", expected 'left' or 'right'"):
+        bs.train([b"a"], digits_from="up")
+    with pytest.raises(ValueError, match="^digits_from: has no meaning without digits"):
+        bs.count_words([b"a"], digits_from="right")
+
+
+def test_ids_may_lie_at_odd_addresses(tok):
+    ids = tok.encode("low lower")
+    odd = np.frombuffer(b"x" + ids.tobytes(), "<u4", offset=1)
+    assert tok.decode(odd) == "low lower"
 
 
 def test_a_progress_that_cannot_be_called_is_refused_before_the_job(tok, folder, tmp_path):

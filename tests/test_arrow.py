@@ -79,3 +79,9 @@ def test_without_pyarrow_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ModuleNotFoundError, match="pip install pyarrow"):
         ragged([[1]]).to_arrow()
+
+
+def test_lists_that_overlap_are_refused():
+    lists = pa.ListArray.from_arrays(pa.array([0, 3, 1, 4], "int32"), pa.array([1, 2, 3, 4], "uint32"))
+    with pytest.raises(ValueError, match="^lists: expected offsets ascending"):
+        bs.Ragged.from_arrow(lists)

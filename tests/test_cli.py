@@ -259,17 +259,22 @@ def test_convert_adds_what_a_file_of_ranks_does_not_say(tmp_path, capsys):
     assert main(["convert", ranks, *given, "--out", out, "--force"]) == 0
 
 
-@pytest.mark.parametrize("name", ["ranks.tiktoken", "folder"])
-def test_convert_says_how_files_are_read_that_do_not_hold_all(tmp_path, capsys, name):
-    out = tmp_path / name
-    (tmp_path / "folder").mkdir()
+def test_convert_says_how_a_file_is_read_that_does_not_hold_all(tmp_path, capsys):
+    out = tmp_path / "ranks.tiktoken"
     assert main(["convert", "cl100k_base", "--out", str(out)]) == 0
     (code,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("to read it")]
     read = eval(code.removeprefix("to read it"), {"bs": bs})
     bundled = bs.Tokenizer.load("cl100k_base")
     for fact in ("vocabulary", "special_tokens", "pattern"):
         assert getattr(read, fact) == getattr(bundled, fact)
-    assert main(["convert", "cl100k_base", "--out", str(out)]) == 1
+
+
+def test_convert_writes_a_folder_of_two_files(tmp_path, capsys):
+    assert main(["convert", "cl100k_base", "--out", str(tmp_path)]) == 1
+    assert "splits as GPT-2 does" in capsys.readouterr().err
+    assert main(["convert", "gpt2", "--out", str(tmp_path)]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["merges.txt", "vocab.json"]
+    assert main(["convert", "gpt2", "--out", str(tmp_path)]) == 1
     assert "exists already" in capsys.readouterr().err
 
 
@@ -288,6 +293,33 @@ def test_convert_refuses_to_change_what_a_file_says(tmp_path, capsys):
 
 
 # -- encode and decode ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--text", "a", "--dtype", "uint16"], "--dtype: is for files"),
+        (["--text", "a", "--separator", " "], "--separator: is for files"),
+        (["--text", "a", "--no-resume"], "--resume: is for files"),
+        (["TEXT", "--rank", "0"], "--rank: needs --out"),
+        (["TEXT", "--dtype", "auto"], "--dtype: needs --out"),
+        (["TEXT", "--force"], "--force: needs --out"),
+    ],
+)
+def test_encode_takes_no_option_that_would_mean_nothing(tokenizer_file, tmp_path, capsys, arguments, error):
+    (tmp_path / "text.txt").write_text("some text")
+    given = [str(tmp_path / "text.txt") if word == "TEXT" else word for word in arguments]
+    assert main(["encode", "-t", tokenizer_file, *given]) == 2
+    assert error in capsys.readouterr().err
+
+
+def test_encode_writes_no_store_where_a_folder_is_meant(tokenizer_file, tmp_path, capsys):
+    (tmp_path / "text.txt").write_text("some text")
+    assert (
+        main(["encode", str(tmp_path / "text.txt"), "-t", tokenizer_file, "--out", f"{tmp_path}/new/"]) == 1
+    )
+    assert "new/" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["text.txt"]
 
 
 @pytest.mark.parametrize("text", ["Hello, world!\n", "国破山河在 👩‍👩‍👧‍👦", "  \r\n\t x"])

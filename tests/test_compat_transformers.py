@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 import transformers
+from huggingface_hub import errors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, processors, trainers
@@ -388,6 +389,50 @@ def test_a_repository_comes_from_the_cache_of_the_hub(file, tmp_path, monkeypatc
     assert (ours.eos_token, ours.model_max_length) == (END, 7)
     with pytest.raises(FileNotFoundError, match="someone/else: no folder with a tokenizer.json"):
         AutoTokenizer.from_pretrained("someone/else")
+
+
+def test_what_the_hub_says_is_told(file, monkeypatch):
+    def download(name, wanted, **options):
+        assert options == {"revision": "main"}
+        if wanted == "tokenizer.json" and name == "someone/small":
+            return str(file)
+        if name == "someone/small":
+            raise ConnectionError(wanted)
+        raise errors.EntryNotFoundError(wanted)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    with pytest.raises(ConnectionError, match="tokenizer_config.json"):
+        AutoTokenizer.from_pretrained("someone/small", revision="main")
+    with pytest.raises(FileNotFoundError, match="someone/else: no folder with a tokenizer.json"):
+        AutoTokenizer.from_pretrained("someone/else", revision="main", use_fast=True, trust_remote_code=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("padding", "max_lenght"),
+        ("truncation", "do_not_trunc"),
+        ("padding_side", "rigth"),
+        ("truncation_side", "top"),
+        ("max_length", -1),
+    ],
+)
+def test_what_is_no_way_to_pad_or_truncate_is_refused(file, name, value):
+    ours = PreTrainedTokenizerFast(file, pad_token=END)
+    with pytest.raises(ValueError, match=f"^{name}: expected"):
+        ours(["a", "The cat"], **{name: value})
+    if name.endswith("side"):
+        with pytest.raises(ValueError, match=f"^{name}: expected one of 'left', 'right'"):
+            PreTrainedTokenizerFast(file, **{name: value})
+    if name == "padding_side":
+        with pytest.raises(ValueError, match=f"^{name}: expected"):
+            ours.pad([ours("a"), ours("The cat")], **{name: value})
+
+
+def test_padding_to_a_multiple_of_nothing_is_padding(file):
+    ours = PreTrainedTokenizerFast(file, pad_token=END)
+    texts = ["a", "The cat"]
+    assert ours(texts, padding=True, pad_to_multiple_of=0) == ours(texts, padding=True)
 
 
 def test_a_bundled_name_needs_nothing():

@@ -64,6 +64,25 @@ def test_windows_look_at_a_file_with_a_header(tmp_path):
     assert w.targets[-1].tolist() == list(range(81, 91))
 
 
+def test_a_dtype_is_for_files_that_do_not_tell_theirs(tmp_path):
+    ids = np.arange(600, dtype="uint16")
+    np.save(tmp_path / "a.npy", ids)
+    write_llm_c(tmp_path / "b.bin", ids, 20240520, 1)
+    tok = bs.Tokenizer.load("gpt2")
+    (tmp_path / "text.txt").write_text("some text")
+    tok.encode_files(tmp_path / "text.txt", tmp_path / "store")
+    for name, dtype, message in (
+        ("a.npy", "uint16", "a.npy is a .npy file, which has its own"),
+        ("b.bin", "uint16", "b.bin has the header of llm.c"),
+        ("store", "uint16", "store is a store, which has its own"),
+        ("store.bin", "uint32", "store.bin has ids of uint16, as .*store.idx says"),
+    ):
+        with pytest.raises(ValueError, match=f"^dtype: .*{message}"):
+            bs.TokenStore.open(tmp_path / name, dtype=dtype)
+    raw = bs.TokenStore.open(tmp_path / "store.bin", dtype="uint16")
+    assert raw[0].tolist() == tok.encode("some text").tolist()
+
+
 def fails(path, message):
     with pytest.raises(ValueError, match=message):
         bs.TokenStore.open(path)

@@ -37,6 +37,16 @@ def test_a_pair_of_files_is_read_by_others_and_by_us(tok, documents, tmp_path):
         bs.Tokenizer.load(tmp_path, special_tokens={"<pad>": 5})
 
 
+def test_a_pair_of_files_stands_for_the_split_of_gpt2(documents, tmp_path):
+    for pattern in ("cl100k", None):
+        made = bs.train(iter(documents), 300, pattern=pattern)
+        with pytest.raises(
+            ValueError, match="path: who reads vocab.json and merges.txt splits as GPT-2 does"
+        ):
+            made.save(tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_rank_files_make_a_pair_too(documents, tmp_path):
     gpt2 = bs.Tokenizer.load("gpt2")
     gpt2.save(tmp_path)

@@ -7,6 +7,7 @@ and of made-up ones.
 import itertools
 import json
 import pickle
+import re
 
 import pytest
 import tokenizers
@@ -331,6 +332,52 @@ def test_who_wants_no_added_token_at_all_says_so(documents, tmp_path):
     ours = load(peer, tmp_path)
     assert ours.encode("a<user>").tolist() == [ours.id_of("a"), 256]
     assert len(ours.encode("a<user>", special=set())) == 7
+
+
+def test_the_mark_of_an_added_token_is_part_of_the_tokenizer(documents, tmp_path):
+    made = [
+        bs.Tokenizer.load(
+            saved_with(documents, tmp_path / f"{special}.json", AddedToken("ab the", special=special))
+        )
+        for special in (False, True)
+    ]
+    assert made[0].encode("ab the").tolist() != made[1].encode("ab the").tolist()
+    assert made[0].fingerprint != made[1].fingerprint
+    assert made[0] != made[1]
+
+
+def saved_with(documents, path, *added):
+    """A file of the library's with these tokens."""
+    peer = trained(documents, models.BPE())
+    peer.add_tokens(list(added))
+    peer.save(str(path))
+    return path
+
+
+def test_several_names_of_one_token(tmp_path):
+    """The library writes and looks for one; what is ours keeps all, and the first is the one for both."""
+    harmony = bs.Tokenizer.load("o200k_harmony")
+    path = tmp_path / "harmony.json"
+    harmony.save(path)
+    assert bs.Tokenizer.load(path) == harmony
+    peer = tokenizers.Tokenizer.from_file(str(path))
+    for text in ("<|endofprompt|>", "a<|endofprompt|>b<|start|>"):
+        ids = harmony.encode(text, special="encode").tolist()
+        assert ids == peer.encode(text).ids
+        assert harmony.decode(ids) == peer.decode(ids, skip_special_tokens=False) == text
+    names = {"<|end of all texts|>": 50256, "<|a|>": 50256}
+    tok = bs.Tokenizer.load("gpt2", special_tokens=names)
+    for text in ("1<|a|>2", "1<|a|>\u00e92", "<|end of all texts|><|a|>"):
+        ids, spans = tok.encode_with_offsets(text, special="encode")
+        assert ids.tolist() == tok.encode(text, special="encode").tolist()
+        assert [text[start:end] for start, end in spans.tolist()] == re.findall(r"<[^>]*>|.", text)
+
+
+def test_a_file_of_no_tokens_at_all(tmp_path):
+    path = tmp_path / "empty.json"
+    tokenizers.Tokenizer(models.BPE()).save(str(path))
+    empty = bs.Tokenizer.load(path)
+    assert (empty.max_id, empty.encode("", dtype="uint16").tolist()) == (0, [])
 
 
 @pytest.mark.parametrize("processor", ["template", "roberta", "bert"])

@@ -32,6 +32,25 @@ def test_a_rank_file_is_refused_where_it_would_change_ids(tmp_path):
     assert again.encode("xyz").tolist() == taken.encode("xyz").tolist() == [256]
 
 
+def test_what_stands_around_texts_stays_or_is_missed(tmp_path):
+    trained = bs.train(iter([b"low lower lowest"] * 2), 262, pattern="gpt2", special_tokens=[END])
+    path = tmp_path / "tokenizer.json"
+
+    def with_ends(first, last):
+        trained.save(path)
+        file = json.loads(path.read_text())
+        file["post_processor"] = {"type": "BertProcessing", "cls": ["!", first], "sep": [END, last]}
+        path.write_text(json.dumps(file))
+        return bs.Tokenizer.load(path)
+
+    shorter = with_ends(0, 261).truncated(259)
+    assert shorter.special_tokens == {END: 258}
+    ids = shorter.encode("low", bos=True, eos=True).tolist()
+    assert (ids[0], ids[-1], shorter.decode(ids[1:-1])) == (0, 258, "low")
+    with pytest.raises(ValueError, match="vocab_size: 259 leaves out token 260, which stands before"):
+        with_ends(260, 261).truncated(259)
+
+
 def test_truncation_is_the_shorter_training(documents):
     long = bs.train(iter(documents), 900, pattern="gpt2", special_tokens=[END])
     for size in (257, 300, 899, 900):

@@ -135,11 +135,11 @@ def test_bos_and_eos_on_request(hello):
     assert hello.encode("", bos=True).tolist() == [4]
     assert hello.encode("world", bos="[EOS]", eos="[PAD]").tolist() == [5, 3, 6]
     assert hello.encode_batch(["world", ""], bos=True, eos=True).ids.tolist() == [4, 3, 5, 4, 5]
-    with pytest.raises(ValueError, match=r'bos: the tokenizer has no special token "world"'):
+    with pytest.raises(KeyError, match=r'bos: the tokenizer has no special token "world"'):
         hello.encode("world", bos="world")
     with pytest.raises(TypeError, match="eos: expected a bool or a special token, not int"):
         hello.encode("world", eos=1)
-    with pytest.raises(ValueError, match=r'eos: the tokenizer has no special token "\[EOS\]"'):
+    with pytest.raises(KeyError, match=r'eos: the tokenizer has no special token "\[EOS\]"'):
         bs.WordTokenizer.train("a", special_tokens=()).encode("a", eos=True)
 
 
@@ -279,7 +279,7 @@ def test_batches_are_equal_copied_and_pickled_by_content(hello):
 def test_offsets_must_ascend_over_the_ids():
     ids = np.zeros(3, "uint32")
     for offsets in ([], [0], [0, 2], [1, 3], [0, 2, 1, 3], [0, 4], [0, -1, 3]):
-        with pytest.raises(ValueError, match="offsets: expected numbers ascending from 0 to the 3 ids"):
+        with pytest.raises(ValueError, match="offsets: expected offsets ascending from 0 to the 3 ids"):
             bs.Ragged(ids, np.array(offsets, "int64"))
 
 

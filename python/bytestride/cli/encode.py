@@ -26,11 +26,17 @@ from bytestride.progress import Phase, Progress
 PRINTED_AT_ONCE = 1 << 16
 
 
+# What goes with text on the command line, and what goes with files only where their ids are written.
+WITH_TEXT = {"tokenizer", "text", "bos", "eos"}
+WITH_OUT = ("dtype", "resume", "rank", "world_size", "force")
+
+
 def encode(
+    context: typer.Context,
     tokenizer: options.TokenizerFile,
     corpus: options.OptionalCorpus = None,
     out: Annotated[
-        Path | None,
+        str | None,  # not a path, which would lose a slash at the end
         typer.Option(
             "--out",
             "-o",
@@ -69,13 +75,18 @@ def encode(
         raise typer.BadParameter(
             "--text prints ids; it goes with neither files nor --out", param_hint="--text"
         )
+    if text is not None:
+        others = [name for name in context.params if name not in WITH_TEXT]
+        options.refuse(context, others, "is for files, and --text is none")
+    if out is None:
+        options.refuse(context, WITH_OUT, "needs --out")
     loaded = load_tokenizer(tokenizer)
     if text is not None:
         print_ids(loaded.encode(text, bos=bos or False, eos=eos or False))
         return
     if out is not None:
-        shard = out if world_size == 1 else out.with_name(f"{out.name}-{rank:05}-of-{world_size:05}")
-        refuse_existing(store_files(shard), force=force)
+        shard = out if world_size == 1 else f"{out}-{rank:05}-of-{world_size:05}"
+        refuse_existing(store_files(Path(shard)), force=force)
     reading = options.Reading(
         format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
     )

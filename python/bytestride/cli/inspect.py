@@ -57,6 +57,9 @@ def inspect(
 
     bytestride inspect --tokenizer gpt2 --tokenizer o200k_base notes.txt --html notes.html
     """
+    if ids and (text is None or html is not None):
+        message = "lists the tokens of a text here, and a page has them all" if text else "needs a text"
+        raise typer.BadParameter(message, param_hint="--ids")
     loaded = {name: load_tokenizer(name) for name in tokenizer}
     if text is None:
         if html is not None:

@@ -4,6 +4,7 @@ Each is named like the argument of the Python function behind it; some of those 
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, TypedDict
 
@@ -61,6 +62,15 @@ def size(text: str) -> int:
         message = f"{text!r} is no size; expected a number of bytes like 512M or 8G"
         raise typer.BadParameter(message)
     return int(match[1]) * SIZE_UNITS[match[2].upper()]
+
+
+def refuse(context: typer.Context, names: Iterable[str], message: str) -> None:
+    """Says that the command was called in a wrong way if one of these parameters was given."""
+    for name in names:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            (option,) = (parameter for parameter in context.command.params if parameter.name == name)
+            raise typer.BadParameter(message, param_hint=option.opts[0])
 
 
 def pattern_of(text: str) -> str | None:

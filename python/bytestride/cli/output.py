@@ -122,15 +122,13 @@ def vocabulary_fact(tokenizer: bs.Tokenizer, *, asked: int = 0) -> tuple[str, st
 
 
 def reading_facts(tokenizer: bs.Tokenizer, out: Path) -> list[tuple[str, str]]:
-    """How files are read that do not hold all of the tokenizer."""
-    has_ranks_only = out.suffix == ".tiktoken"
-    if not has_ranks_only and not (out.is_dir() and tokenizer.pattern != "gpt2"):
+    """How a file is read that does not hold all of the tokenizer."""
+    if out.suffix != ".tiktoken":
         return []
-    special_tokens = tokenizer.special_tokens if has_ranks_only else {}
-    specials = f", special_tokens={special_tokens}" if special_tokens else ""
+    specials = f", special_tokens={tokenizer.special_tokens}" if tokenizer.special_tokens else ""
     return [
         ("to read it", f"bs.Tokenizer.load({str(out)!r}, pattern={tokenizer.pattern!r}{specials})"),
-        ("", "in Python, for these are not in it; commands read what bytestride convert makes of it"),
+        ("", "in Python, for it holds ranks only; commands read what bytestride convert makes of it"),
     ]
 
 

@@ -28,7 +28,21 @@ _Side = Literal["left", "right"]
 _Tensors = Literal["np", "pt"]
 _Ids = Sequence[int] | NDArray[np.integer]
 
+_SIDES: tuple[_Side, ...] = ("left", "right")
+_PADDINGS: tuple[_Padding, ...] = (False, True, "longest", "max_length", "do_not_pad")
+_TRUNCATIONS: tuple[_Truncation | None, ...] = (
+    None,
+    False,
+    True,
+    "longest_first",
+    "only_first",
+    "do_not_truncate",
+)
 _NO_PADDING = (False, "do_not_pad")
+# Arguments of `from_pretrained` that say where a file of the Hub comes from.
+_HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
+# Those that make no difference here: there is one implementation, and no code in a repository is run.
+_WITHOUT_MEANING = ("trust_remote_code", "use_fast")
 # What transformers says of a tokenizer without a longest text.
 UNLIMITED = int(1e30)
 
@@ -99,7 +113,7 @@ class PreTrainedTokenizerFast:
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: The file is not supported, or both or none of file and object are given.
+        ValueError: The file is not supported, both or none of file and object are given, or a side is none.
         KeyError: A name is no token.
 
     Example:
@@ -110,6 +124,9 @@ class PreTrainedTokenizerFast:
         >>> tokenizer(["low", "lowest"], padding=True)["input_ids"]
         [[257, 260, 260, 260], [257, 68, 82, 83]]
     """
+
+    is_fast = True
+    model_input_names = ("input_ids", "attention_mask")
 
     def __init__(
         self,
@@ -133,8 +150,8 @@ class PreTrainedTokenizerFast:
         self._file = None if tokenizer_file is None else Path(tokenizer_file)
         self.backend = tokenizer_object
         self.model_max_length = model_max_length
-        self.padding_side: _Side = padding_side
-        self.truncation_side: _Side = truncation_side
+        self.padding_side: _Side = _one_of("padding_side", padding_side, _SIDES)
+        self.truncation_side: _Side = _one_of("truncation_side", truncation_side, _SIDES)
         self.bos_token = bos_token
         self.eos_token = eos_token
         self.pad_token = pad_token
@@ -153,10 +170,13 @@ class PreTrainedTokenizerFast:
 
         Args:
             name_or_path: The folder or name.
-            **changes: Arguments of the class that go before those of the configuration.
+            **changes: Arguments of the class that go before those of the configuration, and transformers'
+                about the Hub: `revision`, `cache_dir`, `token` and so on. `use_fast` and `trust_remote_code`
+                mean nothing here.
 
         Raises:
             FileNotFoundError: There is no such tokenizer.
+            OSError: The Hub cannot be reached, or refuses.
 
         Example:
             >>> from bytestride.compat.transformers import PreTrainedTokenizerFast
@@ -164,16 +184,18 @@ class PreTrainedTokenizerFast:
             '<|endoftext|>'
         """
         name = os.fspath(name_or_path)
+        hub = {option: changes.pop(option) for option in _HUB_OPTIONS if option in changes}
+        changes = {option: value for option, value in changes.items() if option not in _WITHOUT_MEANING}
         is_bundled = name in bundled()
-        file = name if is_bundled else _pretrained_file(name, "tokenizer.json")
+        file = name if is_bundled else _pretrained_file(name, "tokenizer.json", hub)
         if file is None:
             message = (
                 f"{name}: no folder with a tokenizer.json, no bundled name ({', '.join(bundled())}), and "
-                "nothing that huggingface_hub knows, which must be installed for names of the Hub"
+                "nothing that huggingface_hub has, which must be installed for names of the Hub"
             )
             raise FileNotFoundError(message)
         end = "<|endoftext|>"
-        known = {"bos_token": end, "eos_token": end} if is_bundled else _configuration(name)
+        known = {"bos_token": end, "eos_token": end} if is_bundled else _configuration(name, hub)
         made = cls(file, **{**known, **changes})
         made.name_or_path = name
         return made
@@ -238,7 +260,8 @@ class PreTrainedTokenizerFast:
             split_special_tokens: Whether names of special tokens in a text are text.
 
         Raises:
-            ValueError: Padding without a `pad_token`, or arrays of texts of unequal length.
+            ValueError: Padding without a `pad_token`, arrays of texts of unequal length, or a way of padding
+                or truncating, a side or a length that is none.
 
         Example:
             >>> from bytestride.compat.transformers import AutoTokenizer
@@ -253,11 +276,14 @@ class PreTrainedTokenizerFast:
         rows = _Rows(
             self.backend, special="text" if split_special_tokens else "encode", ends=add_special_tokens
         )
+        if max_length is not None and max_length < 0:
+            message = f"max_length: expected 0 or more, not {max_length}"
+            raise ValueError(message)
+        padding_side = _one_of("padding_side", padding_side or self.padding_side, _SIDES)
+        truncation_side = _one_of("truncation_side", truncation_side or self.truncation_side, _SIDES)
         limit = self._limit(truncation, max_length, padding, pad_to_multiple_of)
         encode = rows.encode_with_offsets if return_offsets_mapping else rows.encode
-        encode(
-            [text] if isinstance(text, str) else list(text), limit, truncation_side or self.truncation_side
-        )
+        encode([text] if isinstance(text, str) else list(text), limit, truncation_side)
         length = self._padded_length(rows.ids, padding, max_length, pad_to_multiple_of)
         wanted = {
             "input_ids": True,
@@ -268,7 +294,7 @@ class PreTrainedTokenizerFast:
         made = BatchEncoding()
         for name, (arrays, fill) in rows.arrays(self.pad_token_id or 0).items():
             if wanted[name]:
-                padded = [_padded(array, length, padding_side or self.padding_side, fill) for array in arrays]
+                padded = [_padded(array, length, padding_side, fill) for array in arrays]
                 made[name] = _shaped(padded, return_tensors, single=isinstance(text, str))
         if return_length:
             lengths = np.array([max(len(ids), length) for ids in rows.ids], np.int64)
@@ -329,6 +355,7 @@ class PreTrainedTokenizerFast:
         ids = columns.get("input_ids", [])
         single = len(ids) > 0 and np.ndim(ids[0]) == 0
         rows = [ids] if single else list(ids)
+        side = _one_of("padding_side", padding_side or self.padding_side, _SIDES)
         length = self._padded_length(rows, padding, max_length, pad_to_multiple_of)
         ones = [[1] * len(row) for row in rows]
         columns = {**columns, "attention_mask": columns.get("attention_mask", ones[0] if single else ones)}
@@ -337,7 +364,6 @@ class PreTrainedTokenizerFast:
         for name, column in columns.items():
             arrays = [np.asarray(row, np.int64) for row in ([column] if single else column)]
             if name in fills:
-                side = padding_side or self.padding_side
                 arrays = [_padded(array, length, side, fills[name]) for array in arrays]
             # As an array, a single text is no row here.
             if single and return_tensors is not None:
@@ -360,7 +386,7 @@ class PreTrainedTokenizerFast:
         self, truncation: _Truncation | None, max_length: int | None, padding: _Padding, multiple: int | None
     ) -> int | None:
         """The most ids of a text, or `None`."""
-        if truncation is None:
+        if _one_of("truncation", truncation, _TRUNCATIONS) is None:
             truncation = max_length is not None and padding is False
         limit = self.model_max_length if max_length is None else max_length
         if truncation in {False, "do_not_truncate"} or limit >= UNLIMITED:
@@ -374,7 +400,7 @@ class PreTrainedTokenizerFast:
         self, rows: Sequence[_Ids], padding: _Padding, max_length: int | None, multiple: int | None
     ) -> int:
         """How long rows are made; 0 for no padding."""
-        if padding in _NO_PADDING:
+        if _one_of("padding", padding, _PADDINGS) in _NO_PADDING:
             return 0
         if self.pad_token is None:
             message = "padding needs a token: set tokenizer.pad_token, for example to tokenizer.eos_token"
@@ -385,7 +411,7 @@ class PreTrainedTokenizerFast:
             if wanted >= UNLIMITED:
                 return 0
             length = wanted
-        return length if multiple is None else -(-length // multiple) * multiple
+        return -(-length // multiple) * multiple if multiple else length
 
     # -- ids to text -----------------------------------------------------------------------------------------
 
@@ -690,24 +716,42 @@ def _tensor(array: NDArray[np.int64], tensors: _Tensors) -> Any:
     raise ValueError(message)
 
 
-def _pretrained_file(name: str, file: str) -> Path | None:
-    """A file of a folder, or of a repository on the Hub, if there is such a one."""
+def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
+    """The value of the argument `name`, which must be one of these."""
+    if value in choices:
+        return value
+    message = f"{name}: expected one of {', '.join(map(repr, choices))}, not {value!r}"
+    raise ValueError(message)
+
+
+def _pretrained_file(name: str, file: str, hub: dict[str, Any]) -> Path | None:
+    """A file of a folder, or of a repository on the Hub, if there is such a one.
+
+    Whether there is none, or the Hub does not tell, is not the same: then the error is its own.
+    """
     if Path(name).is_dir():
-        path = Path(name, file)
+        path = Path(name, hub.get("subfolder") or "", file)
         return path if path.exists() else None
     try:
-        import huggingface_hub  # noqa: PLC0415 (an optional library)
+        from huggingface_hub import errors, hf_hub_download  # noqa: PLC0415 (an optional library)
     except ModuleNotFoundError:
         return None
     try:
-        return Path(huggingface_hub.hf_hub_download(name, file))
-    except (OSError, ValueError, RuntimeError):
+        return Path(hf_hub_download(name, file, **hub))
+    except errors.LocalEntryNotFoundError as error:
+        is_asked_to_stay_offline = isinstance(error.__cause__, errors.OfflineModeIsEnabled)
+        if hub.get("local_files_only") or is_asked_to_stay_offline:
+            return None
+        raise
+    except errors.GatedRepoError:
+        raise
+    except (errors.EntryNotFoundError, errors.RepositoryNotFoundError, errors.HFValidationError):
         return None
 
 
-def _configuration(name: str) -> dict[str, Any]:
+def _configuration(name: str, hub: dict[str, Any]) -> dict[str, Any]:
     """The arguments that a `tokenizer_config.json` gives."""
-    path = _pretrained_file(name, "tokenizer_config.json")
+    path = _pretrained_file(name, "tokenizer_config.json", hub)
     if path is None:
         return {}
     try:

@@ -1,7 +1,7 @@
 //! What was used and may be used again, by any thread.
 
 use std::hint::spin_loop;
-use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 
 /// How often somebody asks for the lock: some ten microseconds, while others have it for some ten nanoseconds.
 const TRIES: usize = 1 << 10;
@@ -64,12 +64,46 @@ impl<T> Reuse<T> {
     }
 }
 
+/// What is in `cell`, or what `compute` gives, which is then kept there.
+///
+/// Nobody waits for another thread that computes the same: in a forked child that thread may be no more.
+pub(crate) fn get_or_compute<T>(cell: &OnceLock<T>, compute: impl FnOnce() -> T) -> &T {
+    if let Some(known) = cell.get() {
+        return known;
+    }
+    let computed = compute();
+    cell.get_or_init(|| computed)
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::channel;
     use std::thread;
 
     use super::*;
+
+    #[test]
+    fn nobody_waits_for_what_another_thread_computes() {
+        let cell = OnceLock::new();
+        let (begin, begun) = channel();
+        let (end, ended) = channel::<()>();
+        thread::scope(|scope| {
+            let cell = &cell;
+            let slow = scope.spawn(move || {
+                *get_or_compute(cell, || {
+                    begin.send(()).expect("somebody listens");
+                    ended.recv().expect("somebody sends");
+                    1
+                })
+            });
+            begun.recv().expect("it began");
+            assert_eq!(*get_or_compute(cell, || 2), 2);
+            end.send(()).expect("it listens");
+            assert_eq!(slow.join().expect("no panic"), 2);
+        });
+        assert_eq!(*get_or_compute(&cell, || unreachable!("it is known")), 2);
+    }
 
     #[test]
     fn the_latest_that_fit_stay_and_are_taken_first() {

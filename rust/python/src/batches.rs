@@ -139,14 +139,24 @@ pub(crate) struct EpochOptions<'a, 'py> {
     pub(crate) batch_size: &'a Bound<'py, PyAny>,
     pub(crate) shuffle: bool,
     pub(crate) block_size: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) seed: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) epoch: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) seed: u64,
+    pub(crate) epoch: u64,
     pub(crate) drop_last: bool,
     pub(crate) rank: Option<&'a Bound<'py, PyAny>>,
     pub(crate) world_size: Option<&'a Bound<'py, PyAny>>,
     pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
     pub(crate) prefetch: Option<&'a Bound<'py, PyAny>>,
     pub(crate) out: Option<&'a Bound<'py, PyAny>>,
+}
+
+/// The argument `seed`. `None`, which others take for a random one, is none: an epoch can be gone through again.
+pub(crate) fn seed_of(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    unsigned("seed", value)
+}
+
+/// The argument `epoch`.
+pub(crate) fn epoch_of(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    unsigned("epoch", value)
 }
 
 /// The batches of one epoch: an iterator of `(inputs, targets)`, made by `batches` of `Windows`, `Mix` and `Packs`.
@@ -244,12 +254,11 @@ impl Batches {
         let dtype = options.dtype.map(Integer::new).transpose()?;
         let out = |out| Out::new(out, batch_size as usize, rows.columns(), dtype);
         let out = options.out.map(out).transpose()?;
-        let (seed, epoch) = (number("seed", options.seed, 0)?, number("epoch", options.epoch, 0)?);
         let prefetch = optional_size("prefetch", options.prefetch)?.unwrap_or(PREFETCH);
         let prefetch = NonZero::new(prefetch.min(MAX_PREFETCH));
         let block_size = options.block_size.map(|size| unsigned("block_size", size)).transpose()?;
         let shuffle = shuffled("block_size", options.shuffle, block_size)?;
-        let epoch = Epoch::new(plan.windows(), shuffle, seed, epoch);
+        let epoch = Epoch::new(plan.windows(), shuffle, options.seed, options.epoch);
         let work = Work { rows, plan, integer: dtype.unwrap_or(Integer::I64) };
         let state = Mutex::new(State { epoch, ahead: None, slow: 0 });
         Ok(Self { work: Arc::new(work), prefetch, out, state })

@@ -259,6 +259,24 @@ pub(crate) struct FileOptions<'a> {
     pub(crate) suffixes: Option<Vec<String>>,
 }
 
+impl FileOptions<'_> {
+    /// An error if anything is asked for that only files follow, and `source` is none.
+    pub(crate) fn refuse(&self, source: &str) -> PyResult<()> {
+        let given = [
+            ("format", self.format != "auto"),
+            ("separator", self.separator.is_some()),
+            ("text_field", self.text_field != "text"),
+            ("suffixes", self.suffixes.is_some()),
+        ];
+        match given.into_iter().find(|&(_, is_given)| is_given) {
+            Some((name, _)) => {
+                Err(PyValueError::new_err(format!("{name}: is for files, and source {source}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// The changes to a pattern that `train` and `count_words` offer.
 pub(crate) struct Changes<'a, 'py> {
     pub(crate) digits: Option<&'a Bound<'py, PyAny>>,
@@ -269,15 +287,19 @@ pub(crate) struct Changes<'a, 'py> {
 impl Changes<'_, '_> {
     /// `pattern` with the changes.
     pub(crate) fn apply(&self, mut pattern: Pattern) -> PyResult<Pattern> {
-        if let Some(digits) = optional_size("digits", self.digits)? {
-            let digits = match self.digits_from {
-                "left" => Digits::FromLeft(digits),
-                "right" => Digits::FromRight(digits),
-                other => {
-                    let message = format!("digits_from: is {other:?}, expected 'left' or 'right'");
-                    return Err(PyValueError::new_err(message));
-                }
-            };
+        let digits = optional_size("digits", self.digits)?;
+        let digits = match (self.digits_from, digits) {
+            ("left", digits) => digits.map(Digits::FromLeft),
+            ("right", Some(digits)) => Some(Digits::FromRight(digits)),
+            ("right", None) => {
+                return Err(PyValueError::new_err("digits_from: has no meaning without digits"));
+            }
+            (other, _) => {
+                let message = format!("digits_from: is {other:?}, expected 'left' or 'right'");
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        if let Some(digits) = digits {
             pattern = pattern.with_digits(digits).into_python()?;
         }
         if self.superwords { pattern.with_superwords().into_python() } else { Ok(pattern) }
@@ -406,7 +428,10 @@ pub(crate) fn count_source(
             weights.len(),
             paths.len()
         ))),
-        (None, None) => count_documents(py, source, splitter, options),
+        (None, None) => {
+            options.files.refuse("holds documents")?;
+            count_documents(py, source, splitter, options)
+        }
         (None, Some(_)) => Err(PyValueError::new_err(
             "weights: are for the paths in a list; count documents apart and add counts.scaled(weight)",
         )),

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{self, integers, place_at, type_name, unsigned};
-use crate::batches::{Batches, EpochOptions, Mark, Rows};
+use crate::batches::{Batches, EpochOptions, Mark, Rows, epoch_of, seed_of};
 use crate::blocks::{self, Gather, gathered};
 use crate::errors::IntoPython;
 use crate::memory::Pool;
@@ -280,7 +280,7 @@ impl Mix {
     ///     >>> mixed = bs.mix([low, high], weights=[0.5, 0.5])
     ///     >>> [inputs.tolist() for inputs, targets in mixed.batches(2, shuffle=False)][:2]
     ///     [[[0, 1], [100, 101]], [[2, 3], [102, 103]]]
-    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
+    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=0, epoch=0, drop_last=true, rank=None, world_size=None,
                         dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \
                         epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
                         out=None)")]
@@ -290,8 +290,8 @@ impl Mix {
         batch_size: &Bound<'_, PyAny>,
         shuffle: bool,
         block_size: Option<&Bound<'_, PyAny>>,
-        seed: Option<&Bound<'_, PyAny>>,
-        epoch: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = seed_of)] seed: u64,
+        #[pyo3(from_py_with = epoch_of)] epoch: u64,
         drop_last: bool,
         rank: Option<&Bound<'_, PyAny>>,
         world_size: Option<&Bound<'_, PyAny>>,

@@ -87,8 +87,15 @@ pub(crate) fn suffixes(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>
     optional(value, |value| strings("suffixes", value))
 }
 
-/// How text is split: a name, an expression, `None` for no split, or what a tokenizer has.
+/// How text is split for a tokenizer that is to be made: a name, an expression, `None` for no split, or what a tokenizer has.
 pub(crate) fn pattern(value: &Bound<'_, PyAny>) -> PyResult<Pattern> {
+    let pattern = any_pattern(value)?;
+    // Otherwise this would come out when it is saved, after hours perhaps.
+    pattern.check_portable().into_python()?;
+    Ok(pattern)
+}
+
+fn any_pattern(value: &Bound<'_, PyAny>) -> PyResult<Pattern> {
     if value.is_none() {
         return Ok(Pattern::Whole);
     }
@@ -103,7 +110,7 @@ pub(crate) fn pattern(value: &Bound<'_, PyAny>) -> PyResult<Pattern> {
 
 /// How the text of a file that does not say it is split; `None` if that is not given.
 pub(crate) fn file_pattern(value: &Bound<'_, PyAny>) -> PyResult<Option<Pattern>> {
-    optional(value, pattern)
+    optional(value, any_pattern)
 }
 
 /// What stands between documents, not empty; or `None`.

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{self, Integer, integers, place_at, unsigned};
-use crate::batches::{Batches, EpochOptions, Mark, Rows};
+use crate::batches::{Batches, EpochOptions, Mark, Rows, epoch_of, seed_of};
 use crate::blocks::Gather;
 use crate::errors::IntoPython;
 use crate::made::{Made, packed};
@@ -270,7 +270,7 @@ impl Packs {
     ///     >>> for rows in bs.pack(batch, 4).batches(2, shuffle=False):
     ///     ...     print(rows.inputs.shape, rows.cu_seqlens)
     ///     (2, 4) [0 4 6 7 8]
-    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
+    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=0, epoch=0, drop_last=true, rank=None, world_size=None,
                         dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \
                         epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
                         out=None)")]
@@ -280,8 +280,8 @@ impl Packs {
         batch_size: &Bound<'_, PyAny>,
         shuffle: bool,
         block_size: Option<&Bound<'_, PyAny>>,
-        seed: Option<&Bound<'_, PyAny>>,
-        epoch: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = seed_of)] seed: u64,
+        #[pyo3(from_py_with = epoch_of)] epoch: u64,
         drop_last: bool,
         rank: Option<&Bound<'_, PyAny>>,
         world_size: Option<&Bound<'_, PyAny>>,

@@ -89,6 +89,16 @@ fn freeze<T: Element>(array: Bound<'_, PyArray1<T>>) -> Py<PyArray1<T>> {
     array.unbind()
 }
 
+/// An error about the argument `name` if `offsets` do not tell where texts of `count` ids in all start and end.
+fn check_offsets(name: &str, offsets: &[i64], count: usize) -> PyResult<()> {
+    let ends = [offsets.first().copied(), offsets.last().copied()];
+    if ends == [Some(0), i64::try_from(count).ok()] && offsets.is_sorted() {
+        return Ok(());
+    }
+    let message = format!("{name}: expected offsets ascending from 0 to the {count} ids");
+    Err(PyValueError::new_err(message))
+}
+
 #[pymethods]
 impl Ragged {
     #[new]
@@ -115,11 +125,7 @@ impl Ragged {
             return Err(PyValueError::new_err(message));
         };
         let offsets = contiguous(offsets)?.to_vec()?;
-        let ends = [offsets.first().copied(), offsets.last().copied()];
-        if ends != [Some(0), i64::try_from(count).ok()] || !offsets.is_sorted() {
-            let message = format!("offsets: expected numbers ascending from 0 to the {count} ids");
-            return Err(PyValueError::new_err(message));
-        }
+        check_offsets("offsets", &offsets, count)?;
         Ok(Self { ids, offsets: frozen(py, offsets), pad_id })
     }
 
@@ -240,7 +246,7 @@ impl Ragged {
     ///
     /// Raises:
     ///     TypeError: If it is none of these.
-    ///     ValueError: If there is a null, or an id does not fit uint32.
+    ///     ValueError: If there is a null, an id does not fit uint32, or the lists do not stand one behind another.
     ///     ModuleNotFoundError: If pyarrow is not installed.
     ///
     /// Example:
@@ -254,6 +260,7 @@ impl Ragged {
         for array in [&ids, offsets.as_any()] {
             array.call_method1("setflags", (false,))?;
         }
+        check_offsets("lists", offsets.try_readonly()?.as_slice()?, ids.len()?)?;
         let ids = match ids.cast::<PyArray1<u16>>() {
             Ok(narrow) => Ids::Narrow(narrow.clone().unbind()),
             Err(_) => Ids::Wide(ids.cast_into::<PyArray1<u32>>()?.unbind()),

@@ -78,12 +78,13 @@ impl TokenStore {
     /// Args:
     ///     path: What the names of the files have in common, the path of one of them, a folder, or a list of these.
     ///     dtype: `"uint16"` or `"uint32"`: `path` is a file of raw little-endian ids, or a list of such, one document
-    ///         each, whatever stands beside it.
+    ///         each. Not for files that tell it themselves.
     ///
     /// Raises:
     ///     OSError: A file cannot be read, or is missing (`FileNotFoundError`).
     ///     ValueError: The files are malformed or disagree, with file and place; a shard is missing, or of another job;
-    ///         the name is that of two of these: shards, a whole store, a folder; or there is no index and no `dtype`.
+    ///         the name is that of two of these: shards, a whole store, a folder; or there is no index and no `dtype`, or
+    ///         both and they differ.
     ///
     /// Example:
     ///     >>> import bytestride as bs, pathlib, tempfile

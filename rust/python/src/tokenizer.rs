@@ -146,11 +146,12 @@ impl Tokenizer {
 
     /// Writes the tokenizer to a file: `tokenizer.json`, or `.tiktoken` if the name ends so.
     ///
-    /// Into a folder that is there it writes `vocab.json` and `merges.txt`. What was read from a SentencePiece `.model` is
-    /// written as one.
+    /// Into a folder that is there it writes `vocab.json` and `merges.txt`, if the pattern is `"gpt2"`, for which these
+    /// files stand. What was read from a SentencePiece `.model` is written as one.
     ///
-    /// Hugging Face reads the JSON file and gives the same ids. A `.tiktoken` file holds neither pattern nor special
-    /// tokens. The file appears under its name when it is whole.
+    /// Hugging Face reads the JSON file and gives the same ids; of several names for one id it knows only the first of
+    /// ours. A `.tiktoken` file holds neither pattern nor special tokens. The file appears under its name when it is
+    /// whole.
     ///
     /// Raises:
     ///     OSError: The file cannot be written.
@@ -544,8 +545,9 @@ impl Tokenizer {
     /// there. A whole store and shards of the same prefix do not stand beside each other.
     ///
     /// Args:
-    ///     inputs: A path, a glob, a folder (all its files of text, see `suffixes`), `"-"` for standard input, or an
-    ///         iterable of these. Files that end in `.gz` or `.zst` are decompressed.
+    ///     inputs: A path, a glob, a folder (all its files of text, see `suffixes`, but for hidden ones and those behind links
+    ///         to other folders), `"-"` for standard input, or an iterable of these. Files that end in `.gz` or `.zst` are
+    ///         decompressed.
     ///     prefix: What the names of the files begin with.
     ///     format: `"text"`, `"jsonl"`, `"parquet"` (needs pyarrow), or `"auto"`: `.jsonl` and `.ndjson` are JSON lines,
     ///         `.parquet` tables, others text; what is clearly neither, as `.json`, is an error.

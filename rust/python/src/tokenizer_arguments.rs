@@ -94,6 +94,7 @@ impl Tokenizer {
     pub(crate) fn bytes_of_ids(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
         if let Ok(ids) = ids.cast::<PyArray1<u32>>()
             && ids.is_contiguous()
+            && ids.is_aligned()
         {
             let ids = ids.to_vec()?;
             return py.detach(|| self.inner.decode(&ids)).into_python();

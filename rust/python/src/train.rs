@@ -110,6 +110,7 @@ pub(crate) fn train(
     let changes = Changes { digits, digits_from, superwords: words.is_some() };
     let counts = if let Ok(counts) = source.cast::<WordCounts>() {
         refuse_weights(weights.as_deref())?;
+        files.refuse("has been counted")?;
         counted_with(counts.get().core(), pattern, &changes)?
     } else {
         let pattern = changes.apply(pattern.unwrap_or_else(default_pattern))?;
@@ -249,6 +250,7 @@ pub(crate) fn extend(
     let pattern = tokenizer.splitter().pattern().clone();
     let counts = if let Ok(counts) = source.cast::<WordCounts>() {
         refuse_weights(weights.as_deref())?;
+        files.refuse("has been counted")?;
         counts.get().core()
     } else {
         let source_options = SourceOptions { pattern, files, weights, count, progress };

@@ -8,11 +8,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice};
 
 use crate::arguments::{self, Integer, clamped, contiguous, integers, place_at, type_name, unsigned};
-use crate::batches::{Batches, EpochOptions, Mark, Rows};
+use crate::batches::{Batches, EpochOptions, Mark, Rows, epoch_of, seed_of};
 use crate::blocks::{self, Gather, gather_into, gathered};
 use crate::errors::IntoPython;
 use crate::memory::{Pool, Shape};
-use crate::named::one_of;
+use crate::named::{one_of, unexpected};
 use crate::tokens::{Tokens, with_type};
 
 /// A function and its arguments, as pickle wants them.
@@ -82,7 +82,12 @@ pub(crate) fn windows(
         }
         _ => {}
     }
-    let array = Tokens::of("tokens", "a numpy array, a TokenStore or a Ragged", tokens)?;
+    let expected = "a numpy array, a TokenStore or a Ragged";
+    if tokens.is_instance_of::<Windows>() {
+        // They have tokens, too, but their documents would be forgotten.
+        return Err(unexpected("tokens", expected, tokens));
+    }
+    let array = Tokens::of("tokens", expected, tokens)?;
     let count = array.count();
     let pad = pad_id.map(|id| padding(id, array.integer())).transpose()?;
     let places = match boundaries {
@@ -469,7 +474,7 @@ impl Windows {
     ///     >>> w = bs.windows(np.arange(9), max_length=2)
     ///     >>> [inputs.tolist() for inputs, targets in w.batches(2, shuffle=False)]
     ///     [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
-    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=None, epoch=None, drop_last=true, rank=None, world_size=None,
+    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=0, epoch=0, drop_last=true, rank=None, world_size=None,
                         dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \
                         epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
                         out=None)")]
@@ -479,8 +484,8 @@ impl Windows {
         batch_size: &Bound<'_, PyAny>,
         shuffle: bool,
         block_size: Option<&Bound<'_, PyAny>>,
-        seed: Option<&Bound<'_, PyAny>>,
-        epoch: Option<&Bound<'_, PyAny>>,
+        #[pyo3(from_py_with = seed_of)] seed: u64,
+        #[pyo3(from_py_with = epoch_of)] epoch: u64,
         drop_last: bool,
         rank: Option<&Bound<'_, PyAny>>,
         world_size: Option<&Bound<'_, PyAny>>,

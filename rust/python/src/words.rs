@@ -55,7 +55,7 @@ impl WordTokenizer {
             value.extract::<String>().map_err(|_| message())?
         };
         let unknown =
-            || PyValueError::new_err(format!("{name}: the tokenizer has no special token \"{token}\""));
+            || PyKeyError::new_err(format!("{name}: the tokenizer has no special token \"{token}\""));
         self.0.special_id(&token).map(Some).ok_or_else(unknown)
     }
 }
@@ -125,8 +125,8 @@ impl WordTokenizer {
     ///     dtype: uint32, uint16, int32 or int64.
     ///
     /// Raises:
-    ///     KeyError: If a word is unknown and the vocabulary has no `[UNK]`.
-    ///     ValueError: If there is no such special token, or an id does not fit `dtype`.
+    ///     KeyError: If a word is unknown and the vocabulary has no `[UNK]`, or if there is no such special token.
+    ///     ValueError: If an id does not fit `dtype`.
     ///
     /// Example:
     ///     >>> import bytestride as bs
@@ -167,8 +167,7 @@ impl WordTokenizer {
     ///     eos: Whether `[EOS]` comes last in each; or the name of a special token that does.
     ///
     /// Raises:
-    ///     KeyError: If a word is unknown and the vocabulary has no `[UNK]`.
-    ///     ValueError: If there is no such special token.
+    ///     KeyError: If a word is unknown and the vocabulary has no `[UNK]`, or if there is no such special token.
     ///
     /// Example:
     ///     >>> import bytestride as bs

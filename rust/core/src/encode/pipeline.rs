@@ -164,14 +164,16 @@ impl Pipeline {
         Ok(text.text().to_owned())
     }
 
-    fn origins(&self, start: usize, output: &Output<'_, '_>) -> Result<Origins> {
+    /// What is remembered of a stretch of so many bytes, which begins at `start`.
+    fn origins(&self, start: usize, bytes: usize, output: &Output<'_, '_>) -> Result<Origins> {
         let needs = |steps: &Vec<Step>| steps.len() > 1 || self.normalizer.is_some();
         let asks = |steps: &&Vec<Step>| steps.iter().any(Step::needs_origins);
         let is_needed = self.steps.as_ref().filter(asks).is_some_and(needs);
         if matches!(output, Output::Ids(_)) && !is_needed {
             return Ok(Origins::Forget);
         }
-        let start = u32::try_from(start).ok().filter(|&start| start < u32::MAX / 2);
+        let is_near = start.saturating_add(bytes) <= (u32::MAX / 2) as usize;
+        let start = u32::try_from(start).ok().filter(|_| is_near);
         start
             .map(Origins::Track)
             .ok_or_else(|| Error::argument("text", "has more than 2 GiB; encode it in parts"))
@@ -214,7 +216,7 @@ impl Tokenizer {
         policy: &SpecialPolicy,
         output: &mut Output<'_, '_>,
     ) -> Result<bool> {
-        let mut aligned = Aligned::new(text, self.pipeline.origins(start, output)?);
+        let mut aligned = Aligned::new(text, self.pipeline.origins(start, text.len(), output)?);
         if let Some(normalizer) = &self.pipeline.normalizer {
             normalizer.apply(&mut aligned)?;
         }

@@ -15,6 +15,7 @@ use super::merges::{Merge, MergeTable};
 use super::parted::known_left_lengths;
 use super::slots::{Asked, NONE};
 use super::vocabulary::{self, Vocabulary};
+use crate::reuse::get_or_compute;
 use crate::{available_threads, map_in_order};
 
 /// How many ids' merges are found in one job.
@@ -178,7 +179,9 @@ impl Spelled {
     /// pretoken, if it is a token» is part of its format.) The parts may have higher ids than the token: Llama 3 has
     /// such tokens.
     pub(super) fn merges(&self, vocabulary: &Vocabulary) -> &[Merge] {
-        self.merges.get_or_init(|| self.find_merges(vocabulary, &known_left_lengths(vocabulary)))
+        get_or_compute::<Vec<_>>(&self.merges, || {
+            self.find_merges(vocabulary, &known_left_lengths(vocabulary))
+        })
     }
 
     /// The same where the lengths of left parts are known of some tokens, by id; 0 is none.

@@ -46,13 +46,6 @@ pub struct Manner {
     pub unmarked: bool,
 }
 
-impl Manner {
-    /// Whether more than the mark is not as usual.
-    pub(super) fn changes_text(self) -> bool {
-        self.normalized || self.single_word || self.lstrip || self.rstrip
-    }
-}
-
 /// When names are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -72,6 +65,7 @@ pub(super) struct Specials {
     written: Vec<String>,
     /// The tokens' ids in ascending order.
     ids: Vec<u32>,
+    keep_to_themselves: bool,
     raw: Finder,
     normalized: Finder,
 }
@@ -119,7 +113,9 @@ impl Specials {
         let (raw, normalized) = (finder(false)?, finder(true)?);
         let mut ids: Vec<u32> = tokens.iter().map(|&(_, id)| id).collect();
         ids.sort_unstable();
-        Ok(Self { tokens, manners, written, ids, raw, normalized })
+        let takes_spaces = manners.iter().any(|manner| manner.lstrip || manner.rstrip);
+        let keep_to_themselves = !takes_spaces && ids.is_sorted_by(|one, next| one < next);
+        Ok(Self { tokens, manners, written, ids, keep_to_themselves, raw, normalized })
     }
 
     pub(super) fn tokens(&self) -> &[(String, u32)] {
@@ -145,9 +141,9 @@ impl Specials {
         self.ids.binary_search(&id).is_ok()
     }
 
-    /// Whether each stands in a text as its name and nothing else.
+    /// Whether each stands in a text as the name that its id is decoded to, and nothing else.
     pub(super) fn keep_to_themselves(&self) -> bool {
-        !self.manners.iter().any(|manner| manner.lstrip || manner.rstrip)
+        self.keep_to_themselves
     }
 
     /// How the token with this id stands in a text.

@@ -16,6 +16,7 @@ use super::ranks::{Merges, Spelled};
 use super::special::{Manner, SpecialPolicy, Specials, Stage, check_names, first_names, ordinary_specials};
 use super::tokens::Tokens;
 use super::vocabulary::Vocabulary;
+use crate::reuse::get_or_compute;
 use crate::split::{Pattern, Splitter};
 use crate::{Error, Result};
 
@@ -212,18 +213,24 @@ impl Tokenizer {
             return Err(Error::argument("vocab_size", message));
         }
         let bound = 256 + room as u32;
-        let moved_down = whole.special_tokens[..].first().map_or(0, |&(_, first)| first - bound);
+        // All behind the merges are special tokens.
+        let first = 256 + self.merges().len() as u32;
+        let moved = |id: u32| if id < first { id } else { id - first + bound };
+        if let Some(end) = [&whole.bos, &whole.eos]
+            .into_iter()
+            .flat_map(EndIds::as_slice)
+            .find(|&&id| (bound..first).contains(&id))
+        {
+            let message = format!("{size} leaves out token {end}, which stands before or behind texts");
+            return Err(Error::argument("vocab_size", message));
+        }
         let shorter = Definition {
             tokens: whole.tokens.iter().filter(|&(id, _)| id < bound).collect(),
             merges: whole.merges.below(bound),
-            special_tokens: whole
-                .special_tokens
-                .into_iter()
-                .map(|(name, id)| (name, id - moved_down))
-                .collect(),
-            manners: whole.manners.into_iter().map(|(id, manner)| (id - moved_down, manner)).collect(),
-            bos: whole.bos.map(|id| id - moved_down),
-            eos: whole.eos.map(|id| id - moved_down),
+            special_tokens: whole.special_tokens.into_iter().map(|(name, id)| (name, moved(id))).collect(),
+            manners: whole.manners.into_iter().map(|(id, manner)| (moved(id), manner)).collect(),
+            bos: whole.bos.map(moved),
+            eos: whole.eos.map(moved),
             ..whole
         };
         let mut shorter = shorter;
@@ -327,7 +334,7 @@ impl Tokenizer {
 
     /// The largest id that this tokenizer gives.
     pub fn max_id(&self) -> u32 {
-        self.tokens().id_bound() as u32 - 1
+        (self.tokens().id_bound() as u32).saturating_sub(1)
     }
 
     /// The largest id that text may become where names of special tokens are text.
@@ -415,7 +422,7 @@ impl Tokenizer {
     /// A hexadecimal hash of all that decides about ids: vocabulary, merges, pattern, special tokens. 128 bits of
     /// XXH3, which tells versions of a tokenizer apart but is not proof against forgery.
     pub fn fingerprint(&self) -> &str {
-        self.fingerprint.get_or_init(|| {
+        get_or_compute::<String>(&self.fingerprint, || {
             let mut hash = Xxh3::new();
             // To hash few bytes takes longer than to put them beside others.
             let mut waiting = Vec::with_capacity(2 * HASHED_AT_ONCE);
@@ -444,7 +451,7 @@ impl Tokenizer {
                 add(&ids.iter().flat_map(|id| id.to_le_bytes()).collect::<Vec<_>>());
             }
             self.pipeline.written.for_each(&mut add);
-            for (id, manner) in self.manners.iter().filter(|(_, manner)| manner.changes_text()) {
+            for (id, manner) in self.manners.iter().filter(|(_, manner)| *manner != Manner::default()) {
                 add(format!("{id} {manner:?}").as_bytes());
             }
             hash.update(&waiting);

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::oniguruma::to_oniguruma;
+use super::oniguruma::{check_portable, to_oniguruma};
 use crate::{Error, Result};
 
 /// A pattern that others know by name.
@@ -169,6 +169,18 @@ impl Pattern {
             }
             Pattern::Regex(_) | Pattern::Whole => self.expressions().into_iter().map(to_oniguruma).collect(),
         }
+    }
+
+    /// An error if a `tokenizer.json` cannot hold this, so that Hugging Face and [`Tokenizer`](crate::encode::Tokenizer)
+    /// read the same split.
+    pub fn check_portable(&self) -> Result<()> {
+        let Self::Regex(_) = self else { return Ok(()) };
+        self.expressions().into_iter().try_for_each(|expression| {
+            check_portable(expression).map_err(|what| {
+                let message = format!("{expression:?} has {what}, which a tokenizer.json cannot hold");
+                Error::argument("pattern", message)
+            })
+        })
     }
 
     /// What [`Pattern::new`] makes this from: the name where there is one, else the expressions.

@@ -174,6 +174,7 @@ fn encode_with(
     options: &EncodeOptions,
     monitor: &Monitor,
 ) -> Result<TokenStore> {
+    tokenizer.as_tokenizer().map_or(Ok(()), Tokenizer::check_json)?;
     let inputs = expand_inputs(inputs, &options.suffixes)?;
     let whole_job = (options.share.world_size > 1).then(|| WholeJob::new(options, &inputs));
     let (shard, inputs) = options.share.of(prefix, inputs)?;

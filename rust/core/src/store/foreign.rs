@@ -22,11 +22,14 @@ pub(super) struct Contents {
     pub(super) offsets: Vec<i64>,
 }
 
+/// What a `.npy` file begins with.
+pub(super) const NUMPY: &[u8] = b"\x93NUMPY";
+
 /// `.npy` of one dimension, as one document.
 pub(super) fn numpy(path: &Path, bytes: &[u8]) -> Result<Contents> {
     let malformed = |message: &str| Error::malformed(path, Place::Whole, message);
     let cut = || malformed("ends within its header; expected a .npy file");
-    if !bytes.starts_with(b"\x93NUMPY") {
+    if !bytes.starts_with(NUMPY) {
         return Err(malformed("has no numpy magic; expected a .npy file"));
     }
     // Version 1 has a length of 16 bits, versions 2 and 3 of 32.

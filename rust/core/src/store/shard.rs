@@ -120,9 +120,24 @@ impl Shard {
         Ok(contents.map(of))
     }
 
-    /// Opens the file `path` as raw little-endian ids, one document in all; files beside it do not matter.
+    /// Opens the file `path` as raw little-endian ids, one document in all.
+    /// An error if the file, or an index beside it, says something else.
     pub(super) fn open_raw(path: &Path, dtype: Dtype) -> Result<Opened> {
+        if !path.exists() && with_suffix(path, ".bin").exists() {
+            return Err(not_raw(path, "is a store, which has its own"));
+        }
         let bin = Map::open(path)?;
+        if bin.bytes().starts_with(foreign::NUMPY) {
+            return Err(not_raw(path, "is a .npy file, which has its own"));
+        }
+        if foreign::llm_c(path, bin.bytes()).map_or(true, |contents| contents.is_some()) {
+            return Err(not_raw(path, "has the header of llm.c, which tells it"));
+        }
+        let idx_path = with_suffix(&without_suffix(path), ".idx");
+        let indexed = Map::open(&idx_path).and_then(|map| Index::read(&idx_path, map.bytes()));
+        if let Some(of_index) = indexed.ok().map(|index| index.dtype).filter(|&of_index| of_index != dtype) {
+            return Err(not_raw(path, &format!("has ids of {of_index}, as {} says", idx_path.display())));
+        }
         let bytes = bin.bytes().len();
         if !bytes.is_multiple_of(dtype.width()) {
             let message = format!("{bytes} bytes; expected a multiple of {}, for {dtype}", dtype.width());
@@ -188,6 +203,11 @@ impl Shard {
         }
         Ok(Blocks { shard: self, checksums })
     }
+}
+
+/// The error about a dtype for a file that tells its own.
+fn not_raw(path: &Path, what: &str) -> Error {
+    Error::argument("dtype", format!("{} {what}; expected to be opened without one", path.display()))
 }
 
 /// The ids of a shard in blocks that have a checksum each; as checked at opening, there are as many of both.

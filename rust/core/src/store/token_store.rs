@@ -60,7 +60,8 @@ impl TokenStore {
         Self::of(first_of(paths)?, opened)
     }
 
-    /// Opens the file `path` as raw little-endian ids, one document in all; files beside it do not matter.
+    /// Opens the file `path` as raw little-endian ids, one document in all; an error if it, or an index beside it,
+    /// says another type.
     pub fn open_raw(path: &Path, dtype: Dtype) -> Result<Self> {
         let (shard, offsets) = Shard::open_raw(path, dtype)?;
         Ok(Self::of_one(shard, offsets))

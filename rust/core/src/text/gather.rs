@@ -175,6 +175,16 @@ impl<'a> Gather<'a> {
         self.position = Position::at_input(self.position.input + 1);
     }
 
+    /// Ends the input where it cannot be read on, and with it the document that is open. No batch ends between the two:
+    /// who goes on behind it would read the document once more.
+    pub(super) fn break_off(&mut self) -> Result<()> {
+        if self.is_open() {
+            self.end_piece(self.batch.bytes.len(), true);
+        }
+        self.end_input();
+        self.hand_on_if_full()
+    }
+
     /// Hands on what is left.
     pub(super) fn finish(mut self) -> Result<()> {
         let is_new = self.batch == Batch::default();

@@ -5,7 +5,7 @@
 //! patterns leaves them out without a word, or panics.)
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirEntry};
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
@@ -73,17 +73,24 @@ fn find(folder: &Path, parts: &[Part], found: &mut BTreeSet<OsString>) -> Result
         Part::Folders => {
             find(folder, rest, found)?;
             for entry in entries(folder)? {
-                let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
                 let path = folder.join(entry.file_name());
-                if is_folder && !entry.file_name().as_encoded_bytes().starts_with(b".") {
+                if is_hidden(&entry.file_name()) {
+                    continue;
+                }
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
                     find(&path, parts, found)?;
-                } else if rest.is_empty() && !is_folder {
+                } else if rest.is_empty() {
                     find(&path, rest, found)?;
                 }
             }
             Ok(())
         }
     }
+}
+
+/// Whether a name is one that is not shown, and not meant unless it is said.
+pub(super) fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
 }
 
 /// What is in a folder; nothing if it is no folder, or not there.

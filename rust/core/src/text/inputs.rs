@@ -1,7 +1,8 @@
 //! Which files a user means: paths, globs, folders and standard input, as a list in a fixed order.
 //!
 //! A name that exists is that file, even if it looks like a glob. A folder stands for all the files below it whose
-//! suffix says text, sorted by the bytes of their paths, so the same folder gives the same list on every machine.
+//! suffix says text, sorted by the bytes of their paths, so the same folder gives the same list on every machine; but for
+//! what is hidden by a dot, such as `.git` and `.venv`, as with globs.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -62,8 +63,8 @@ impl Input {
 /// The files that `names` mean, in the order named.
 ///
 /// A name is a path, a glob (`*`, `?`, `[…]`, `**` for any folders; files only, sorted), a folder (see
-/// [`TEXT_SUFFIXES`] for the usual `suffixes`, in small or capital letters; links to folders are not followed), or `-` for
-/// standard input.
+/// [`TEXT_SUFFIXES`] for the usual `suffixes`, in small or capital letters; links to folders are not followed, and names
+/// that begin with a dot left out), or `-` for standard input.
 /// A name that stands for nothing is an error.
 pub fn expand_inputs(names: &[String], suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
@@ -104,6 +105,9 @@ fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
         let io_error = |error| Error::io(&folder, error);
         for entry in fs::read_dir(&folder).map_err(io_error)? {
             let entry = entry.map_err(io_error)?;
+            if globs::is_hidden(&entry.file_name()) {
+                continue;
+            }
             let kind = entry.file_type().map_err(io_error)?;
             if kind.is_dir() {
                 folders.push(entry.path());
@@ -154,8 +158,18 @@ mod tests {
 
     #[test]
     fn a_folder_stands_for_its_text_files_sorted_by_bytes() {
-        let folder =
-            with_files(&["b.txt", "a/z.jsonl.gz", "a.MD", "B.txt.zst", "no.py", "gz", "a/deep/er/x.rst"]);
+        let folder = with_files(&[
+            "b.txt",
+            "a/z.jsonl.gz",
+            "a.MD",
+            "B.txt.zst",
+            "no.py",
+            "gz",
+            "a/deep/er/x.rst",
+            ".hidden.txt",
+            ".git/x.md",
+            "a/.venv/deep/LICENSE.txt",
+        ]);
         let expected = ["B.txt.zst", "a.MD", "a/deep/er/x.rst", "a/z.jsonl.gz", "b.txt"];
         assert_eq!(expand(folder.path(), "").expect("text is there"), expected);
         let python = expand_inputs(&[folder.path().display().to_string()], &[".py"]).expect("one file");
@@ -180,6 +194,8 @@ mod tests {
         assert_eq!(expand(folder.path(), ".a/.*").expect("matches"), [".a/.y.txt"]);
         assert_eq!(expand(folder.path(), "b/**/.c/*").expect("matches"), ["b/.c/z.txt"]);
         assert_eq!(expand(folder.path(), "?/**").expect("matches"), ["b/z.txt"]);
+        assert_eq!(expand(folder.path(), ".a/**").expect("matches"), [".a/x.txt"]);
+        assert_eq!(expand(folder.path(), ".a").expect("a folder by its name"), [".a/x.txt"]);
     }
 
     #[cfg(target_os = "linux")]

@@ -170,13 +170,13 @@ fn read_all(
                 read_table(tables, column, options.on_error, stop, &mut gather)
             }),
         };
-        if let Err(error) = read {
-            options.on_error.handle(error, &mut gather)?;
-            if gather.is_open() {
-                gather.close(0, 0)?;
+        match read {
+            Ok(()) => gather.end_input(),
+            Err(error) => {
+                options.on_error.handle(error, &mut gather)?;
+                gather.break_off()?;
             }
         }
-        gather.end_input();
     }
     gather.finish()
 }

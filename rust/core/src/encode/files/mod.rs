@@ -133,6 +133,11 @@ impl Tokenizer {
         json
     }
 
+    /// An error if a `tokenizer.json` cannot hold this tokenizer's split; see [`Pattern::check_portable`].
+    pub fn check_json(&self) -> Result<()> {
+        if self.pipeline.is_default() { self.splitter().pattern().check_portable() } else { Ok(()) }
+    }
+
     /// Writes the same text, some of it at a time.
     pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         huggingface::write(self, out)
@@ -150,7 +155,10 @@ impl Tokenizer {
         }
         match self.sentencepiece() {
             Some(file) if has_extension(path, "model") => write_whole(path, |out| out.write_all(file)),
-            None if !has_extension(path, "model") => write_whole(path, |out| self.write_json(out)),
+            None if !has_extension(path, "model") => {
+                self.check_json()?;
+                write_whole(path, |out| self.write_json(out))
+            }
             Some(_) => Err(Error::argument("path", "a SentencePiece model can be saved as .model only")),
             None => Err(Error::argument(
                 "path",

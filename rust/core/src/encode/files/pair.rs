@@ -27,6 +27,9 @@ use crate::{Error, Place, Result};
 pub(super) const VOCAB: &str = "vocab.json";
 pub(super) const MERGES: &str = "merges.txt";
 
+/// How text is split that files of these names encode.
+const SPLIT: &str = "gpt2";
+
 /// The line with which GPT-2's merges begin.
 const VERSION: &str = "#version: 0.2";
 
@@ -67,7 +70,7 @@ pub(super) fn read(folder: &Path, options: &LoadOptions) -> Result<Tokenizer> {
         }
     }
     let definition = Definition {
-        pattern: options.pattern.clone().unwrap_or_else(|| Pattern::new(Some("gpt2"))),
+        pattern: options.pattern.clone().unwrap_or_else(|| Pattern::new(Some(SPLIT))),
         tokens,
         merges: Merges::Listed(merges),
         whole_pretokens: WholePretokens::Merge,
@@ -108,6 +111,13 @@ pub(super) fn write(tokenizer: &Tokenizer, folder: &Path) -> Result<()> {
     if !definition.pipeline.is_plain() || definition.whole_pretokens == WholePretokens::Take && unmade() {
         let message = format!(
             "{VOCAB} and {MERGES} hold merges of bytes alone, which is not all of this tokenizer; a tokenizer.json can hold it"
+        );
+        return Err(Error::argument("path", message));
+    }
+    if definition.pattern.text() != Some(SPLIT) {
+        let message = format!(
+            "who reads {VOCAB} and {MERGES} splits as GPT-2 does, and this tokenizer by {}; a tokenizer.json can hold it",
+            definition.pattern
         );
         return Err(Error::argument("path", message));
     }

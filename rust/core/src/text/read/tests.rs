@@ -289,14 +289,20 @@ fn reading_goes_on_wherever_a_batch_ended() {
     let words = "some words, \u{e9} and <sep> more ".repeat(70);
     let lines =
         format!("{{\"text\": \"{}\"}}\n{{broken}}\n\n", "a line with \\n words ".repeat(30)).repeat(5);
+    let compressed = zstandard(words.as_bytes());
     let folder = folder_with(&[
         ("a.txt", words.as_bytes()),
         ("b.jsonl", lines.as_bytes()),
-        ("c.txt.zst", &zstandard(words.as_bytes())),
+        ("c.txt.zst", &compressed),
         ("d.jsonl.gz", &gzip(lines.as_bytes())),
         ("e.txt.gz", b"broken"),
         ("f.parquet", b"any"),
     ]);
+    // Those that break off end somewhere in a document, and some when a batch is full.
+    for length in 1..compressed.len() {
+        let path = folder.path().join(format!("g{length:03}.txt.zst"));
+        fs::write(path, &compressed[..length]).expect("a writable folder");
+    }
     let options =
         ReadOptions { on_error: OnError::Skip, tables: Some(Arc::new(Numbers)), ..with_separator("<sep>") };
     let whole = read_with(folder.path(), options.clone(), Some("gpt2")).expect("readable");

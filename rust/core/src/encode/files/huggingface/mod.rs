@@ -13,7 +13,7 @@ mod write;
 pub(super) use write::write;
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -153,7 +153,10 @@ fn affixes(model: &Model<'_>) -> Affixes {
 
 fn check_model(model: &Model<'_>) -> Checked<()> {
     if model.kind.as_deref().is_some_and(|kind| kind != "BPE") {
-        return Err(format!("model: type {:?} is not supported; expected \"BPE\"", model.kind.as_deref()));
+        return Err(format!(
+            "model: type {:?} is not supported; expected \"BPE\"",
+            model.kind.as_deref().unwrap_or_default()
+        ));
     }
     let has_affixes = !affixes(model).is_empty();
     let unsupported = [
@@ -198,7 +201,32 @@ fn special_tokens(added: &[AddedToken], names: &Names<'_>) -> Checked<Vec<(Strin
             }
         }
     };
-    added.iter().map(&mut check).collect()
+    let mut tokens = added.iter().map(&mut check).collect::<Checked<Vec<_>>>()?;
+    turn_names(&mut tokens, |&(_, id)| id, Main::LastToFirst);
+    Ok(tokens)
+}
+
+/// Where the main one of several names goes.
+#[derive(Clone, Copy)]
+enum Main {
+    FirstToLast,
+    LastToFirst,
+}
+
+/// Turns the names that an id has, in the places that they have: ours decodes it to the first one, Hugging Face to the
+/// last, which is the only one that it looks for in a text.
+fn turn_names<T>(tokens: &mut [T], id: impl Fn(&T) -> u32, main: Main) {
+    let mut places: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (place, token) in tokens.iter().enumerate() {
+        places.entry(id(token)).or_default().push(place);
+    }
+    for places in places.values() {
+        let pairs = places.windows(2);
+        match main {
+            Main::FirstToLast => pairs.for_each(|pair| tokens.swap(pair[0], pair[1])),
+            Main::LastToFirst => pairs.rev().for_each(|pair| tokens.swap(pair[0], pair[1])),
+        }
+    }
 }
 
 /// The entries of the vocabulary that text may become by merging.
@@ -417,8 +445,7 @@ fn pattern(parts: &[&Value]) -> Option<Pattern> {
         [] => Some(built_in),
         [split] if built_in == Pattern::Whole && keeps_matches(split) => {
             // What does not match is dropped; a published pattern of one expression leaves nothing unmatched.
-            let pattern = Pattern::new(Some(expression(split)?));
-            matches!(pattern, Pattern::Named(_)).then_some(pattern)
+            pattern_of(&[expression(split)?]).filter(|pattern| matches!(pattern, Pattern::Named(_)))
         }
         _ if splits.iter().all(|split| keeps_all(split)) => {
             let built_in = built_in.portable_expressions();
@@ -433,7 +460,9 @@ fn pattern(parts: &[&Value]) -> Option<Pattern> {
 /// The pattern of expressions that split in turn, as Hugging Face reads them.
 fn pattern_of(expressions: &[&str]) -> Option<Pattern> {
     let joined = |expressions: &[&str]| Pattern::new(Some(&expressions.join(&Pattern::THEN.to_string())));
-    if let named @ Pattern::Named(_) = joined(expressions) {
+    // Not as OpenAI writes it: what is possessive there, `{1,3}+`, is not here.
+    let is_portable = |pattern: &Pattern| pattern.portable_expressions() == expressions;
+    if let Some(named @ Pattern::Named(_)) = Some(joined(expressions)).filter(is_portable) {
         return Some(named);
     }
     let ours = expressions.iter().map(|expression| from_oniguruma(expression).ok());

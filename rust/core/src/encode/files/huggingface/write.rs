@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use super::processors;
+use super::{Main, processors, turn_names};
 use crate::encode::bytes::char_of_byte;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::merges::Merge;
@@ -105,7 +105,9 @@ fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToke
             special: !unmarked,
         }
     };
-    definition.special_tokens.iter().map(added).collect()
+    let mut tokens: Vec<AddedToken> = definition.special_tokens.iter().map(added).collect();
+    turn_names(&mut tokens, |token| token.id, Main::FirstToLast);
+    tokens
 }
 
 /// Adds what stands behind a token in the vocabulary.

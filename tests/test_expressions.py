@@ -1,0 +1,96 @@
+"""Regular expressions: a tokenizer is the same after it was saved, and Hugging Face reads the same split."""
+
+import pickle
+
+import pytest
+import tokenizers
+from tokenizers import Regex, pre_tokenizers
+
+import bytestride as bs
+from fuzz_text import Texts
+
+TEXT = ["x² a½b The²cat 12345 ab\u200cc\u200dd, aaa aab _x\n\n  y"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        r"\w+|\W+",
+        r"\w+|\W",
+        r"[\w]+|[^\w]",
+        r"\w+|[^\w\s]+|\s+",
+        r"[\w-]+|[\W\d]",
+        r"\p{N}{1,3}+|\p{L}+|.|\s",
+        r"(?:a{1,2}+b)+|\s+|.",
+        r"^x|y$|\Az|\z|[^xy]+",
+        r"(?i:THE)|\w|\W",
+    ],
+)
+def test_an_expression_is_read_back_as_it_was_and_alike_by_others(expression, tmp_path):
+    made = bs.train(iter(TEXT * 5), 300, pattern=expression)
+    path = tmp_path / "tokenizer.json"
+    made.save(path)
+    again = bs.Tokenizer.load(path)
+    assert (again.pattern, again == made) == (expression, True)
+    assert pickle.loads(pickle.dumps(made)) == made
+    (tmp_path / "text.txt").write_text(TEXT[0])
+    store = made.encode_files(tmp_path / "text.txt", tmp_path / "store")
+    assert store.tokenizer.decode(store[0]) == TEXT[0]
+    peer = tokenizers.Tokenizer.from_file(str(path))
+    for text in [*TEXT, *Texts("expressions").batch(300)]:
+        assert made.encode(text).tolist() == peer.encode(text).ids, text
+
+
+@pytest.mark.parametrize(
+    ("expression", "what"),
+    [
+        (r"\b\w+\b|\s+|.", r"\\b"),
+        (r"(?s:.)", "a flag other than i"),
+        (r"(?x) a b | .", "a flag other than i"),
+        (r"[[:alpha:]]+|.", "a class such as"),
+        (r"\p{Script=Latin}+|.", r"\\p\{Script=Latin\}"),
+        (r"\pL+|.", r"\\p without braces"),
+        (r"[a-z--c]+|.", "-- in a class"),
+        (r"\R|.", r"\\R"),
+    ],
+)
+def test_what_no_file_can_hold_is_said_before_the_work(expression, what, tmp_path):
+    for work in (bs.train, bs.count_words):
+        with pytest.raises(
+            ValueError, match=f"^pattern: .* has {what}.*, which a tokenizer.json cannot hold"
+        ):
+            work(iter(TEXT), pattern=expression)
+    # A rank file leaves the pattern to who reads it.
+    bs.train(iter(TEXT), 260, pattern="gpt2").save(tmp_path / "ranks.tiktoken")
+    loaded = bs.Tokenizer.load(tmp_path / "ranks.tiktoken", pattern=expression)
+    assert loaded.decode(loaded.encode(TEXT[0])) == TEXT[0]
+    assert pickle.loads(pickle.dumps(loaded)) == loaded
+    (tmp_path / "text.txt").write_text(TEXT[0])
+    with pytest.raises(ValueError, match="which a tokenizer.json cannot hold"):
+        loaded.save(tmp_path / "tokenizer.json")
+    with pytest.raises(ValueError, match="which a tokenizer.json cannot hold"):
+        loaded.encode_files(tmp_path / "text.txt", tmp_path / "store")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ranks.tiktoken", "text.txt"]
+
+
+# As OpenAI has it: there `{1,3}+` takes up to three digits and gives none back, here it repeats.
+CL100K = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]"
+    r"|\s+(?!\S)|\s"
+)
+
+
+@pytest.mark.parametrize(("behavior", "invert"), [("isolated", False), ("removed", True)])
+@pytest.mark.parametrize("expression", [CL100K, r"\p{N}{1,3}+|\D", r"(?:\d{2}?x)+|\D|\d", r"\d{2,2}?|\D|\d"])
+def test_marks_behind_counted_repetitions_are_those_of_the_library(expression, behavior, invert, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    numbers = "1234567 12345 123 12 12x12x 333 4444 55555"
+    bs.train(iter([numbers] * 3), 300, pattern=r"\d+|\D").save(path)
+    peer = tokenizers.Tokenizer.from_file(str(path))
+    split = pre_tokenizers.Split(Regex(expression), behavior, invert)
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    peer.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
+    path.write_text(peer.to_str())
+    ours = bs.Tokenizer.load(path)
+    for text in ["12345", "1234567 12x3456x", "a1b22c333d4444e55555f", *Texts("marks").batch(200)]:
+        assert ours.encode(text).tolist() == peer.encode(text).ids, text
