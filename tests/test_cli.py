@@ -295,6 +295,12 @@ def test_convert_refuses_to_change_what_a_file_says(tmp_path, capsys):
 # -- encode and decode ---------------------------------------------------------------------------------------
 
 
+def test_decode_asks_for_the_tokenizer_of_raw_ids(tmp_path, capsys):
+    np.arange(5, dtype="uint16").tofile(tmp_path / "raw.bin")
+    assert main(["decode", "--store", str(tmp_path / "raw.bin"), "--dtype", "uint16"]) == 2
+    assert "--tokenizer: needed, for the store does not say" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

@@ -446,6 +446,8 @@ def test_what_cannot_be_is_refused(file, tmp_path):
         PreTrainedTokenizerFast()
     with pytest.raises(KeyError, match="nope"):
         PreTrainedTokenizerFast(file, pad_token="nope")
+    with pytest.raises(TypeError, match="text: expected a str or several, not list; pairs are not here"):
+        PreTrainedTokenizerFast(file)([["a", "b"]])
     with pytest.raises(TypeError, match="text_pair"):
         PreTrainedTokenizerFast(file)("a", text_pair="b")
     (tmp_path / "tokenizer.json").write_bytes(file.read_bytes())

@@ -471,3 +471,21 @@ def test_names_that_are_not_unicode_are_read_like_others(tokenizer, tmp_path):
         assert [tokenizer.decode(ids) for ids in store] == ["one", "two"]
         sources = json.loads((tmp_path / "tokens.json").read_text("utf-8"))["sources"]
         assert [Path(source["path"]).name for source in sources] == ["a.txt", "b\ufffd.txt"]
+
+
+# -- what was called for ------------------------------------------------------------------------------------------
+
+
+def test_what_is_missing_or_meaningless_is_named(tokenizer, tmp_path):
+    (tmp_path / "a.txt").write_text("some words")
+    with pytest.raises(FileNotFoundError) as raised:
+        tokenizer.encode_files(tmp_path / "a.txt", tmp_path / "missing" / "out")
+    assert raised.value.filename == str(tmp_path / "missing")
+    with pytest.raises(ValueError, match="^suffixes: there are none"):
+        tokenizer.encode_files(tmp_path, tmp_path / "out", suffixes=[])
+    (tmp_path / "a.json").write_text("{}")
+    with pytest.raises(
+        ValueError, match="a.json is by its name no plain text; encode_files takes other files"
+    ):
+        tokenizer.encode_file(tmp_path / "a.json")
+    assert names(tmp_path) == ["a.json", "a.txt"]

@@ -24,6 +24,8 @@ TEXT = ["x² a½b The²cat 12345 ab\u200cc\u200dd, aaa aab _x\n\n  y"]
         r"(?:a{1,2}+b)+|\s+|.",
         r"^x|y$|\Az|\z|[^xy]+",
         r"(?i:THE)|\w|\W",
+        r"(?s)12.|(?-s:.)|(?s:.)",
+        r"12|(?si)AB.|.",
     ],
 )
 def test_an_expression_is_read_back_as_it_was_and_alike_by_others(expression, tmp_path):
@@ -45,8 +47,8 @@ def test_an_expression_is_read_back_as_it_was_and_alike_by_others(expression, tm
     ("expression", "what"),
     [
         (r"\b\w+\b|\s+|.", r"\\b"),
-        (r"(?s:.)", "a flag other than i"),
-        (r"(?x) a b | .", "a flag other than i"),
+        (r"(?x) a b | .", "a flag other than i and s"),
+        (r"(?m:^)a|.", "what would be read as"),
         (r"[[:alpha:]]+|.", "a class such as"),
         (r"\p{Script=Latin}+|.", r"\\p\{Script=Latin\}"),
         (r"\pL+|.", r"\\p without braces"),
@@ -94,3 +96,21 @@ def test_marks_behind_counted_repetitions_are_those_of_the_library(expression, b
     ours = bs.Tokenizer.load(path)
     for text in ["12345", "1234567 12x3456x", "a1b22c333d4444e55555f", *Texts("marks").batch(200)]:
         assert ours.encode(text).tolist() == peer.encode(text).ids, text
+
+
+@pytest.mark.parametrize(
+    ("expression", "what"),
+    [
+        ("(?i:maß)|.", "ß where case does not count"),
+        ("(?i:first)|.", "fi where case does not count"),
+        ("x(?i)a|b", r"\(\?i\) behind other parts"),
+        (r"[!~~]+|.", "~~ in a class"),
+    ],
+)
+def test_what_the_library_reads_otherwise_is_refused(expression, what, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    peer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    peer.pre_tokenizer = pre_tokenizers.Split(Regex(expression), "isolated")
+    peer.save(str(path))
+    with pytest.raises(ValueError, match=f"has {what}, which is not supported"):
+        bs.Tokenizer.load(path)

@@ -356,3 +356,13 @@ def test_benchmark_encode(benchmark):
     words = bs.WordTokenizer.train("the quick brown fox jumps over the lazy dog.")
     text = "The quick brown fox, it jumps over the lazy dog. " * 2_000
     assert len(benchmark(words.encode, text)) == 24_000
+
+
+def test_the_other_kind_of_file_is_told_with_who_reads_it(hello, tmp_path):
+    words, pieces = tmp_path / "words.json", tmp_path / "pieces.json"
+    hello.save(words)
+    bs.train([b"low lower"], 260).save(pieces)
+    with pytest.raises(ValueError, match="WordTokenizer.load reads those that it saved"):
+        bs.Tokenizer.load(words)
+    with pytest.raises(ValueError, match="the model is BPE, expected WordLevel; Tokenizer.load reads others"):
+        bs.WordTokenizer.load(pieces)

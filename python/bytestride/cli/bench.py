@@ -116,6 +116,9 @@ def _texts(paths: list[Path], most: int) -> Iterator[str]:
     for path in paths:
         if left <= 0:
             return
+        if path.suffix.lower() in {".gz", ".zst"}:
+            message = f"{path} is compressed; expected plain text"
+            raise typer.BadParameter(message, param_hint="TEXT")
         # A byte that is cut off its character becomes U+FFFD, for all alike.
         raw = path.read_bytes()[:left]
         left -= len(raw)

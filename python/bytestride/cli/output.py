@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
+import typer
 
 import bytestride as bs
 from bytestride.progress import Phase
@@ -149,6 +150,9 @@ def tokenizer_for(store: bs.TokenStore, name: str | None) -> bs.Tokenizer:
     Raises:
         ValueError: The store's tokens are known to be another's.
     """
+    if name is None and store.fingerprint is None:
+        message = "needed, for the store does not say whose tokens it has"
+        raise typer.BadParameter(message, param_hint="--tokenizer")
     if name is None:
         return store.tokenizer
     loaded = load_tokenizer(name)

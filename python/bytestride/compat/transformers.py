@@ -260,6 +260,7 @@ class PreTrainedTokenizerFast:
             split_special_tokens: Whether names of special tokens in a text are text.
 
         Raises:
+            TypeError: A text is no `str`.
             ValueError: Padding without a `pad_token`, arrays of texts of unequal length, or a way of padding
                 or truncating, a side or a length that is none.
 
@@ -276,6 +277,11 @@ class PreTrainedTokenizerFast:
         rows = _Rows(
             self.backend, special="text" if split_special_tokens else "encode", ends=add_special_tokens
         )
+        texts = [text] if isinstance(text, str) else list(text)
+        strange = next((one for one in texts if not isinstance(one, str)), None)
+        if strange is not None:
+            message = f"text: expected a str or several, not {type(strange).__name__}; pairs are not here"
+            raise TypeError(message)
         if max_length is not None and max_length < 0:
             message = f"max_length: expected 0 or more, not {max_length}"
             raise ValueError(message)
@@ -283,7 +289,7 @@ class PreTrainedTokenizerFast:
         truncation_side = _one_of("truncation_side", truncation_side or self.truncation_side, _SIDES)
         limit = self._limit(truncation, max_length, padding, pad_to_multiple_of)
         encode = rows.encode_with_offsets if return_offsets_mapping else rows.encode
-        encode([text] if isinstance(text, str) else list(text), limit, truncation_side)
+        encode(texts, limit, truncation_side)
         length = self._padded_length(rows.ids, padding, max_length, pad_to_multiple_of)
         wanted = {
             "input_ids": True,

@@ -86,18 +86,18 @@ mod tests {
     #[test]
     fn nobody_waits_for_what_another_thread_computes() {
         let cell = OnceLock::new();
-        let (begin, begun) = channel();
-        let (end, ended) = channel::<()>();
+        let (begin, has_begun) = channel();
+        let (end, may_end) = channel::<()>();
         thread::scope(|scope| {
             let cell = &cell;
             let slow = scope.spawn(move || {
                 *get_or_compute(cell, || {
                     begin.send(()).expect("somebody listens");
-                    ended.recv().expect("somebody sends");
+                    may_end.recv().expect("somebody sends");
                     1
                 })
             });
-            begun.recv().expect("it began");
+            has_begun.recv().expect("it began");
             assert_eq!(*get_or_compute(cell, || 2), 2);
             end.send(()).expect("it listens");
             assert_eq!(slow.join().expect("no panic"), 2);

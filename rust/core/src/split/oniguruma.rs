@@ -10,6 +10,7 @@
 //! | `\w` in a class | `\w…` with the two joiners the other way round |
 //! | `$`, `^`, of the text | `\z`, `\A` |
 //! | `\z`, `\A` | `(?:\z)`, `(?:\A)` |
+//! | `(?s:.)` | `(?m:.)` |
 //! | `a{1,3}+` | `(?>(?:a{1,3}))` |
 //! | `(?:a{1,3})+`, `(?:a{2})?` | the same, and `a{1,3}+`, `a{2}?`, too |
 
@@ -29,9 +30,15 @@ pub(super) fn check_portable(expression: &str) -> Result<(), String> {
     if read_again == expression { Ok(()) } else { Err(format!("what would be read as {read_again:?}")) }
 }
 
-/// The same; an error is what it has that ours does not.
+/// What [`from_oniguruma`] gives; an error is what the expression has that ours does not.
 fn read(expression: &str) -> Result<String, String> {
-    let mut reader = Reader { rest: expression.chars().peekable(), written: Written::default(), depth: 0 };
+    let mut reader = Reader {
+        rest: expression.chars().peekable(),
+        written: Written::default(),
+        depth: 0,
+        insensitive: vec![false],
+        letter: None,
+    };
     while let Some(character) = reader.rest.next() {
         match character {
             '\\' => reader.escape()?,
@@ -49,6 +56,10 @@ struct Reader<'e> {
     written: Written,
     /// In how many classes, one inside the other, the next character is.
     depth: usize,
+    /// Whether case does not count, in the whole and in each group that is open.
+    insensitive: Vec<bool>,
+    /// The character before the next one, if that is all that it is.
+    letter: Option<char>,
 }
 
 impl Reader<'_> {
@@ -56,13 +67,13 @@ impl Reader<'_> {
     fn escape(&mut self) -> Result<(), String> {
         let Some(escaped) = self.rest.next() else { return Err("a backslash at its end".to_owned()) };
         let has_braces = self.rest.peek() == Some(&'{');
-        let is_strange = "GKXRyYNOgkQEU".contains(escaped)
-            || self.depth > 0 && "WbB".contains(escaped)
-            || "bB".contains(escaped)
+        let is_strange = "GKXRyYNOgkQEUbB".contains(escaped)
+            || escaped == 'W' && self.depth > 0
             || escaped == 'u' && has_braces;
         if is_strange {
             return Err(format!("\\{escaped}"));
         }
+        self.letter = None;
         if self.depth == 0 {
             self.written.begin();
         }
@@ -100,6 +111,7 @@ impl Reader<'_> {
 
     /// The beginning or the end of a class.
     fn bracket(&mut self, bracket: char) -> Result<(), String> {
+        self.letter = None;
         if bracket == '[' && self.depth == 0 {
             self.written.begin();
         }
@@ -125,20 +137,26 @@ impl Reader<'_> {
         if "-~".contains(character) && self.rest.peek() == Some(&character) {
             return Err(format!("{character}{character} in a class"));
         }
+        self.check_case(None, character)?;
         self.written.text.push(character);
         Ok(())
     }
 
     fn outside_of_classes(&mut self, character: char) -> Result<(), String> {
+        let before = self.letter.take();
         match character {
             '(' if take(&mut self.rest, OUR_LINE) => self.written.part(&["(", OUR_LINE]),
             '(' if take(&mut self.rest, OUR_END) => self.written.part(&[r"\z"]),
             '(' if take(&mut self.rest, OUR_START) => self.written.part(&[r"\A"]),
-            '(' if is_flag(&self.rest) => return Err("a flag other than i".to_owned()),
-            '(' if begins(&self.rest, "?P") => return Err("a group named by (?P".to_owned()),
-            '(' => self.written.open(),
-            ')' if self.written.close_possessive() => {}
-            ')' => self.written.close(),
+            '(' => self.group()?,
+            ')' => {
+                if self.insensitive.len() > 1 {
+                    self.insensitive.pop();
+                }
+                if !self.written.close_possessive() {
+                    self.written.close();
+                }
+            }
             // Both are about lines there.
             '$' => self.written.part(&["(?m:$)"]),
             '^' => self.written.part(&[r"(?:^|(?<=\n)(?!$))"]),
@@ -151,7 +169,59 @@ impl Reader<'_> {
                 }
             }
             '*' | '+' | '?' => self.written.repeat(character),
-            _ => self.written.part(&[character.encode_utf8(&mut [0; 4])]),
+            _ => {
+                self.check_case(before, character)?;
+                self.letter = Some(character);
+                self.written.part(&[character.encode_utf8(&mut [0; 4])]);
+            }
+        }
+        Ok(())
+    }
+
+    /// The beginning of a group, or flags for the rest of one.
+    fn group(&mut self) -> Result<(), String> {
+        let was = self.insensitive.last().copied().unwrap_or(false);
+        let Some((flags, end)) = flags_of(&self.rest) else {
+            if begins(&self.rest, "?P") {
+                return Err("a group named by (?P".to_owned());
+            }
+            self.insensitive.push(was);
+            self.written.open();
+            return Ok(());
+        };
+        let (on, off) = flags.split_once('-').unwrap_or((&flags, ""));
+        if [on, off].iter().any(|flags| flags.contains(|flag| flag != 'i' && flag != 'm')) {
+            return Err("a flag other than i and s".to_owned());
+        }
+        let is = on.contains('i') || was && !off.contains('i');
+        let ours = flags.replace('m', "s");
+        if end == ':' {
+            self.insensitive.push(is);
+            self.written.open();
+        } else if self.written.begins_alternative() {
+            self.insensitive.pop();
+            self.insensitive.push(is);
+            self.written.part(&["("]);
+        } else {
+            // There, all alternatives that follow are its own.
+            return Err(format!("(?{ours}) behind other parts"));
+        }
+        self.rest.nth(flags.len() + 1);
+        self.written.flags(&ours, end);
+        Ok(())
+    }
+
+    /// Where case does not count, one character may be several there, and the other way round, as `ß` and `ss`. Not in
+    /// ours.
+    fn check_case(&self, before: Option<char>, character: char) -> Result<(), String> {
+        if self.insensitive.last() != Some(&true) {
+            return Ok(());
+        }
+        let is_several = character.to_uppercase().count() > 1 || character.to_lowercase().count() > 1;
+        let before = before.filter(|_| !is_several);
+        let text: String = before.into_iter().chain([character]).flat_map(char::to_lowercase).collect();
+        if is_several || ["ss", "ff", "fi", "fl", "st"].contains(&&*text) {
+            return Err(format!("{text} where case does not count"));
         }
         Ok(())
     }
@@ -185,7 +255,18 @@ pub(super) fn to_oniguruma(expression: &str) -> Cow<'_, str> {
             }
             _ if depth > 0 => written.text.push(character),
             '(' if take(&mut rest, OUR_LINE) => written.part(&["(", OUR_LINE]),
-            '(' => written.open(),
+            '(' => {
+                let flags = flags_of(&rest);
+                if flags.as_ref().is_some_and(|&(_, end)| end == ')') {
+                    written.part(&["("]);
+                } else {
+                    written.open();
+                }
+                if let Some((flags, end)) = flags {
+                    rest.nth(flags.len() + 1);
+                    written.flags(&flags.replace('s', "m"), end);
+                }
+            }
             ')' => written.close(),
             '$' => written.part(&[r"\z"]),
             '^' => written.part(&[r"\A"]),
@@ -243,6 +324,20 @@ impl Written {
     fn open(&mut self) {
         self.groups.push(self.text.len());
         self.part(&["("]);
+    }
+
+    /// What stands behind the parenthesis of a group with flags, or without a number.
+    fn flags(&mut self, flags: &str, end: char) {
+        self.push(&["?", flags]);
+        self.text.push(end);
+    }
+
+    /// Whether nothing stands in the group, or in its latest alternative, yet.
+    fn begins_alternative(&self) -> bool {
+        let group = &self.text[self.groups.last().copied().unwrap_or(0)..];
+        let inside = group.strip_prefix('(').unwrap_or(group);
+        inside.trim_start_matches(|mark| "?:=!<>-is".contains(mark)).is_empty()
+            || &self.text[self.part..] == "|"
     }
 
     fn close(&mut self) {
@@ -348,15 +443,13 @@ fn is_count(rest: &Peekable<Chars<'_>>) -> bool {
         && count.chars().all(|character| character.is_ascii_digit() || character == ',')
 }
 
-/// Whether a group begins with flags among which are others than `i`.
-fn is_flag(rest: &Peekable<Chars<'_>>) -> bool {
-    let mut group = rest.clone();
-    if group.next() != Some('?') {
-        return false;
-    }
-    let flags: String =
-        group.take_while(|&character| character.is_ascii_alphabetic() || character == '-').collect();
-    flags.contains(|flag| flag != 'i' && flag != '-')
+/// The flags that a group begins with, none of them too, and what stands behind: a colon, or the group's end.
+fn flags_of(rest: &Peekable<Chars<'_>>) -> Option<(String, char)> {
+    let mut rest = rest.clone();
+    rest.next_if_eq(&'?')?;
+    let is_flag = |character: &char| character.is_ascii_alphabetic() || *character == '-';
+    let flags: String = std::iter::from_fn(|| rest.next_if(is_flag)).collect();
+    rest.next().filter(|&end| end == ':' || end == ')').map(|end| (flags, end))
 }
 
 #[cfg(test)]
@@ -368,9 +461,9 @@ mod tests {
     /// Expressions that may be none, of what is read in different ways.
     fn expressions() -> impl Strategy<Value = String> {
         let pieces = prop::sample::select(vec![
-            "a", "|", "(", "(?:", "(?>", "(?>(?:", ")", "))", "[", "[^", "]", "&&", "{2}", "{1,3}", "+", "?",
-            "^", "$", "-", r"\w", r"\W", r"\z", r"\A", r"\p{L}", r"\x{41}", r"\\", r"\[", "\u{200C}",
-            "\u{200D}", "(?m:$)",
+            "a", "|", "(", "(?:", "(?m:", "(?i)", "(?>", "(?>(?:", ")", "))", "[", "[^", "]", "&&", "{2}",
+            "{1,3}", "+", "?", "^", "$", "-", r"\w", r"\W", r"\z", r"\A", r"\p{L}", r"\x{41}", r"\\", r"\[",
+            "\u{200C}", "\u{200D}", "(?m:$)",
         ]);
         prop::collection::vec(pieces, 0..12).prop_map(|pieces| pieces.concat())
     }
@@ -390,7 +483,7 @@ mod tests {
 
     #[test]
     fn what_both_read_alike_stays() {
-        let same = r"(?i:'s|'t)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
+        let same = r"x|(?i)(?-i:ss)(?i:'s|'t|s+s|(?:s)s)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
         assert_eq!(from_oniguruma(same).as_deref(), Ok(same));
         assert_eq!(to_oniguruma(same), same);
         assert_eq!(from_oniguruma(r"a$").as_deref(), Ok("a(?m:$)"));
@@ -408,6 +501,7 @@ mod tests {
             (r"[[^\w]&&[\W]]", "[[^\\w\u{200D}\u{200C}]&&[[^\\w\u{200C}\u{200D}]]]"),
             (r"^a|b$|\Ac\z|(?m:$)", r"\Aa|b\z|(?:\A)c(?:\z)|(?m:$)"),
             (r"\$[$^]\\w\[", r"\$[$^]\\w\["),
+            (r"(?s)(?i-s:a)(?s:.$)", r"(?m)(?i-m:a)(?m:.\z)"),
             (r"\p{N}{1,3}+|x", r"(?>(?:\p{N}{1,3}))|x"),
             (r"a(?:b|[c\]d]{2,}+){3}+e", r"a(?>(?:(?:b|(?>(?:[c\]d]{2,}))){3}))e"),
             (r"a{1,3}?|a{,3}|a{2}b+|a++|\x{41}+{2}", r"a{1,3}?|a{,3}|a{2}b+|a++|\x{41}+{2}"),
@@ -439,7 +533,7 @@ mod tests {
     #[test]
     fn what_only_one_of_them_has_is_refused() {
         for refused in [
-            r"(?m:a.b)",
+            r"(?x:a.b)",
             r"[[:alpha:]]",
             r"a\Kb",
             "a\\",
@@ -451,13 +545,23 @@ mod tests {
             r"[a-z--c]",
             r"[a~~b]",
             r"\u{41}",
+            "(?i:straße)",
+            "(?i:first)",
+            "(?i)(?-i:first)ss",
+            "(?i:[ß])",
+            "x(?i)a|b",
+            "(?:x(?i)a|b)",
+            r"x\|(?i)a|b",
             r"\U0001F600",
         ] {
             assert!(from_oniguruma(refused).is_err(), "{refused}");
         }
         for (refused, what) in [
             (r"\b\w+\b", r"\b"),
-            (r"(?s:.)", "a flag other than i"),
+            (r"(?x:.)", "a flag other than i and s"),
+            (r"(?m:a.b)", "what would be read as \"(?s:a.b)\""),
+            (r"(?i:ss)", "ss where case does not count"),
+            (r"x(?i)a|b", "(?i) behind other parts"),
             (r"\pL", r"\p without braces"),
             (r"\p{Script=Latin}", r"\p{Script=Latin}"),
             (r"[\w--\d]", "-- in a class"),

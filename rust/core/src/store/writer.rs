@@ -88,6 +88,8 @@ impl StoreWriter {
     /// that is, counted from 1; 0 is a new start. Errors are those of [`create`](Self::create).
     pub(super) fn go_on(prefix: &Path, dtype: Dtype, marks: &[Mark]) -> Result<(Self, usize)> {
         check_prefix(prefix)?;
+        // Said of the folder, not of a file in it whose name nobody gave.
+        fs::metadata(folder_of(prefix)).map_err(|error| Error::io(folder_of(prefix), error))?;
         let path = partial_path(prefix, ".bin");
         let mut bin = lock(&path)?;
         // Whatever fails from here on, what there is to go on with stays.
@@ -343,6 +345,10 @@ impl Drop for Partial {
     }
 }
 
+fn folder_of(prefix: &Path) -> &Path {
+    prefix.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Where the file with this suffix stands until the store is whole.
 fn partial_path(prefix: &Path, suffix: &str) -> PathBuf {
     with_suffix(prefix, &format!("{suffix}.partial"))
@@ -429,7 +435,7 @@ fn remove_if_there(path: &Path) -> Result<()> {
 /// Waits until the disk has the new names.
 #[cfg(unix)]
 fn sync_folder(prefix: &Path) -> Result<()> {
-    let folder = prefix.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(prefix);
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|error| Error::io(folder, error))
 }

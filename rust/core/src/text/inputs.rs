@@ -120,6 +120,12 @@ fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
     }
     if files.is_empty() {
         let suffixes: Vec<&str> = suffixes.iter().map(AsRef::as_ref).collect();
+        if suffixes.is_empty() {
+            return Err(Error::argument(
+                "suffixes",
+                "there are none; expected the ends of the names of some files",
+            ));
+        }
         let message = format!("the folder holds no text; expected files that end in {}", suffixes.join(", "));
         return Err(Error::malformed(root, Place::Whole, message));
     }

@@ -25,8 +25,12 @@ impl TextFile {
     pub fn open(path: &Path) -> Result<Self> {
         let input = Input::file(path.to_path_buf())?;
         let (compression, _) = Compression::of_name(&lowercase_name(path));
-        if Format::Auto.of_input(&input)? != Format::Text || compression != Compression::None {
-            let message = format!("{} is no plain text; such files become a store", path.display());
+        let is_text = matches!(Format::Auto.of_input(&input), Ok(Format::Text));
+        if !is_text || compression != Compression::None {
+            let message = format!(
+                "{} is by its name no plain text; encode_files takes other files, too",
+                path.display()
+            );
             return Err(Error::argument("path", message));
         }
         match input.bytes() {

@@ -28,7 +28,7 @@ struct Model<'f> {
     kind: String,
     #[serde(borrow)]
     vocab: Vocab<'f>,
-    unk_token: String,
+    unk_token: Option<String>,
 }
 
 fn pre_tokenizer() -> Value {
@@ -59,7 +59,7 @@ impl WordTokenizer {
             model: Model {
                 kind: "WordLevel".to_owned(),
                 vocab: Vocab(self.tokens().map(Cow::Borrowed).zip(0..).collect()),
-                unk_token: self.unknown().unwrap_or(UNKNOWN).to_owned(),
+                unk_token: Some(self.unknown().unwrap_or(UNKNOWN).to_owned()),
             },
         };
         serde_json::to_string_pretty(&file).expect("strings and numbers are JSON")
@@ -90,7 +90,10 @@ impl WordTokenizer {
 /// Whether the file means what this tokenizer does; else what differs.
 fn check(file: &File<'_>) -> std::result::Result<(), String> {
     if file.model.kind != "WordLevel" {
-        return Err(format!("the model is {}, expected WordLevel", file.model.kind));
+        return Err(format!(
+            "the model is {}, expected WordLevel; Tokenizer.load reads others",
+            file.model.kind
+        ));
     }
     if file.pre_tokenizer != pre_tokenizer() {
         let expected = pre_tokenizer();
@@ -134,7 +137,8 @@ fn into_tokenizer(file: File<'_>) -> std::result::Result<WordTokenizer, String> 
     drop(vocabulary);
     let listed = file.model.vocab.0.into_iter().map(|(token, id)| (Box::from(token), id));
     let tokens = by_id(listed.chain(beyond).collect())?;
-    Ok(WordTokenizer::from_tokens(tokens, special, &file.model.unk_token))
+    let unknown = file.model.unk_token.ok_or("the model has no unk_token")?;
+    Ok(WordTokenizer::from_tokens(tokens, special, &unknown))
 }
 
 /// The tokens in the order of their ids, if the ids are 0, 1, 2 … and the tokens distinct.
@@ -223,7 +227,7 @@ mod tests {
     #[test]
     fn files_that_mean_something_else_are_refused() {
         let message = changed(|file| file["model"]["type"] = json!("BPE"));
-        assert_eq!(message, "x.json: the model is BPE, expected WordLevel");
+        assert_eq!(message, "x.json: the model is BPE, expected WordLevel; Tokenizer.load reads others");
         let message = changed(|file| file["pre_tokenizer"] = json!({"type": "Whitespace"}));
         assert!(message.starts_with("x.json: the pre_tokenizer is {\"type\":\"Whitespace\"}, expected {"));
         let message = changed(|file| file["normalizer"] = json!({"type": "Lowercase"}));

@@ -152,11 +152,9 @@ fn affixes(model: &Model<'_>) -> Affixes {
 }
 
 fn check_model(model: &Model<'_>) -> Checked<()> {
-    if model.kind.as_deref().is_some_and(|kind| kind != "BPE") {
-        return Err(format!(
-            "model: type {:?} is not supported; expected \"BPE\"",
-            model.kind.as_deref().unwrap_or_default()
-        ));
+    if let Some(kind) = model.kind.as_deref().filter(|&kind| kind != "BPE") {
+        let hint = if kind == "WordLevel" { "; WordTokenizer.load reads those that it saved" } else { "" };
+        return Err(format!("model: type {kind:?} is not supported; expected \"BPE\"{hint}"));
     }
     let has_affixes = !affixes(model).is_empty();
     let unsupported = [
