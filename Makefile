@@ -68,9 +68,10 @@ test-slow: build $(VENV)/.peers ## Run the tests that take minutes
 fuzz-encode: build $(VENV)/.peers ## Compare ids on made-up texts: STRINGS=number per pattern, FUZZ="more options"
 	python tests/fuzz_encode.py --strings $(STRINGS) $(FUZZ)
 
-fuzz: build $(VENV)/.peers ## Read damaged files; compare made-up tokenizers, ids, decoding: FUZZ_SECONDS=of the processor for each (60)
+fuzz: build $(VENV)/.peers ## Read damaged files; compare made-up tokenizers, expressions, ids, decoding: FUZZ_SECONDS=of the processor for each (60)
 	python tests/fuzz_files.py --seconds $(FUZZ_SECONDS)
 	RUST_BACKTRACE=0 python tests/fuzz_parts.py --seconds $(FUZZ_SECONDS)
+	python tests/fuzz_expressions.py --seconds $(FUZZ_SECONDS)
 	python tests/fuzz_encode.py --seconds $(FUZZ_SECONDS) --seed $$(date +%s)
 
 parity: build $(VENV)/.peers ## Compare ids, offsets and decoded texts with other libraries: CORPUS, BENCH, as bench does

@@ -7,6 +7,7 @@ import tokenizers
 from tokenizers import Regex, pre_tokenizers
 
 import bytestride as bs
+import fuzz_expressions
 from fuzz_text import Texts
 
 TEXT = ["x² a½b The²cat 12345 ab\u200cc\u200dd, aaa aab _x\n\n  y"]
@@ -114,3 +115,8 @@ def test_what_the_library_reads_otherwise_is_refused(expression, what, tmp_path)
     peer.save(str(path))
     with pytest.raises(ValueError, match=f"has {what}, which is not supported"):
         bs.Tokenizer.load(path)
+
+
+def test_made_up_expressions_are_read_as_by_the_library(tmp_path):
+    made, read = fuzz_expressions.fuzz(tmp_path, 6, "a few")
+    assert read > made / 3 > 2

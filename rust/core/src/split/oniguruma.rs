@@ -37,6 +37,7 @@ fn read(expression: &str) -> Result<String, String> {
         written: Written::default(),
         depth: 0,
         insensitive: vec![false],
+        expands: false,
         letter: None,
     };
     while let Some(character) = reader.rest.next() {
@@ -58,6 +59,9 @@ struct Reader<'e> {
     depth: usize,
     /// Whether case does not count, in the whole and in each group that is open.
     insensitive: Vec<bool>,
+    /// Whether the class that is open stands for several characters, too, if it has any that is the same as these where
+    /// case does not count. A class of what it does not hold does not.
+    expands: bool,
     /// The character before the next one, if that is all that it is.
     letter: Option<char>,
 }
@@ -73,6 +77,9 @@ impl Reader<'_> {
         if is_strange {
             return Err(format!("\\{escaped}"));
         }
+        if self.depth > 0 && self.expands && "wpPSDH".contains(escaped) {
+            return Err(WIDE_CLASS.to_owned());
+        }
         self.letter = None;
         if self.depth == 0 {
             self.written.begin();
@@ -81,8 +88,8 @@ impl Reader<'_> {
             // Ours counts two joiners and enclosed letters, too.
             'z' if self.depth == 0 => self.written.push(&["$"]),
             'A' if self.depth == 0 => self.written.push(&["^"]),
-            'w' if self.depth == 0 => self.written.push(&["[", IN_WORDS, IN_WORDS_OUTSIDE_OF_CLASSES, "]"]),
-            'W' if self.depth == 0 => self.written.push(&["[^", IN_WORDS, IN_WORDS_OUTSIDE_OF_CLASSES, "]"]),
+            'w' if self.depth == 0 => self.written.push(&["[", THEIR_WORD]),
+            'W' if self.depth == 0 => self.written.push(&["[", THEIR_NO_WORD]),
             'w' if take(&mut self.rest, JOINERS_IN_CLASS) => self.written.push(&[r"\w"]),
             'w' => self.written.push(&[IN_WORDS]),
             'p' | 'P' => self.property(escaped)?,
@@ -114,10 +121,13 @@ impl Reader<'_> {
         self.letter = None;
         if bracket == '[' && self.depth == 0 {
             self.written.begin();
+            self.expands = self.is_insensitive() && self.rest.peek() != Some(&'^');
+        } else if bracket == '[' && self.expands {
+            return Err(WIDE_CLASS.to_owned());
         }
         if bracket == ']' {
             self.depth = self.depth.saturating_sub(1);
-        } else if self.depth == 0 && take(&mut self.rest, OUR_WORD) {
+        } else if self.depth == 0 && !self.expands && take(&mut self.rest, OUR_WORD) {
             self.written.push(&[r"\w"]);
             return Ok(());
         } else if take(&mut self.rest, OUR_NO_WORD) {
@@ -137,7 +147,9 @@ impl Reader<'_> {
         if "-~".contains(character) && self.rest.peek() == Some(&character) {
             return Err(format!("{character}{character} in a class"));
         }
-        self.check_case(None, character)?;
+        if self.expands && !character.is_ascii() {
+            return Err(WIDE_CLASS.to_owned());
+        }
         self.written.text.push(character);
         Ok(())
     }
@@ -153,7 +165,8 @@ impl Reader<'_> {
                 if self.insensitive.len() > 1 {
                     self.insensitive.pop();
                 }
-                if !self.written.close_possessive() {
+                let is_repeated = self.rest.peek().is_some_and(|next| "*+?{".contains(*next));
+                if is_repeated || !self.written.close_possessive() {
                     self.written.close();
                 }
             }
@@ -180,7 +193,7 @@ impl Reader<'_> {
 
     /// The beginning of a group, or flags for the rest of one.
     fn group(&mut self) -> Result<(), String> {
-        let was = self.insensitive.last().copied().unwrap_or(false);
+        let was = self.is_insensitive();
         let Some((flags, end)) = flags_of(&self.rest) else {
             if begins(&self.rest, "?P") {
                 return Err("a group named by (?P".to_owned());
@@ -211,10 +224,14 @@ impl Reader<'_> {
         Ok(())
     }
 
+    fn is_insensitive(&self) -> bool {
+        self.insensitive.last() == Some(&true)
+    }
+
     /// Where case does not count, one character may be several there, and the other way round, as `ß` and `ss`. Not in
     /// ours.
     fn check_case(&self, before: Option<char>, character: char) -> Result<(), String> {
-        if self.insensitive.last() != Some(&true) {
+        if !self.is_insensitive() {
             return Ok(());
         }
         let is_several = character.to_uppercase().count() > 1 || character.to_lowercase().count() > 1;
@@ -249,6 +266,8 @@ pub(super) fn to_oniguruma(expression: &str) -> Cow<'_, str> {
                 }
                 escaped => written.text.extend(std::iter::once('\\').chain(escaped)),
             },
+            '[' if depth == 0 && take(&mut rest, THEIR_WORD) => written.push(&[r"\w"]),
+            '[' if depth == 0 && take(&mut rest, THEIR_NO_WORD) => written.push(&[r"\W"]),
             '[' | ']' => {
                 depth = if character == '[' { depth + 1 } else { depth.saturating_sub(1) };
                 written.text.push(character);
@@ -407,6 +426,15 @@ const POSSESSIVE: &str = "(?>(?:";
 const OUR_WORD: &str = "\\w\u{200C}\u{200D}]";
 const OUR_NO_WORD: &str = "^\\w\u{200C}\u{200D}]";
 
+/// Letters, marks, decimal digits and connectors: Oniguruma's `\w` in a class.
+const IN_WORDS: &str = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}";
+
+/// What stands behind a bracket for its `\w` and `\W` elsewhere: what its table of Latin-1 has besides counts there, too.
+const THEIR_WORD: &str = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}²³¹¼½¾]";
+const THEIR_NO_WORD: &str = r"^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}²³¹¼½¾]";
+
+const WIDE_CLASS: &str = "a class of more than ASCII where case does not count";
+
 /// What stands behind a `\w` in a class for ours.
 const JOINERS_IN_CLASS: &str = "\u{200D}\u{200C}";
 
@@ -428,12 +456,6 @@ fn take(rest: &mut Peekable<Chars<'_>>, text: &str) -> bool {
     }
     is_next
 }
-
-/// Letters, marks, decimal digits and connectors.
-const IN_WORDS: &str = r"\p{Alphabetic}\p{M}\p{Nd}\p{Pc}";
-
-/// And what Oniguruma's table of Latin-1 has besides, which it uses for all but classes.
-const IN_WORDS_OUTSIDE_OF_CLASSES: &str = "²³¹¼½¾";
 
 /// Whether a brace begins a counted repetition.
 fn is_count(rest: &Peekable<Chars<'_>>) -> bool {
@@ -502,6 +524,14 @@ mod tests {
             (r"^a|b$|\Ac\z|(?m:$)", r"\Aa|b\z|(?:\A)c(?:\z)|(?m:$)"),
             (r"\$[$^]\\w\[", r"\$[$^]\\w\["),
             (r"(?s)(?i-s:a)(?s:.$)", r"(?m)(?i-m:a)(?m:.\z)"),
+            (
+                r"(?i:[a-z]|[^\w\s]|\W|\p{L})",
+                "(?i:[a-z]|[^\\w\u{200D}\u{200C}\\s]|[^\\w\u{200C}\u{200D}]|\\p{L})",
+            ),
+            (
+                r"(?i:[\p{Alphabetic}\p{M}\p{Nd}\p{Pc}²³¹¼½¾])[^\p{Alphabetic}\p{M}\p{Nd}\p{Pc}²³¹¼½¾]",
+                r"(?i:\w)\W",
+            ),
             (r"\p{N}{1,3}+|x", r"(?>(?:\p{N}{1,3}))|x"),
             (r"a(?:b|[c\]d]{2,}+){3}+e", r"a(?>(?:(?:b|(?>(?:[c\]d]{2,}))){3}))e"),
             (r"a{1,3}?|a{,3}|a{2}b+|a++|\x{41}+{2}", r"a{1,3}?|a{,3}|a{2}b+|a++|\x{41}+{2}"),
@@ -525,6 +555,7 @@ mod tests {
             r"(?>(a{2}))",
             r"(?:(?:a{2}))",
             r"(?>x(?:a{2}))",
+            r"(?>(?:a{2})){2}(?>(?:a{2}))?",
         ] {
             assert_eq!(from_oniguruma(same).as_deref(), Ok(same));
         }
@@ -549,6 +580,10 @@ mod tests {
             "(?i:first)",
             "(?i)(?-i:first)ss",
             "(?i:[ß])",
+            r"(?i)[\w]",
+            r"(?i:[^\S]|[\p{L}])",
+            "(?i)[a[b]]",
+            "(?i)[\\w\u{200C}\u{200D}]",
             "x(?i)a|b",
             "(?:x(?i)a|b)",
             r"x\|(?i)a|b",
