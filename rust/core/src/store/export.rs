@@ -12,6 +12,7 @@ use crate::{Error, Monitor, Phase, Result};
 use super::dtype::Dtype;
 use super::index::write_index;
 use super::manifest::Manifest;
+use super::shard_set::check_ending;
 use super::token_store::TokenStore;
 use super::with_suffix;
 
@@ -68,6 +69,7 @@ impl TokenStore {
             ExportFormat::LlmC => llm_c_header(dtype, count)?,
         };
         if format == ExportFormat::Megatron {
+            check_ending("path", path)?;
             // Whatever it is, a store of this prefix would be opened by it.
             let manifest = with_suffix(path, ".json");
             if manifest.exists() {
@@ -225,6 +227,13 @@ mod tests {
         let error =
             store.export(&prefix, ExportFormat::Megatron, &Monitor::default()).expect_err("it is there");
         assert!(error.to_string().contains("a.json stands there already"), "{error}");
+        let named = folder.path().join("m.bin");
+        let error =
+            store.export(&named, ExportFormat::Megatron, &Monitor::default()).expect_err("its ending");
+        assert!(
+            error.to_string().contains("path: ") && error.to_string().contains("m.bin ends in .bin"),
+            "{error}"
+        );
         for format in [ExportFormat::Raw, ExportFormat::Numpy, ExportFormat::LlmC, ExportFormat::Datatrove] {
             for suffix in [".bin", ".idx", ".json", TOKENIZER_SUFFIX] {
                 let file = with_suffix(&prefix, suffix);

@@ -69,6 +69,7 @@ pub(super) fn find_shards(path: &Path) -> Result<Vec<PathBuf>> {
 /// An error if what one of `world_size` processes is to write would stand beside something else of its name: the set
 /// could not be opened then, or something else would be.
 pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
+    check_ending("prefix", prefix)?;
     let taken = |what: String| {
         let (prefix, advice) = (prefix.display(), "remove it or choose another prefix");
         Err(Error::argument(
@@ -87,6 +88,20 @@ pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
     match counts.find(|&count| world_size == 1 || count != world_size) {
         Some(count) => taken(format!("in {count} shards")),
         None => Ok(()),
+    }
+}
+
+/// An error about the `argument` if `prefix` ends as the files do that will have it in common.
+pub(super) fn check_ending(argument: &'static str, prefix: &Path) -> Result<()> {
+    match prefix.extension().and_then(OsStr::to_str) {
+        Some(ending @ ("bin" | "idx")) => {
+            let message = format!(
+                "{} ends in .{ending}, which its files get by themselves; expected the name without",
+                prefix.display()
+            );
+            Err(Error::argument(argument, message))
+        }
+        _ => Ok(()),
     }
 }
 
