@@ -182,6 +182,10 @@ impl Reader<'_> {
                 }
             }
             '*' | '+' | '?' => self.written.repeat(character),
+            '|' => {
+                self.written.part(&["|"]);
+                self.written.begin_alternative();
+            }
             _ => {
                 self.check_case(before, character)?;
                 self.letter = Some(character);
@@ -200,6 +204,10 @@ impl Reader<'_> {
             }
             self.insensitive.push(was);
             self.written.open();
+            if let Some(kind) = KINDS_OF_GROUPS.into_iter().find(|kind| take(&mut self.rest, kind)) {
+                self.written.push(&[kind]);
+            }
+            self.written.begin_alternative();
             return Ok(());
         };
         let (on, off) = flags.split_once('-').unwrap_or((&flags, ""));
@@ -211,7 +219,7 @@ impl Reader<'_> {
         if end == ':' {
             self.insensitive.push(is);
             self.written.open();
-        } else if self.written.begins_alternative() {
+        } else if !self.written.has_parts {
             self.insensitive.pop();
             self.insensitive.push(is);
             self.written.part(&["("]);
@@ -221,6 +229,7 @@ impl Reader<'_> {
         }
         self.rest.nth(flags.len() + 1);
         self.written.flags(&ours, end);
+        self.written.begin_alternative();
         Ok(())
     }
 
@@ -311,6 +320,8 @@ struct Written {
     /// Where the latest part begins: a character, a class or a group.
     part: usize,
     latest: Latest,
+    /// Whether there is any in the alternative that is open.
+    has_parts: bool,
 }
 
 /// What is known of the latest part and what stands behind it.
@@ -327,7 +338,7 @@ enum Latest {
 impl Written {
     /// A part begins here.
     fn begin(&mut self) {
-        (self.part, self.latest) = (self.text.len(), Latest::Any);
+        (self.part, self.latest, self.has_parts) = (self.text.len(), Latest::Any, true);
     }
 
     /// Adds to the latest part.
@@ -351,12 +362,9 @@ impl Written {
         self.text.push(end);
     }
 
-    /// Whether nothing stands in the group, or in its latest alternative, yet.
-    fn begins_alternative(&self) -> bool {
-        let group = &self.text[self.groups.last().copied().unwrap_or(0)..];
-        let inside = group.strip_prefix('(').unwrap_or(group);
-        inside.trim_start_matches(|mark| "?:=!<>-is".contains(mark)).is_empty()
-            || &self.text[self.part..] == "|"
+    /// An alternative begins here.
+    fn begin_alternative(&mut self) {
+        self.has_parts = false;
     }
 
     fn close(&mut self) {
@@ -365,6 +373,7 @@ impl Written {
             && self.text[start..].starts_with(UNNUMBERED)
             && self.part == start + UNNUMBERED.len();
         self.text.push(')');
+        self.has_parts = true;
         (self.part, self.latest) = (start, if holds_counted { Latest::HoldsCounted } else { Latest::Any });
     }
 
@@ -420,6 +429,10 @@ impl Written {
 }
 
 const UNNUMBERED: &str = "(?:";
+
+/// What may stand behind a parenthesis besides flags.
+const KINDS_OF_GROUPS: [&str; 5] = ["?=", "?!", "?<=", "?<!", "?>"];
+
 const POSSESSIVE: &str = "(?>(?:";
 
 /// What stands behind a bracket for our `\w` and our `\W`, which count the two joiners.
@@ -505,7 +518,7 @@ mod tests {
 
     #[test]
     fn what_both_read_alike_stays() {
-        let same = r"x|(?i)(?-i:ss)(?i:'s|'t|s+s|(?:s)s)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
+        let same = r"x|(?i)(?-i:ss)(?=(?i)x|y)(?>(?i)x|y)((?i)x|y)(?i:'s|'t|s+s|(?:s)s)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
         assert_eq!(from_oniguruma(same).as_deref(), Ok(same));
         assert_eq!(to_oniguruma(same), same);
         assert_eq!(from_oniguruma(r"a$").as_deref(), Ok("a(?m:$)"));
@@ -587,6 +600,10 @@ mod tests {
             "x(?i)a|b",
             "(?:x(?i)a|b)",
             r"x\|(?i)a|b",
+            "i(?i)a|b",
+            "(?:i(?i)a|b)",
+            "(i)(?i)a|b",
+            r"(?>(?:\d{2}))(?i)a|b",
             r"\U0001F600",
         ] {
             assert!(from_oniguruma(refused).is_err(), "{refused}");
