@@ -378,7 +378,7 @@ impl Written {
     }
 
     fn repeat(&mut self, mark: char) {
-        self.latest = Latest::Any;
+        (self.latest, self.has_parts) = (Latest::Any, true);
         self.text.push(mark);
     }
 
@@ -387,7 +387,7 @@ impl Written {
         let start = self.text.len();
         self.text.push('{');
         self.in_braces(rest);
-        self.latest = Latest::Counted;
+        (self.latest, self.has_parts) = (Latest::Counted, true);
         !self.text[start..].contains(',')
     }
 
