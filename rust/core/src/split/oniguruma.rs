@@ -173,6 +173,11 @@ impl Reader<'_> {
             // Both are about lines there.
             '$' => self.written.part(&["(?m:$)"]),
             '^' => self.written.part(&[r"(?:^|(?<=\n)(?!$))"]),
+            '*' | '+' | '?' | '{'
+                if !self.written.has_parts && (character != '{' || is_count(&self.rest)) =>
+            {
+                return Err("a repetition of nothing".to_owned());
+            }
             '{' if is_count(&self.rest) => {
                 let is_fixed = self.written.count(&mut self.rest);
                 // Neither is a mark of the repetition there, but another one.
@@ -378,7 +383,7 @@ impl Written {
     }
 
     fn repeat(&mut self, mark: char) {
-        (self.latest, self.has_parts) = (Latest::Any, true);
+        self.latest = Latest::Any;
         self.text.push(mark);
     }
 
@@ -387,7 +392,7 @@ impl Written {
         let start = self.text.len();
         self.text.push('{');
         self.in_braces(rest);
-        (self.latest, self.has_parts) = (Latest::Counted, true);
+        self.latest = Latest::Counted;
         !self.text[start..].contains(',')
     }
 
@@ -431,7 +436,7 @@ impl Written {
 const UNNUMBERED: &str = "(?:";
 
 /// What may stand behind a parenthesis besides flags.
-const KINDS_OF_GROUPS: [&str; 5] = ["?=", "?!", "?<=", "?<!", "?>"];
+const KINDS_OF_GROUPS: [&str; 6] = ["?=", "?!", "?<=", "?<!", "?>", "?<"];
 
 const POSSESSIVE: &str = "(?>(?:";
 
@@ -518,7 +523,7 @@ mod tests {
 
     #[test]
     fn what_both_read_alike_stays() {
-        let same = r"x|(?i)(?-i:ss)(?=(?i)x|y)(?>(?i)x|y)((?i)x|y)(?i:'s|'t|s+s|(?:s)s)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
+        let same = r"x|(?i)(?-i:ss)(?=(?i)x|y)(?>(?i)x|y)((?i)x|y)(?<name>a+)(?i:'s|'t|s+s|(?:s)s)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
         assert_eq!(from_oniguruma(same).as_deref(), Ok(same));
         assert_eq!(to_oniguruma(same), same);
         assert_eq!(from_oniguruma(r"a$").as_deref(), Ok("a(?m:$)"));
@@ -601,6 +606,8 @@ mod tests {
             "(?:x(?i)a|b)",
             r"x\|(?i)a|b",
             "i(?i)a|b",
+            "{2}",
+            "a|(?:+)",
             "(?:i(?i)a|b)",
             "(i)(?i)a|b",
             r"(?>(?:\d{2}))(?i)a|b",
