@@ -59,9 +59,8 @@ class Maker:
         if kind < 0.4 and depth < 3:
             opening = self._random.choice(GROUPS)
             # Not empty: what an engine does with a match of nothing that is repeated is its own affair.
-            part = f"{opening}{self.expression(depth + 1)}{part}" + ")" * (
-                opening.count("(") - opening.count(")")
-            )
+            closing = ")" * (opening.count("(") - opening.count(")"))
+            part = f"{opening}(?:{self.expression(depth + 1)}){part}{closing}"
         if self._random.random() < 0.5:
             part += self._random.choice(REPEATS) + self._random.choice(MARKS)
         return part

@@ -80,6 +80,9 @@ impl Reader<'_> {
         if self.depth > 0 && self.expands && "wpPSDH".contains(escaped) {
             return Err(WIDE_CLASS.to_owned());
         }
+        if "xu".contains(escaped) && self.is_insensitive() {
+            return Err(format!("\\{escaped} where case does not count"));
+        }
         self.letter = None;
         if self.depth == 0 {
             self.written.begin();
@@ -598,6 +601,8 @@ mod tests {
             "(?i:first)",
             "(?i)(?-i:first)ss",
             "(?i:[ß])",
+            r"(?i:\x{df})",
+            r"(?i)[\u00df]",
             r"(?i)[\w]",
             r"(?i:[^\S]|[\p{L}])",
             "(?i)[a[b]]",
