@@ -6,7 +6,6 @@ An expression may be refused. One that is read gives the library's ids, and the 
 tokenizer for us, with the same ids for the library.
 """
 
-import argparse
 import random
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import bytestride as bs
+from fuzz_text import arguments
 
 ATOMS = [
     *"aAbsSfit1ß._",
@@ -123,14 +123,7 @@ def fuzz(folder, seconds, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=60, help="of the processor (60)")
-    parser.add_argument(
-        "--seed", default=str(time.time_ns()), help="other expressions for another one (the time)"
-    )
-    chosen = parser.parse_args()
+    chosen = arguments(__doc__, "expressions").parse_args()
     print(f"seed {chosen.seed}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         made, read = fuzz(Path(folder), chosen.seconds, chosen.seed)

@@ -6,7 +6,6 @@ What can be read in spite of the damage is used: tokenizers encode and decode, s
 trained from. Each kind of file takes the same time, of the processor's, which a busy machine does not cut short.
 """
 
-import argparse
 import gzip
 import io
 import json
@@ -24,7 +23,7 @@ import sentencepiece
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 import bytestride as bs
-from fuzz_text import Texts
+from fuzz_text import Texts, arguments
 
 ERRORS = (ValueError, OSError, KeyError)
 TEXT = "Ein Text <s> with 123 words,\n\n漢字 e\u0301 \U0001f600 ▁ <0x41>\t  end "
@@ -272,13 +271,7 @@ def can_read(kind, place, name, data):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--seconds", type=float, default=60, help="of the processor for each kind of file (60)"
-    )
-    parser.add_argument("--seed", default=str(time.time_ns()), help="other damage for another one (the time)")
+    parser = arguments(__doc__, "damage", each=" for each kind of file")
     parser.add_argument("--kinds", nargs="+", default=[], help="only these, as words.json (all)")
     chosen = parser.parse_args()
     print(f"seed {chosen.seed}", flush=True)

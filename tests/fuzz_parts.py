@@ -6,7 +6,6 @@ A file may be refused, by an error that names the part; what is read has the lib
 and so has the file that we write. Where the library itself panics, nothing is compared.
 """
 
-import argparse
 import random
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from tokenizers import (
 )
 
 import bytestride as bs
-from fuzz_text import Texts
+from fuzz_text import Texts, arguments
 from hugging_face import ALPHABET, BYTES, FLAGS, assert_equal, without_special_bytes
 
 BEHAVIORS = ["isolated", "removed", "merged_with_previous", "merged_with_next", "contiguous"]
@@ -251,14 +250,7 @@ def fuzz(folder, seconds, seed):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seconds", type=float, default=60, help="of the processor (60)")
-    parser.add_argument(
-        "--seed", default=str(time.time_ns()), help="other tokenizers for another one (the time)"
-    )
-    chosen = parser.parse_args()
+    chosen = arguments(__doc__, "tokenizers").parse_args()
     print(f"seed {chosen.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="fuzz-parts-"))
     try:

@@ -4,7 +4,9 @@ A text is a mixture, an alternation, or runs of a few pieces out of a palette, w
 of the texts begin with up to 130 bytes of ASCII, so that what is interesting falls on each place of a 64-byte block.
 """
 
+import argparse
 import random
+import time
 import unicodedata
 from collections import defaultdict
 
@@ -129,3 +131,15 @@ class Texts:
 
     def _short(self):
         return "".join(self.random.choices(self.palette, k=self.random.randrange(3)))
+
+
+def arguments(description, made, *, each=""):
+    """The parser of a fuzzer's command line: for how long, and the seed of what is `made`."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=60, help=f"of the processor{each} (60)")
+    parser.add_argument(
+        "--seed", default=str(time.time_ns()), help=f"other {made} for another one (the time)"
+    )
+    return parser

@@ -43,7 +43,7 @@ def convert(
         str | None,
         typer.Option(
             help="How text is split, where the file does not say it (.tiktoken, vocab.json with merges.txt): "
-            "gpt2, cl100k, o200k, llama3, qwen2, deepseek, or any regular expression.",
+            f"{options.PATTERNS}, or any regular expression.",
         ),
     ] = None,
     special: Annotated[

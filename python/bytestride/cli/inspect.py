@@ -57,13 +57,13 @@ def inspect(
 
     bytestride inspect --tokenizer gpt2 --tokenizer o200k_base notes.txt --html notes.html
     """
-    if ids and (text is None or html is not None):
-        message = "lists the tokens of a text here, and a page has them all" if text else "needs a text"
-        raise typer.BadParameter(message, param_hint="--ids")
+    for option, given in (("--ids", ids), ("--html", html)):
+        if given and text is None:
+            raise typer.BadParameter("needs a text", param_hint=option)
+    if ids and html:
+        raise typer.BadParameter("lists tokens here, and a page has them all", param_hint="--ids")
     loaded = {name: load_tokenizer(name) for name in tokenizer}
     if text is None:
-        if html is not None:
-            raise typer.BadParameter("needs a text", param_hint="--html")
         for one in loaded.values():
             print_facts(_facts(one))
         return

@@ -14,6 +14,7 @@ import typer
 
 Ids = npt.NDArray[np.integer]
 
+PATTERNS = "gpt2, cl100k, o200k, llama3, qwen2, deepseek"
 SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -136,10 +137,7 @@ VocabSize = Annotated[
 ]
 Pattern = Annotated[
     str,
-    typer.Option(
-        help="How text is split before merging: gpt2, cl100k, o200k, llama3, qwen2, deepseek, none, or any "
-        "regular expression."
-    ),
+    typer.Option(help=f"How text is split before merging: {PATTERNS}, none, or any regular expression."),
 ]
 Digits = Annotated[
     int | None,
