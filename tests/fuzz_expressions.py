@@ -58,11 +58,18 @@ class Maker:
         part = self._random.choice(ATOMS)
         if kind < 0.4 and depth < 3:
             opening = self._random.choice(GROUPS)
-            # Not empty: what an engine does with a match of nothing that is repeated is its own affair.
             closing = ")" * (opening.count("(") - opening.count(")"))
-            part = f"{opening}(?:{self.expression(depth + 1)}){part}{closing}"
+            # Mostly not empty: else it is refused where it is repeated.
+            inside = self.expression(depth + 1)
+            part = (
+                f"{opening}(?:{inside}){part}{closing}"
+                if self._random.random() < 0.7
+                else f"{opening}{inside}{closing}"
+            )
         if self._random.random() < 0.5:
             part += self._random.choice(REPEATS) + self._random.choice(MARKS)
+            if self._random.random() < 0.05:
+                part += self._random.choice(REPEATS + MARKS)
         return part
 
 

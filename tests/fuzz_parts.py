@@ -44,7 +44,24 @@ EXPRESSIONS = [
 # What these find may be empty. What such a match puts before the text stands there twice after other steps of the
 # library, as after `Strip` or as bytes; so these split only.
 EMPTY = [r"(?=(\d{3})+(?!\d))", r"(?<=[a-z])(?=[A-Z])", r"^\s*|,$", r"x*"]
-ADDED = ["the", " the", "a", "<|x|>", "12", "  ", "\n\n", "中", "e ", "The End", "<unk>x"]
+# Also some of characters that stand for bytes.
+ADDED = [
+    "the",
+    " the",
+    "a",
+    "<|x|>",
+    "12",
+    "  ",
+    "\n\n",
+    "中",
+    "e ",
+    "The End",
+    "<unk>x",
+    "größe",
+    "Ġx",
+    "xé",
+    "²",
+]
 SPECIAL = ["<s>", "</s>", "<unk>"]
 ENDS = ("</s>", 1), ("<s>", 0)
 TEXTS = ["", "a", " ", "  a b ", "The  end.\n\n 1234567", "▁a▁▁b", "\n\n\n\n\n", "aB 12,345 xx²"]
@@ -65,15 +82,11 @@ class Maker:
         model, trainer = self._of_bytes() if is_bytes else self._of_characters()
         peer = Tokenizer(models.BPE(**model))
         steps = [self._pre_tokenizer() for _ in range(self._random.randint(0, 3))]
+        changes = [self._normalizer() for _ in range(self._random.choice([0, 0, 1, 2, 3]))]
         if is_bytes:
-            byte_level = {"add_prefix_space": self._flip(0.3), "use_regex": self._flip(0.5)}
-            steps.append(pre_tokenizers.ByteLevel(**byte_level))
+            self._write_bytes(changes, steps)
         for part, kind, chosen in [
-            (
-                "normalizer",
-                normalizers,
-                [self._normalizer() for _ in range(self._random.choice([0, 0, 1, 2, 3]))],
-            ),
+            ("normalizer", normalizers, changes),
             ("pre_tokenizer", pre_tokenizers, steps),
             ("decoder", decoders, self._decoders(is_bytes=is_bytes)),
         ]:
@@ -89,6 +102,15 @@ class Maker:
         peer = peer if is_bytes else without_special_bytes(peer)
         self._add_tokens(peer)
         return peer
+
+    def _write_bytes(self, changes, steps):
+        """Mostly as the last of all steps."""
+        if self._flip(0.1):
+            changes.insert(self._random.randint(0, len(changes)), normalizers.ByteLevel())
+        else:
+            byte_level = {"add_prefix_space": self._flip(0.3), "use_regex": self._flip(0.5)}
+            place = self._random.randint(0, len(steps)) if self._flip(0.3) else len(steps)
+            steps.insert(place, pre_tokenizers.ByteLevel(**byte_level))
 
     def _flip(self, chance):
         return self._random.random() < chance

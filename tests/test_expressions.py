@@ -106,6 +106,10 @@ def test_marks_behind_counted_repetitions_are_those_of_the_library(expression, b
         ("(?i:first)|.", "fi where case does not count"),
         ("x(?i)a|b", r"\(\?i\) behind other parts"),
         (r"[!~~]+|.", "~~ in a class"),
+        ("(?:a??|b){2}+|.", "a repetition of what may be nothing"),
+        ("(?:a*|b)+|.", "a repetition of what may be nothing"),
+        ("a{2}{,2}|.", "a repetition behind another"),
+        ("a+?+|.", "a repetition behind another"),
     ],
 )
 def test_what_the_library_reads_otherwise_is_refused(expression, what, tmp_path):

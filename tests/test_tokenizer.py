@@ -225,7 +225,12 @@ def test_spans_behind_surrogate_pairs_are_those_of_the_str(tok):
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(["<x>", "<x>"], "stands twice"), (["a"], "is a byte"), ([""], "a name is empty")],
+    [
+        (["<x>", "<x>"], "stands twice"),
+        (["a"], "is a byte"),
+        ([""], "a name is empty"),
+        (["<début>"], "others decode it"),
+    ],
 )
 def test_bad_special_names_are_known_before_training(names, message):
     def documents():

@@ -180,6 +180,45 @@ def test_pretokenizers_before_bytes(name, documents, tmp_path):
     check(peer, documents, tmp_path)
 
 
+@pytest.mark.parametrize("unknown", [None, "<unk>"])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"pre_tokenizer": ["bytes", pre_tokenizers.Metaspace()]},
+        {"pre_tokenizer": ["bytes", pre_tokenizers.Metaspace("é"), pre_tokenizers.Digits()]},
+        {"normalizer": ["bytes"], "pre_tokenizer": [pre_tokenizers.Metaspace(), pre_tokenizers.Digits()]},
+        {"normalizer": ["bytes", normalizers.NFKD()]},
+        {"normalizer": ["bytes", normalizers.Prepend("▁"), normalizers.Replace("Ġ", " ")]},
+        {"normalizer": ["bytes", normalizers.Strip()]},
+        {"pre_tokenizer": ["bytes", pre_tokenizers.Punctuation(), pre_tokenizers.CharDelimiterSplit("e")]},
+    ],
+)
+def test_other_steps_behind_bytes(parts, unknown, documents, tmp_path):
+    """What they write may stand for no byte, and is then unknown or left out."""
+    byte_levels = {
+        "normalizer": normalizers.ByteLevel(),
+        "pre_tokenizer": pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+    }
+    sequences = {"normalizer": normalizers.Sequence, "pre_tokenizer": pre_tokenizers.Sequence}
+    parts = {
+        part: sequences[part]([byte_levels[part] if step == "bytes" else step for step in steps])
+        for part, steps in parts.items()
+    }
+    trainer = {"initial_alphabet": ALPHABET, "vocab_size": 600}
+    # Of texts as they are, so that most of what the steps write is unknown.
+    peer = trained(
+        documents,
+        models.BPE(unk_token=unknown),
+        trainer | {"special_tokens": ["<unk>"] * bool(unknown)},
+        pre_tokenizer=pre_tokenizers.ByteLevel(),
+        decoder=decoders.ByteLevel(),
+    )
+    peer.pre_tokenizer = parts.get("pre_tokenizer", pre_tokenizers.Sequence([]))
+    if "normalizer" in parts:
+        peer.normalizer = parts["normalizer"]
+    check(peer, documents, tmp_path)
+
+
 @pytest.mark.parametrize("expression", [r"\w", r"\W", r"[\w]", r"[^\w]", r"(?i:\w)", r"\d", r"\s"])
 def test_classes_are_those_of_the_library(expression, tmp_path):
     byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
@@ -352,6 +391,33 @@ def saved_with(documents, path, *added):
     peer.add_tokens(list(added))
     peer.save(str(path))
     return path
+
+
+@pytest.mark.parametrize("normalizer", [None, normalizers.Lowercase()])
+@pytest.mark.parametrize("special", [False, True])
+def test_names_of_characters_that_stand_for_bytes(special, normalizer, documents, tmp_path):
+    """The library decodes them to these bytes."""
+    peer = few_tokens_of_bytes(documents, **({"normalizer": normalizer} if normalizer else {}))
+    names = ["größe", "<début>", "Ġx", "¤¦", "naïve café", "<｜größe｜>"]
+    peer.add_tokens([AddedToken(name, special=special, normalized=False) for name in names])
+    texts = [*names, "die größe <début>größe", "aĠx¤¦ naïve café<｜größe｜>é"]
+    ours = check(peer, documents, tmp_path, texts)
+    ids = ours.encode("<début>größe", special="encode").tolist()
+    assert ids == [peer.token_to_id("<début>"), peer.token_to_id("größe")]
+    assert ours.decode(ids) == peer.decode(ids, skip_special_tokens=False) != "<début>größe"
+
+
+def test_a_name_that_others_would_decode_to_bytes_is_refused(tmp_path):
+    for name in ("<début>", "Ġx"):
+        with pytest.raises(ValueError, match=f"{name}.*others decode it to these bytes"):
+            bs.train(iter(["text"]), 300, special_tokens=[name])
+        with pytest.raises(ValueError, match=f"{name}.*others decode it to these bytes"):
+            bs.Tokenizer.load("gpt2", special_tokens={name: 50257})
+    tok = bs.train(iter(["text"]), 300, special_tokens=["<｜début｜>", "<a é>"])
+    tok.save(tmp_path / "tokenizer.json")
+    peer = Tokenizer.from_file(str(tmp_path / "tokenizer.json"))
+    ids = tok.encode("é<｜début｜><a é>", special="encode")
+    assert peer.decode(ids.tolist(), skip_special_tokens=False) == tok.decode(ids) == "é<｜début｜><a é>"
 
 
 def test_several_names_of_one_token(tmp_path):

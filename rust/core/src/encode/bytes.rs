@@ -82,6 +82,11 @@ pub(super) fn push_bytes_of_text(text: &str, bytes: &mut Vec<u8>) -> Result<(), 
     })
 }
 
+/// Whether all characters of a text stand for bytes, which are not those that it has.
+pub(super) fn is_of_other_bytes(text: &str) -> bool {
+    !text.is_ascii() && bytes_of_text(text).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

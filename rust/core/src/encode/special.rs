@@ -13,6 +13,7 @@ use std::ops::Range;
 use aho_corasick::{AhoCorasick, MatchKind};
 use regex_syntax::is_word_character;
 
+use super::bytes::is_of_other_bytes;
 use super::tokens::Tokens;
 use crate::{Error, Result};
 
@@ -287,14 +288,25 @@ pub(super) fn last_character(text: &[u8]) -> Option<char> {
     std::str::from_utf8(&text[start..]).ok()?.chars().next_back()
 }
 
-/// Special tokens that a user chooses need names, each its own, and none that is a byte's.
-pub(super) fn check_names<'n>(names: impl Iterator<Item = &'n str> + Clone) -> Result<()> {
-    match names.clone().find(|name| name.len() == 1) {
-        Some(name) => {
-            Err(Error::argument("special_tokens", format!("{name:?} is a byte, which has an id already")))
-        }
-        None => check_distinct(names),
+/// Special tokens that a user chooses need names, each its own, and none that is a byte's or that others decode to bytes.
+pub(super) fn check_names<'n>(mut names: impl Iterator<Item = &'n str> + Clone) -> Result<()> {
+    check_distinct(names.clone())?;
+    let check = |name: &str| match name.len() {
+        1 => Err(format!("{name:?} is a byte, which has an id already")),
+        _ => check_decoded_name(name),
+    };
+    names.try_for_each(check).map_err(|message| Error::argument("special_tokens", message))
+}
+
+/// A `tokenizer.json` does not tell names from tokens of bytes, and who decodes by it takes for one what looks like one.
+pub(super) fn check_decoded_name(name: &str) -> std::result::Result<(), String> {
+    if !is_of_other_bytes(name) {
+        return Ok(());
     }
+    Err(format!(
+        "the special token {name:?} is of characters with which files write bytes, so that others decode it to these bytes; \
+         use ASCII alone, or also a character beyond U+0143"
+    ))
 }
 
 fn check_distinct<'n>(names: impl Iterator<Item = &'n str>) -> Result<()> {

@@ -13,7 +13,9 @@ use super::ids::Ids;
 use super::merges::{MOST_MERGES, Merge};
 use super::pipeline::{Output, Outside, Pipeline, Stretch};
 use super::ranks::{Merges, Spelled};
-use super::special::{Manner, SpecialPolicy, Specials, Stage, check_names, first_names, ordinary_specials};
+use super::special::{
+    Manner, SpecialPolicy, Specials, Stage, check_decoded_name, check_names, first_names, ordinary_specials,
+};
 use super::tokens::Tokens;
 use super::vocabulary::Vocabulary;
 use crate::reuse::get_or_compute;
@@ -136,7 +138,12 @@ impl Tokenizer {
         apart.retain(|(_, id)| !both.contains(id));
         let token_count = tokens.len() + apart.len();
         let (encoder, outside) = match &pipeline.unknown {
-            None => (byte_encoder(splitter, tokens, merges, whole_pretokens, &apart)?, None),
+            None => {
+                if pipeline.decoder.is_none() {
+                    apart.iter().try_for_each(|(name, _)| check_decoded_name(name))?;
+                }
+                (byte_encoder(splitter, tokens, merges, whole_pretokens, &apart)?, None)
+            }
             Some(unknown) => {
                 let characters = CharacterVocabulary { tokens, merges, unknown, pipeline: &pipeline };
                 let (encoder, outside) = character_encoder(splitter, characters, whole_pretokens, &apart)?;

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::Fault;
 use crate::Place;
 use crate::encode::affixes::Affixes;
-use crate::encode::bytes::{bytes_of_text, push_bytes_of_text};
+use crate::encode::bytes::{bytes_of_text, is_of_other_bytes, push_bytes_of_text};
 use crate::encode::characters::Unknown;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::merges::Merge;
@@ -126,9 +126,11 @@ fn definition(file: &File<'_>, own: Option<&Pattern>) -> Checked<Definition> {
     let written = if is_plain { Written::default() } else { written(file) };
     let mut pipeline =
         Pipeline { normalizer, steps, unknown, last: Vec::new(), decoder, affixes, trims, written };
-    if pipeline.decoder.is_none() && ordinary.has_renamed(&pipeline)? {
-        // They are not decoded to the bytes that merge to them.
+    let is_read_as_bytes = || file.added_tokens.iter().any(|token| is_of_other_bytes(&token.content));
+    if pipeline.decoder.is_none() && (is_read_as_bytes() || ordinary.has_renamed(&pipeline)?) {
+        // They are decoded neither to their names nor to the bytes that merge to them.
         pipeline.decoder = Some(parts::decoder(&file.decoder)?);
+        pipeline.written.decoder.clone_from(&file.decoder);
     }
     Ok(Definition {
         pattern,
@@ -325,11 +327,13 @@ impl Cut {
     ) -> Checked<Self> {
         let parts = parts::flat("pre_tokenizer", &file.pre_tokenizer, "pretokenizers")?;
         let normalizers = parts::flat("normalizer", &file.normalizer, "normalizers")?;
-        let count = |parts: &[&Value]| parts.iter().filter(|part| part["type"] == "ByteLevel").count();
-        let writes_bytes = count(&parts) + count(&normalizers) == 1 && affixes.is_empty();
-        let tokens = if writes_bytes { ordinary.of_bytes() } else { None };
+        let tokens = if ends_in_bytes(&normalizers, &parts) && affixes.is_empty() {
+            ordinary.of_bytes()
+        } else {
+            None
+        };
         if tokens.is_some()
-            && count(&parts) == 1
+            && parts.iter().copied().any(is_byte_level)
             && let Some(pattern) = own.cloned().or_else(|| pattern(&parts))
         {
             return Ok(Self { pattern, steps: None, tokens });
@@ -339,6 +343,19 @@ impl Cut {
         let steps = if has_steps { Some(parts::steps(&parts)?) } else { None };
         Ok(Self { pattern: Pattern::Whole, steps, tokens })
     }
+}
+
+fn is_byte_level(part: &Value) -> bool {
+    part["type"] == "ByteLevel"
+}
+
+/// Whether all characters stand for bytes in the end: what writes some last is a `ByteLevel`, and there is no other. All
+/// pretokenizers but two only cut.
+fn ends_in_bytes(normalizers: &[&Value], parts: &[&Value]) -> bool {
+    let parts = parts.iter().filter(|part| is_byte_level(part) || part["type"] == "Metaspace");
+    let writers: Vec<&Value> = normalizers.iter().chain(parts).copied().collect();
+    let all = writers.iter().filter(|part| is_byte_level(part)).count();
+    all == 1 && writers.last().is_some_and(|part| is_byte_level(part))
 }
 
 /// What becomes of characters that are no tokens.

@@ -25,16 +25,17 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer, file: &mut dyn Writ
     let definition = tokenizer.definition();
     let written = &definition.pipeline.written;
     let as_written = |part: &Value, otherwise: Value| if part.is_null() { otherwise } else { part.clone() };
-    let is_own = definition.pipeline.is_default();
+    let is_plain = definition.pipeline.is_plain();
+    let split = || if is_plain { pre_tokenizer(&definition.pattern) } else { Value::Null };
     let parts = json!({
         "version": "1.0",
         "truncation": null,
         "padding": null,
         "added_tokens": added_tokens(tokenizer, &definition),
         "normalizer": written.normalizer,
-        "pre_tokenizer": if is_own { pre_tokenizer(&definition.pattern) } else { written.pre_tokenizer.clone() },
+        "pre_tokenizer": as_written(&written.pre_tokenizer, split()),
         "post_processor": as_written(&written.post_processor, processors::write(tokenizer, &definition)),
-        "decoder": if is_own { byte_level() } else { written.decoder.clone() },
+        "decoder": if definition.pipeline.is_default() { byte_level() } else { written.decoder.clone() },
         "model": {
             "type": "BPE",
             "dropout": null,

@@ -1,0 +1,267 @@
+//! Oniguruma's expressions → ours.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use super::written::{Count, Takes, Written};
+use super::{
+    IN_WORDS, JOINERS_IN_CLASS, OUR_END, OUR_LINE, OUR_NO_WORD, OUR_START, OUR_WORD, THEIR_NO_WORD,
+    THEIR_WORD, begins, flags_of, is_count, take,
+};
+
+/// What may stand behind a parenthesis besides flags.
+const KINDS_OF_GROUPS: [&str; 6] = ["?=", "?!", "?<=", "?<!", "?>", NAMED];
+
+/// What stands before a group's name.
+const NAMED: &str = "?<";
+
+const WIDE_CLASS: &str = "a class of more than ASCII where case does not count";
+
+/// What [`from_oniguruma`] gives; an error is what the expression has that ours does not.
+pub(super) fn read(expression: &str) -> Result<String, String> {
+    let mut reader = Reader {
+        rest: expression.chars().peekable(),
+        written: Written::default(),
+        depth: 0,
+        insensitive: vec![false],
+        expands: false,
+        letter: None,
+    };
+    while let Some(character) = reader.rest.next() {
+        match character {
+            '\\' => reader.escape()?,
+            '[' | ']' => reader.bracket(character)?,
+            _ if reader.depth > 0 => reader.in_class(character)?,
+            _ => reader.outside_of_classes(character)?,
+        }
+    }
+    Ok(reader.written.text)
+}
+
+/// An expression of Oniguruma's on its way to one of ours.
+struct Reader<'e> {
+    rest: Peekable<Chars<'e>>,
+    written: Written,
+    /// In how many classes, one inside the other, the next character is.
+    depth: usize,
+    /// Whether case does not count, in the whole and in each group that is open.
+    insensitive: Vec<bool>,
+    /// Whether the class that is open stands for several characters, too, if it has any that is the same as these where
+    /// case does not count. A class of what it does not hold does not.
+    expands: bool,
+    /// The character before the next one, if that is all that it is.
+    letter: Option<char>,
+}
+
+impl Reader<'_> {
+    /// What stands behind a backslash.
+    fn escape(&mut self) -> Result<(), String> {
+        let Some(escaped) = self.rest.next() else { return Err("a backslash at its end".to_owned()) };
+        let has_braces = self.rest.peek() == Some(&'{');
+        let is_strange = "GKXRyYNOgkQEUbB".contains(escaped)
+            || escaped == 'W' && self.depth > 0
+            || escaped == 'u' && has_braces;
+        if is_strange {
+            return Err(format!("\\{escaped}"));
+        }
+        if self.depth > 0 && self.expands && "wpPSDH".contains(escaped) {
+            return Err(WIDE_CLASS.to_owned());
+        }
+        if "xu".contains(escaped) && self.is_insensitive() {
+            return Err(format!("\\{escaped} where case does not count"));
+        }
+        self.letter = None;
+        if self.depth == 0 {
+            self.written.begin();
+        }
+        match escaped {
+            // Ours counts two joiners and enclosed letters, too.
+            'z' if self.depth == 0 => self.written.place(&["$"]),
+            'A' if self.depth == 0 => self.written.place(&["^"]),
+            'Z' if self.depth == 0 => self.written.place(&[r"\Z"]),
+            'w' if self.depth == 0 => self.written.push(&["[", THEIR_WORD]),
+            'W' if self.depth == 0 => self.written.push(&["[", THEIR_NO_WORD]),
+            'w' if take(&mut self.rest, JOINERS_IN_CLASS) => self.written.push(&[r"\w"]),
+            'w' => self.written.push(&[IN_WORDS]),
+            'p' | 'P' => self.property(escaped)?,
+            'x' if has_braces => {
+                self.written.text.extend(['\\', escaped]);
+                self.written.in_braces(&mut self.rest);
+            }
+            _ => {
+                self.written.text.extend(['\\', escaped]);
+                // What a group found may be nothing.
+                if escaped.is_ascii_digit() {
+                    self.written.here.latest = Some(Takes::Nothing);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A class by name, as `\p{L}`.
+    fn property(&mut self, escaped: char) -> Result<(), String> {
+        if self.rest.peek() != Some(&'{') {
+            return Err(format!("\\{escaped} without braces"));
+        }
+        let name: String = self.rest.by_ref().take_while(|&character| character != '}').collect();
+        if name.contains('=') {
+            return Err(format!("\\{escaped}{name}}}"));
+        }
+        self.written.text.extend(['\\', escaped]);
+        self.written.push(&[&name, "}"]);
+        Ok(())
+    }
+
+    /// The beginning or the end of a class.
+    fn bracket(&mut self, bracket: char) -> Result<(), String> {
+        self.letter = None;
+        if bracket == '[' && self.depth == 0 {
+            self.written.begin();
+            self.expands = self.is_insensitive() && self.rest.peek() != Some(&'^');
+        } else if bracket == '[' && self.expands {
+            return Err(WIDE_CLASS.to_owned());
+        }
+        if bracket == ']' {
+            self.depth = self.depth.saturating_sub(1);
+        } else if self.depth == 0 && !self.expands && take(&mut self.rest, OUR_WORD) {
+            self.written.push(&[r"\w"]);
+            return Ok(());
+        } else if take(&mut self.rest, OUR_NO_WORD) {
+            self.written.push(&[r"\W"]);
+            return Ok(());
+        } else if self.depth > 0 && self.rest.peek() == Some(&':') {
+            return Err("a class such as [:alpha:]".to_owned());
+        } else {
+            self.depth += 1;
+        }
+        self.written.text.push(bracket);
+        Ok(())
+    }
+
+    /// Operators between sets are ours alone, but for `&&`.
+    fn in_class(&mut self, character: char) -> Result<(), String> {
+        if "-~".contains(character) && self.rest.peek() == Some(&character) {
+            return Err(format!("{character}{character} in a class"));
+        }
+        if self.expands && !character.is_ascii() {
+            return Err(WIDE_CLASS.to_owned());
+        }
+        self.written.text.push(character);
+        Ok(())
+    }
+
+    fn outside_of_classes(&mut self, character: char) -> Result<(), String> {
+        let before = self.letter.take();
+        match character {
+            '(' if take(&mut self.rest, OUR_LINE) => self.written.place(&["(", OUR_LINE]),
+            '(' if take(&mut self.rest, OUR_END) => self.written.place(&[r"\z"]),
+            '(' if take(&mut self.rest, OUR_START) => self.written.place(&[r"\A"]),
+            '(' => self.group()?,
+            ')' => {
+                if self.insensitive.len() > 1 {
+                    self.insensitive.pop();
+                }
+                let is_repeated = self.rest.peek().is_some_and(|next| "*+?{".contains(*next));
+                if is_repeated || !self.written.close_possessive() {
+                    self.written.close();
+                }
+            }
+            // Both are about lines there.
+            '$' => self.written.place(&["(?m:$)"]),
+            '^' => self.written.place(&[r"(?:^|(?<=\n)(?!$))"]),
+            '*' | '+' | '?' | '{' if character != '{' || is_count(&self.rest) => {
+                self.repetition(character)?;
+            }
+            '|' => self.written.alternative(),
+            _ => {
+                self.check_case(before, character)?;
+                self.letter = Some(character);
+                self.written.part(&[character.encode_utf8(&mut [0; 4])]);
+            }
+        }
+        Ok(())
+    }
+
+    /// What repeats the latest part, or marks how it does. What a repetition of nothing matches is each engine's own affair.
+    fn repetition(&mut self, character: char) -> Result<(), String> {
+        let Some(takes) = self.written.here.latest else { return Err("a repetition of nothing".to_owned()) };
+        if self.written.is_marked() || character == '{' && self.written.is_repeated() {
+            return Err("a repetition behind another".to_owned());
+        }
+        let is_of_nothing = if character == '{' {
+            let Count { is_fixed, repeats } = self.written.count(&mut self.rest);
+            let counted = self.written.here.latest;
+            // Neither is a mark of the repetition there, but another one.
+            let is_again = |&next: &char| next == '+' || next == '?' && is_fixed;
+            let again = self.rest.next_if(is_again);
+            if let Some(mark) = again {
+                self.written.repeat_whole(mark);
+            }
+            repeats && takes == Takes::Nothing || again == Some('+') && counted == Some(Takes::Nothing)
+        } else {
+            let is_mark = self.written.repeat(character);
+            !is_mark && character != '?' && takes == Takes::Nothing
+        };
+        if is_of_nothing { Err("a repetition of what may be nothing".to_owned()) } else { Ok(()) }
+    }
+
+    /// The beginning of a group, or flags for the rest of one.
+    fn group(&mut self) -> Result<(), String> {
+        let was = self.is_insensitive();
+        let Some((flags, end)) = flags_of(&self.rest) else {
+            if begins(&self.rest, "?P") {
+                return Err("a group named by (?P".to_owned());
+            }
+            self.insensitive.push(was);
+            self.written.open();
+            if let Some(kind) = KINDS_OF_GROUPS.into_iter().find(|kind| take(&mut self.rest, kind)) {
+                self.written.push(&[kind]);
+                if kind == NAMED {
+                    let name: String = self.rest.by_ref().take_while(|&character| character != '>').collect();
+                    self.written.push(&[&name, ">"]);
+                }
+            }
+            return Ok(());
+        };
+        let (on, off) = flags.split_once('-').unwrap_or((&flags, ""));
+        if [on, off].iter().any(|flags| flags.contains(|flag| flag != 'i' && flag != 'm')) {
+            return Err("a flag other than i and s".to_owned());
+        }
+        let is = on.contains('i') || was && !off.contains('i');
+        let ours = flags.replace('m', "s");
+        if end == ':' {
+            self.insensitive.push(is);
+            self.written.open();
+        } else if self.written.here.latest.is_none() {
+            self.insensitive.pop();
+            self.insensitive.push(is);
+            self.written.push(&["("]);
+        } else {
+            // There, all alternatives that follow are its own.
+            return Err(format!("(?{ours}) behind other parts"));
+        }
+        self.rest.nth(flags.len() + 1);
+        self.written.flags(&ours, end);
+        Ok(())
+    }
+
+    fn is_insensitive(&self) -> bool {
+        self.insensitive.last() == Some(&true)
+    }
+
+    /// Where case does not count, one character may be several there, and the other way round, as `ß` and `ss`. Not in
+    /// ours.
+    fn check_case(&self, before: Option<char>, character: char) -> Result<(), String> {
+        if !self.is_insensitive() {
+            return Ok(());
+        }
+        let is_several = character.to_uppercase().count() > 1 || character.to_lowercase().count() > 1;
+        let before = before.filter(|_| !is_several);
+        let text: String = before.into_iter().chain([character]).flat_map(char::to_lowercase).collect();
+        if is_several || ["ss", "ff", "fi", "fl", "st"].contains(&&*text) {
+            return Err(format!("{text} where case does not count"));
+        }
+        Ok(())
+    }
+}
