@@ -443,6 +443,15 @@ def test_inspect_lists_ids(tokenizer, tokenizer_file, capsys):
     assert b"".join(eval("b" + row[1]) for row in rows) == "naïve".encode()
 
 
+def test_inspect_says_that_there_is_no_such_file(tokenizer_file, tmp_path, capsys):
+    for text in ("no-file.txt", str(tmp_path / "no-file")):
+        assert main(["inspect", "-t", tokenizer_file, text]) == 0
+        assert f"there is no file {text}; this is the text itself" in capsys.readouterr().err
+    for text in ("a text.", "e.g. and/or what.txt", "3.5"):
+        assert main(["inspect", "-t", tokenizer_file, text]) == 0
+        assert "no file" not in capsys.readouterr().err
+
+
 def test_inspect_takes_a_text_without_tokens(tokenizer_file, capsys):
     assert main(["inspect", "--tokenizer", tokenizer_file, "", "--ids"]) == 0
     assert capsys.readouterr().out == ""

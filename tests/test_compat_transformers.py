@@ -180,6 +180,8 @@ def test_ids_become_text_and_tokens_as_there(pair):
         assert ours.convert_tokens_to_ids(peer.tokenize(text)) == peer.convert_tokens_to_ids(
             peer.tokenize(text)
         )
+        tokens = [*peer.tokenize(text), "größe", "no ▁ token", "Ġ", END]
+        assert ours.convert_tokens_to_string(tokens) == peer.convert_tokens_to_string(tokens)
         for skip in (False, True):
             assert ours.decode(ids, skip_special_tokens=skip) == peer.decode(ids, skip_special_tokens=skip)
             assert ours.decode(np.array(ids, np.int64), skip) == peer.decode(ids, skip_special_tokens=skip)

@@ -184,6 +184,28 @@ def test_ids_to_decode_come_as_any_integers(hello, make):
     assert hello.decode(make([])) == ""
 
 
+def test_words_are_looked_up_as_in_a_dict(hello):
+    assert len(hello) == hello.vocab_size == len(hello.vocabulary)
+    for token, id in hello.vocabulary.items():
+        assert token in hello
+        assert hello[token] == hello.id_of(token) == id
+    assert "no word" not in hello
+    with pytest.raises(KeyError, match='no word "Bye" in the vocabulary'):
+        hello["Bye"]
+    with pytest.raises(TypeError):
+        5 in hello  # noqa: B015
+
+
+def test_batches_are_decoded_text_by_text(hello):
+    texts = ["Hello, world!", "", "world"]
+    assert hello.decode_batch(hello.encode_batch(texts)) == texts
+    assert hello.decode_batch([[2], np.array([3])]) == ["Hello", "world"]
+    with pytest.raises(KeyError, match="no id 99"):
+        hello.decode_batch([[2], [99]])
+    with pytest.raises(TypeError, match="batch: expected"):
+        hello.decode_batch([2, 3])
+
+
 def test_unknown_ids_are_errors(hello):
     for unknown in (8, -1, 2**32, 2**40):
         with pytest.raises(KeyError, match=f"no id {unknown} in"):

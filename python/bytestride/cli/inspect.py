@@ -1,5 +1,6 @@
 """`bytestride inspect`: a text with its tokens in colour, here or as a page, or a tokenizer's facts."""
 
+import re
 import sys
 from collections.abc import Iterator
 from itertools import cycle
@@ -25,6 +26,8 @@ from bytestride.cli.page import page
 # Alternating backgrounds, dark letters on light grounds that differ also for eyes that see few colours.
 STYLES = ("black on #9ecae1", "black on #fdd0a2", "black on #c7e9c0", "black on #dadaeb")
 LONGEST_SHOWN = 8
+# A path, or a name that ends as those of texts do.
+LIKE_A_FILE = re.compile(r"\S*[/\\]\S*|\S+\.(txt|md|jsonl?|csv|html?|py|rs)")
 
 
 def inspect(
@@ -89,6 +92,8 @@ def _read(text: str) -> tuple[str, bytes]:
     if _is_file(text):
         print(f"the text of the file {text}:", file=sys.stderr)
         return text, Path(text).read_bytes()
+    if LIKE_A_FILE.fullmatch(text):
+        print(f"there is no file {text}; this is the text itself:", file=sys.stderr)
     return "text", text.encode(errors="replace")
 
 

@@ -505,6 +505,16 @@ class PreTrainedTokenizerFast:
             return self._id_of(tokens)
         return [self._id_of(token) for token in tokens]
 
+    def convert_tokens_to_string(self, tokens: Iterable[str]) -> str:
+        """The text of tokens as files write them, which need not be in the vocabulary.
+
+        Example:
+            >>> from bytestride.compat.transformers import AutoTokenizer
+            >>> AutoTokenizer.from_pretrained("gpt2").convert_tokens_to_string(["hello", "Ġworld"])
+            'hello world'
+        """
+        return self.backend._decode_written(list(tokens))  # noqa: SLF001
+
     def _written(self, token_id: int) -> str:
         written = self.backend._written(token_id)  # noqa: SLF001
         if written is None:

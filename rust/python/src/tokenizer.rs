@@ -263,6 +263,11 @@ impl Tokenizer {
         Ok(PyBytes::new(py, bytes.ok_or_else(|| self.inner.unknown_id(id, None)).into_python()?))
     }
 
+    /// The text of tokens as files write them.
+    fn _decode_written(&self, tokens: Vec<String>) -> PyResult<String> {
+        self.inner.decode_written(tokens).into_python()
+    }
+
     /// A token as files write it, or `None`; what `bytestride.compat.transformers` calls a token.
     fn _written(&self, id: u32) -> Option<String> {
         self.inner.written(id)

@@ -58,6 +58,17 @@ impl WordTokenizer {
             || PyKeyError::new_err(format!("{name}: the tokenizer has no special token \"{token}\""));
         self.0.special_id(&token).map(Some).ok_or_else(unknown)
     }
+
+    /// The text of ids that were given under this name.
+    fn text_of_ids(&self, name: &str, ids: &Bound<'_, PyAny>) -> PyResult<String> {
+        let ids = integers(name, ids)?;
+        let narrow = |id: i64| {
+            u32::try_from(id)
+                .map_err(|_| PyKeyError::new_err(format!("no id {} in the vocabulary", shown_clamped(id))))
+        };
+        let ids = ids.into_iter().map(narrow).collect::<PyResult<Vec<u32>>>()?;
+        self.0.decode(&ids).into_python()
+    }
 }
 
 #[pymethods]
@@ -220,13 +231,53 @@ impl WordTokenizer {
     ///     >>> words.decode([2, 1, 3, 0, 5])
     ///     'Hello, world! [EOS]'
     fn decode(&self, ids: &Bound<'_, PyAny>) -> PyResult<String> {
-        let ids = integers("ids", ids)?;
-        let narrow = |id: i64| {
-            u32::try_from(id)
-                .map_err(|_| PyKeyError::new_err(format!("no id {} in the vocabulary", shown_clamped(id))))
-        };
-        let ids = ids.into_iter().map(narrow).collect::<PyResult<Vec<u32>>>()?;
-        self.0.decode(&ids).into_python()
+        self.text_of_ids("ids", ids)
+    }
+
+    /// The text of each of several texts' ids: the inverse of `encode_batch`, up to white space.
+    ///
+    /// Args:
+    ///     batch: A `Ragged`, or an iterable of arrays or sequences of integers.
+    ///
+    /// Raises:
+    ///     KeyError: If an id is not in the vocabulary.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> words = bs.WordTokenizer.train("Hello, world!")
+    ///     >>> words.decode_batch(words.encode_batch(["Hello!", "world"]))
+    ///     ['Hello!', 'world']
+    fn decode_batch(&self, batch: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+        let batch = items("batch", "a Ragged or an iterable of ids", batch)?;
+        batch.map(|ids| self.text_of_ids("batch", &ids?)).collect()
+    }
+
+    /// The id of a word or special token; `words["the"]` is the same, and `"the" in words` tells whether there is one.
+    ///
+    /// Raises:
+    ///     KeyError: If it is not in the vocabulary.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs
+    ///     >>> bs.WordTokenizer.train("Hello, world!").id_of("world")
+    ///     3
+    fn id_of(&self, token: &Bound<'_, PyString>) -> PyResult<u32> {
+        let token = text_of(token)?;
+        self.0
+            .id_of(&token)
+            .ok_or_else(|| PyKeyError::new_err(format!("no word {token:?} in the vocabulary")))
+    }
+
+    fn __len__(&self) -> usize {
+        self.vocab_size()
+    }
+
+    fn __getitem__(&self, token: &Bound<'_, PyString>) -> PyResult<u32> {
+        self.id_of(token)
+    }
+
+    fn __contains__(&self, token: &Bound<'_, PyString>) -> PyResult<bool> {
+        Ok(self.0.id_of(&text_of(token)?).is_some())
     }
 
     /// All tokens and their ids, by id: a new dict.

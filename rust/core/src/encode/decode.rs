@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::ops::Range;
 
 use super::bytes::text_of_bytes;
-use super::decoders::byte_of_token;
+use super::decoders::{Decoder, byte_of_token};
 use super::pipeline::{Output, Placing};
 use super::tokenizer::{EncodeOptions, Part, Tokenizer};
 use super::trims::Blanks;
@@ -39,6 +39,11 @@ impl Tokenizer {
         };
         let tokens = ids.iter().enumerate().map(token).collect::<Result<Vec<_>>>()?;
         Ok(decoder.decode(tokens)?.into_bytes())
+    }
+
+    /// The text of tokens as files write them; they need not be any of this tokenizer's.
+    pub fn decode_written(&self, tokens: Vec<String>) -> Result<String> {
+        self.pipeline.decoder.as_ref().unwrap_or(&Decoder::ByteLevel).decode(tokens)
     }
 
     /// A token as files write it.

@@ -72,6 +72,11 @@ impl WordTokenizer {
         self.special_tokens().find(|&(special, _)| special == token).map(|(_, id)| id)
     }
 
+    /// The id of a word or special token.
+    pub fn id_of(&self, token: &str) -> Option<u32> {
+        self.words.get(token).copied().or_else(|| self.special_id(token))
+    }
+
     /// The token that unknown words become, if there is one.
     pub fn unknown(&self) -> Option<&str> {
         self.unknown.map(|id| &*self.tokens[id as usize])
