@@ -277,6 +277,17 @@ def test_bad_arguments_are_errors():
         dataset(bs.windows(TOKENS, 8, 7), 1).load_state_dict(dataset(w, 1).state_dict())
 
 
+def test_what_has_no_rows_is_refused():
+    windows = bs.windows(TOKENS, max_length=8)
+    for rows, kind in ((TOKENS, "ndarray"), (windows.batches(2), "Batches"), (None, "NoneType")):
+        with pytest.raises(TypeError, match=f"rows: expected Windows or Mix or Packs, not {kind}"):
+            dataset(rows, 2)
+        with pytest.raises(TypeError, match=f"windows: expected Windows or Mix, not {kind}"):
+            map_dataset(rows)
+    with pytest.raises(TypeError, match="not Packs"):
+        map_dataset(bs.pack(bs.Ragged(TOKENS.astype("uint32"), np.arange(0, 1_004, 17)), 40))
+
+
 def test_a_number_that_is_refused_changes_nothing():
     w = bs.windows(TOKENS, 7)
     data = dataset(w, 5)

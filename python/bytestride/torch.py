@@ -17,6 +17,7 @@ except ModuleNotFoundError as error:
     message = "bytestride.torch needs PyTorch, which is not installed: pip install torch"
     raise ModuleNotFoundError(message, name=error.name) from error
 
+from bytestride import Mix, Packs, Windows
 from bytestride.packed import Packed
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import DTypeLike, NDArray
 
-    from bytestride import Batches, Mix, Packs, Windows
+    from bytestride import Batches
 
 __all__ = ["BatchDataset", "WindowDataset", "dataset", "map_dataset"]
 
@@ -60,6 +61,7 @@ def dataset(
     Raises:
         ValueError: If a number is out of range, or the windows are too few for one batch and `drop_last` is
             set.
+        TypeError: If `rows` are none of these, such as a store of which no windows have been made.
 
     Example:
         >>> import bytestride as bs, numpy as np
@@ -71,6 +73,7 @@ def dataset(
         [[0, 1], [2, 3]] [[1, 2], [3, 4]]
         [[4, 5], [6, 7]] [[5, 6], [7, 8]]
     """
+    _check_rows("rows", rows, (Windows, Mix, Packs))
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
     if rank is None:
         rank = torch.distributed.get_rank() if distributed else 0
@@ -91,6 +94,9 @@ def dataset(
 def map_dataset(windows: Windows | Mix) -> WindowDataset:
     """Single windows by index, for loaders with their own sampler: pairs of int64 tensors `[max_length]`.
 
+    Raises:
+        TypeError: If `windows` are neither `Windows` nor a `Mix`.
+
     Example:
         >>> import bytestride as bs, numpy as np
         >>> from bytestride.torch import map_dataset
@@ -98,7 +104,15 @@ def map_dataset(windows: Windows | Mix) -> WindowDataset:
         >>> inputs, targets
         (tensor([4, 5, 6, 7]), tensor([5, 6, 7, 8]))
     """
+    _check_rows("windows", windows, (Windows, Mix))
     return WindowDataset(windows)
+
+
+def _check_rows(name: str, rows: object, kinds: tuple[type, ...]) -> None:
+    if not isinstance(rows, kinds):
+        expected = " or ".join(kind.__name__ for kind in kinds)
+        message = f"{name}: expected {expected}, not {type(rows).__name__}; see bytestride.windows"
+        raise TypeError(message)
 
 
 class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
