@@ -18,7 +18,7 @@ import bytestride as bs
 from fuzz_text import arguments
 
 ATOMS = [
-    *"aAbsSfit1ß._",
+    *"aAbsSfit1ß._ʼn",
     *(r"\w", r"\W", r"\s", r"\S", r"\d", r"\p{L}", r"\P{N}", r"\.", r"\x{41}"),
     *("[ab]", "[^a]", r"[\w]", r"[^\w]", r"[\Wa]", r"[a\w]", "[s-t]", r"[^\S\n]", r"[\w&&[^ab]]"),
     # What our own words are written as.
@@ -29,7 +29,7 @@ REPEATS = ["+", "*", "?", "{2}", "{1,2}", "{2,}", "{,2}"]
 MARKS = ["", "", "?", "+"]
 GROUPS = ["(", "(?:", "(?>", "(?>(?:", "(?i:", "(?m:", "(?-i:", "(?i-m:", "(?:(?i)"]
 AROUND = ["(?=", "(?!"]
-TEXT = "aAbBsSfFiItT1²½ß_\u200c\u200d\n\n x"
+TEXT = "aAbBsSfFiItT1²½ßʼnŉ_\u200c\u200d\n\n x"
 LONGEST = 12
 
 

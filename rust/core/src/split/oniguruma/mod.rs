@@ -125,7 +125,7 @@ mod tests {
     fn what_both_read_alike_stays() {
         let loops = r"(?:a?b)+(?:a|b*c)*?(?:a*)?(?:a?){0,1}(?:(?=a)b|c){2,}$?(?:a*+b++)*a?+a*?";
         assert_eq!(from_oniguruma(loops).as_deref(), Ok(&*loops.replacen('$', "(?m:$)", 1)));
-        let same = r"x|(?i)(?-i:ss)(?=(?i)x|y)(?>(?i)x|y)((?i)x|y)(?<name>a+)(?i:'s|'t|s+s|(?:s)s)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
+        let same = r"x|(?i)(?-i:ss)(?=(?i)x|y)(?>(?i)x|y)((?i)x|y)(?<name>a+)(?i:'s|'t|s+s|s?s|(?:a)s|ʼs)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
         assert_eq!(from_oniguruma(same).as_deref(), Ok(same));
         assert_eq!(to_oniguruma(same), same);
         assert_eq!(from_oniguruma(r"a$").as_deref(), Ok("a(?m:$)"));
@@ -197,6 +197,13 @@ mod tests {
             r"[a~~b]",
             r"\u{41}",
             "(?i:straße)",
+            "(?i:(?:s)s)",
+            "(?i:s(?:(?:s)))",
+            "(?i:s{1}s)",
+            "(?i:ʼn)",
+            "(?i:եւ)",
+            "a{0}",
+            "a{,0}",
             "(?i:first)",
             "(?i)(?-i:first)ss",
             "(?i:[ß])",

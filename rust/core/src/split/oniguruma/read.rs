@@ -153,6 +153,10 @@ impl Reader<'_> {
 
     fn outside_of_classes(&mut self, character: char) -> Result<(), String> {
         let before = self.letter.take();
+        if "(){".contains(character) {
+            // Those that join nothing else may join the letters on both sides.
+            self.letter = before;
+        }
         match character {
             '(' if take(&mut self.rest, OUR_LINE) => self.written.place(&["(", OUR_LINE]),
             '(' if take(&mut self.rest, OUR_END) => self.written.place(&[r"\z"]),
@@ -190,7 +194,10 @@ impl Reader<'_> {
             return Err("a repetition behind another".to_owned());
         }
         let is_of_nothing = if character == '{' {
-            let Count { is_fixed, repeats } = self.written.count(&mut self.rest);
+            let Count { is_fixed, is_never, repeats } = self.written.count(&mut self.rest);
+            if is_never {
+                return Err("a part that stands there no times".to_owned());
+            }
             let counted = self.written.here.latest;
             // Neither is a mark of the repetition there, but another one.
             let is_again = |&next: &char| next == '+' || next == '?' && is_fixed;
@@ -259,9 +266,20 @@ impl Reader<'_> {
         let is_several = character.to_uppercase().count() > 1 || character.to_lowercase().count() > 1;
         let before = before.filter(|_| !is_several);
         let text: String = before.into_iter().chain([character]).flat_map(char::to_lowercase).collect();
-        if is_several || ["ss", "ff", "fi", "fl", "st"].contains(&&*text) {
+        if is_several || before.is_some() && is_part_of_one(&text) {
             return Err(format!("{text} where case does not count"));
         }
         Ok(())
     }
+}
+
+/// Whether two small letters are part of what one character is where case does not count, as `ss` of `ß`.
+fn is_part_of_one(letters: &str) -> bool {
+    if letters.is_ascii() {
+        return ["ss", "ff", "fi", "fl", "st"].contains(&letters);
+    }
+    let folded = |one: char| one.to_uppercase().flat_map(char::to_lowercase).collect::<String>();
+    ('\u{80}'..='\u{FFFF}')
+        .filter(|one| one.to_uppercase().count() > 1)
+        .any(|one| folded(one).contains(letters))
 }

@@ -73,6 +73,8 @@ impl Alternatives {
 pub(super) struct Count {
     /// Of one number.
     pub(super) is_fixed: bool,
+    /// No times.
+    pub(super) is_never: bool,
     /// More than once.
     pub(super) repeats: bool,
 }
@@ -170,8 +172,11 @@ impl Written {
         if is_zero(least) {
             self.here.latest = Some(Takes::Nothing);
         }
-        let is_once = !most.is_empty() && (is_zero(most) || most.trim_start_matches('0') == "1");
-        Count { is_fixed: !numbers.contains(','), repeats: !is_once }
+        Count {
+            is_fixed: !numbers.contains(','),
+            is_never: !most.is_empty() && is_zero(most),
+            repeats: most.trim_start_matches('0') != "1",
+        }
     }
 
     /// All up to the next closing brace.
