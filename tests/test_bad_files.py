@@ -49,7 +49,7 @@ BAD_FILES = {
     "truncated": (lambda saved: saved.read_bytes()[:5000], "not a tokenizer.json"),
     "binary": (lambda _: bytes(range(256)), "not a tokenizer.json"),
     "deep": (lambda _: b'{"model":' + b"[" * 100_000, "not a tokenizer.json"),
-    "no model": (lambda _: b"{}", "missing field `model`"),
+    "no model": (lambda _: b"{}", "which has a model"),
     "wrong type": (set_in("model", "vocab", value=[1, 2]), "expected a map from tokens to ids"),
     "id of text": (set_in("model", "vocab", "!", value="0"), "invalid type: string"),
     "negative id": (set_in("model", "vocab", "!", value=-1), "invalid value: integer `-1`"),
@@ -177,7 +177,9 @@ def test_a_file_appears_only_when_it_is_whole(tok, tmp_path):
 
 
 def test_a_special_name_that_a_file_could_not_hold_is_refused():
-    with pytest.raises(ValueError, match='the special token "Ġ" .* is what files write for token 220'):
+    with pytest.raises(
+        ValueError, match='the special token "Ġ" is of characters with which files write bytes'
+    ):
         bs.train([b""], 257, special_tokens=["Ġ"])
 
 
@@ -186,3 +188,85 @@ def test_io_errors_name_the_file_as_given(tmp_path):
     with pytest.raises(FileNotFoundError) as raised:
         bs.Tokenizer.load(missing)
     assert raised.value.filename == missing
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        # Older files do not say of what kind they are.
+        (
+            {
+                "unk_token": "a",
+                "continuing_subword_prefix": "##",
+                "max_input_chars_per_word": 9,
+                "vocab": {"a": 0},
+            },
+            "WordPiece",
+        ),
+        ({"unk_token": "a", "vocab": {"a": 0}}, "WordLevel"),
+        ({"unk_id": 0, "vocab": [["a", 0.0]]}, "Unigram"),
+        ({"type": "Unigram", "unk_id": 0, "vocab": [["a", 0.0]]}, "Unigram"),
+        ({"type": "WordPiece", "vocab": {"a": 0}, "merges": []}, "WordPiece"),
+    ],
+)
+def test_a_model_of_another_kind_is_named(model, kind, saved, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(broken(saved, set_in("model", value=model)))
+    with pytest.raises(ValueError, match=f'tokenizer.json: model: type "{kind}" is not supported'):
+        bs.Tokenizer.load(path)
+
+
+def test_a_model_without_a_kind_but_with_merges_is_one_of_bpe(tok, saved, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(broken(saved, lambda file: file["model"].pop("type")))
+    assert bs.Tokenizer.load(path) == tok
+    for flag in ("fuse_unk", "byte_fallback", "ignore_merges"):
+        path.write_bytes(broken(saved, set_in("model", flag, value=None)))
+        assert bs.Tokenizer.load(path) == tok
+    path.write_bytes(broken(saved, lambda file: file["model"].pop("merges")))
+    with pytest.raises(ValueError, match="model: it has no merges"):
+        bs.Tokenizer.load(path)
+
+
+def test_limits_of_a_file_are_refused_with_what_is_there_instead(saved, tmp_path):
+    path = tmp_path / "tokenizer.json"
+    for part, instead in (("truncation", "max_tokens"), ("padding", "Ragged.padded")):
+        path.write_bytes(broken(saved, set_in(part, value={"max_length": 512})))
+        with pytest.raises(ValueError, match=f'{part}: .*"max_length":512.* set it to null and .*{instead}'):
+            bs.Tokenizer.load(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["tokenizer.json", "tokenizer.model", "tekken.json", "x.tiktoken", "vocab.json"]
+)
+def test_what_git_has_in_place_of_a_large_file_is_named(name, tmp_path):
+    path = tmp_path / name
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 3\n")
+    for asked in (path, tmp_path):
+        if asked == path or name != "x.tiktoken":
+            with pytest.raises(ValueError, match=f"{name}: is a pointer of Git LFS .*git lfs pull"):
+                bs.Tokenizer.load(asked)
+
+
+def test_half_of_a_pair_says_what_to_give(tmp_path):
+    bs.Tokenizer.load("gpt2").save(tmp_path)
+    for name in ("vocab.json", "merges.txt"):
+        with pytest.raises(ValueError, match=f"{name}: is half of a tokenizer; give the folder"):
+            bs.Tokenizer.load(tmp_path / name)
+    config = tmp_path / "tokenizer_config.json"
+    config.write_text('{"tokenizer_class": "GPT2Tokenizer"}')
+    with pytest.raises(ValueError, match="not a tokenizer.json, which has a model"):
+        bs.Tokenizer.load(config)
+    (tmp_path / "vocab.json").write_text('{"a": 0, "a</w>": 1}')
+    with pytest.raises(ValueError, match="tokens end words with </w>"):
+        bs.Tokenizer.load(tmp_path)
+
+
+def test_an_expression_that_is_none_says_why(saved, tmp_path):
+    split = {"type": "Split", "pattern": {"Regex": "(a"}, "behavior": "Isolated", "invert": False}
+    path = tmp_path / "tokenizer.json"
+    path.write_bytes(broken(saved, set_in("pre_tokenizer", value=split)))
+    with pytest.raises(ValueError, match="without closing parenthesis"):
+        bs.Tokenizer.load(path)
+    with pytest.raises(ValueError, match=r"unclosed character class|Invalid character class"):
+        bs.train(iter(["a"]), 300, pattern="[a")

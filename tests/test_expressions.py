@@ -121,6 +121,23 @@ def test_what_the_library_reads_otherwise_is_refused(expression, what, tmp_path)
         bs.Tokenizer.load(path)
 
 
+def test_what_a_group_found_may_be_repeated(tmp_path):
+    path = tmp_path / "tokenizer.json"
+    bs.train(iter(["((!!!??? a!! ##"] * 3), 300, pattern=".").save(path)
+    peer = tokenizers.Tokenizer.from_file(str(path))
+    split = pre_tokenizers.Split(Regex(r"[\(\)]|([!\"\#?])\1*"), "isolated")
+    byte_level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    peer.pre_tokenizer = pre_tokenizers.Sequence([split, byte_level])
+    peer.save(str(path))
+    ours = bs.Tokenizer.load(path)
+    for text in ("((!!!??? a!! ##!", "!!(!?"):
+        assert ours.encode(text).tolist() == peer.encode(text).ids
+    peer.pre_tokenizer = pre_tokenizers.Split(Regex(r"(a?)\1*"), "isolated")
+    peer.save(str(path))
+    with pytest.raises(ValueError, match="a repetition of what may be nothing"):
+        bs.Tokenizer.load(path)
+
+
 def test_made_up_expressions_are_read_as_by_the_library(tmp_path):
     made, read = fuzz_expressions.fuzz(tmp_path, 6, "a few")
     assert read > made / 3 > 2

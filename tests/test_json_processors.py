@@ -1,6 +1,7 @@
 """What post-processors do to a text and its offsets, beside Hugging Face's library."""
 
 import itertools
+import json
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
@@ -51,6 +52,18 @@ def test_offsets_leave_white_space_out(kind, trims, keeps, prefix_space, documen
     }[kind]
     peer = byte_level(documents, post_processor, prefix_space=prefix_space)
     check(peer, documents, tmp_path, [*texts_to_compare(documents)[-150:], *BLANKS])
+
+
+@pytest.mark.parametrize("missing", ["trim_offsets", "add_prefix_space"])
+def test_one_of_roberta_that_lacks_a_flag_leaves_white_space_in(missing, documents, tmp_path):
+    """The library reads it as BERT's."""
+    peer = byte_level(documents, processors.RobertaProcessing(("</s>", 1), ("<s>", 0)))
+    file = json.loads(peer.to_str())
+    del file["post_processor"][missing]
+    check(Tokenizer.from_str(json.dumps(file)), documents, tmp_path, BLANKS)
+    path = tmp_path / "lacks.json"
+    path.write_text(json.dumps(file))
+    assert_equal(Tokenizer.from_file(str(path)), bs.Tokenizer.load(path), BLANKS)
 
 
 NORMALIZERS = {

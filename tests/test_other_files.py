@@ -16,6 +16,19 @@ def tok(documents):
     return bs.train(iter(documents), 900, pattern="gpt2", special_tokens=[END])
 
 
+def test_rank_files_may_be_called_models(tok, tmp_path):
+    """As Meta's of Llama 3."""
+    ranks = tmp_path / "ranks.tiktoken"
+    tok.save(ranks)
+    model = tmp_path / "tokenizer.model"
+    model.write_bytes(ranks.read_bytes())
+    given = {"pattern": "gpt2", "special_tokens": {END: 900}}
+    for path in (model, tmp_path):
+        assert bs.Tokenizer.load(path, **given) == bs.Tokenizer.load(ranks, **given)
+        with pytest.raises(ValueError, match="pattern: needed for .*tokenizer.model"):
+            bs.Tokenizer.load(path)
+
+
 # -- vocab.json and merges.txt ----------------------------------------------------------------------------------
 
 

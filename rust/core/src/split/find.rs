@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use fancy_regex::Regex;
 
+use super::regex::compile;
 use crate::{Error, Result};
 
 /// What is looked for.
@@ -21,9 +22,7 @@ pub enum Find {
 impl Find {
     /// Matches of a regular expression; an error if it is none.
     pub fn regex(expression: &str) -> Result<Self> {
-        let regex = Regex::new(expression)
-            .map_err(|error| Error::argument("pattern", format!("{error} in {expression:?}")))?;
-        Ok(Self::Regex(Arc::new(regex)))
+        Ok(Self::Regex(Arc::new(compile(expression)?)))
     }
 
     /// Calls `visit` with start and end of each match, from left to right. An empty match counts, but not directly

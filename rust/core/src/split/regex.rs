@@ -1,6 +1,8 @@
 //! Splitting by any regular expressions, through a backtracking engine that knows look-around and possessive
 //! repetition. Its step limit turns a runaway expression into an ordinary error.
 
+use std::error::Error as _;
+use std::iter;
 use std::sync::Arc;
 
 use fancy_regex::Regex;
@@ -16,11 +18,7 @@ pub(super) struct RegexSplitter(Arc<[Regex]>);
 
 impl RegexSplitter {
     pub(super) fn new(expressions: &[&str]) -> Result<Self> {
-        let compiled = expressions.iter().map(|expression| {
-            Regex::new(expression)
-                .map_err(|error| Error::argument("pattern", format!("{error} in {expression:?}")))
-        });
-        Ok(Self(compiled.collect::<Result<_>>()?))
+        Ok(Self(expressions.iter().map(|expression| compile(expression)).collect::<Result<_>>()?))
     }
 
     /// Adds the pretokens from `from` on: at least one, and about a block if there is only one expression. With several,
@@ -34,6 +32,16 @@ impl RegexSplitter {
         }
         Ok(())
     }
+}
+
+/// An expression, ready to be looked for; an error says why it is none.
+pub(super) fn compile(expression: &str) -> Result<Regex> {
+    Regex::new(expression).map_err(|error| {
+        // What is wrong is said by the last of the errors that made it.
+        let causes = iter::successors(error.source(), |&cause| cause.source());
+        let reason = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
+        Error::argument("pattern", format!("{reason} in {expression:?}"))
+    })
 }
 
 /// [`RegexSplitter::next_ends`] for a list of expressions.

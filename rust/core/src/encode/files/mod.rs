@@ -70,8 +70,8 @@ impl Tokenizer {
         if path.is_dir() {
             return Self::load_folder(path, options);
         }
-        let bytes = fs::read(path).map_err(|error| Error::io(path, unknown_name(path, error)))?;
-        if has_extension(path, RANKS) {
+        let bytes = read_file(path)?;
+        if has_extension(path, RANKS) || is_model(path) && tiktoken::is_one(&bytes) {
             return tiktoken::read(&bytes, path, options);
         }
         options.refuse()?;
@@ -81,7 +81,10 @@ impl Tokenizer {
         if is_tekken(path) {
             return tekken::read(&bytes).map_err(|(place, message)| Error::malformed(path, place, message));
         }
-        Self::from_json(&bytes, path)
+        let is_half = [pair::VOCAB, pair::MERGES].map(Path::new).into_iter().any(|half| path.ends_with(half));
+        Self::from_json(&bytes, path).map_err(|error| {
+            if is_half { Error::malformed(path, Place::Whole, HALF_OF_A_PAIR.to_owned()) } else { error }
+        })
     }
 
     /// Reads what a folder holds: the first of the files that say all, or GPT-2's pair.
@@ -167,6 +170,22 @@ impl Tokenizer {
         }
     }
 }
+
+/// The whole of a file, if it is not what Git has in place of a large one.
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let bytes = fs::read(path).map_err(|error| Error::io(path, unknown_name(path, error)))?;
+    if bytes.starts_with(LFS_POINTER) {
+        let message = "is a pointer of Git LFS and not the file, which `git lfs pull` fetches".to_owned();
+        return Err(Error::malformed(path, Place::Whole, message));
+    }
+    Ok(bytes)
+}
+
+/// How a pointer begins. (git-lfs/git-lfs, `docs/spec.md`.)
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+const HALF_OF_A_PAIR: &str =
+    "is half of a tokenizer; give the folder that holds both vocab.json and merges.txt";
 
 /// Of a file that is not there under a name without any dot or folder: which names are known.
 fn unknown_name(path: &Path, error: io::Error) -> io::Error {

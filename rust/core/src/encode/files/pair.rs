@@ -5,13 +5,12 @@
 //! that are neither bytes nor made by a merge: no text becomes them otherwise.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::LoadOptions;
 use super::huggingface::read_vocab;
+use super::{LoadOptions, read_file};
 use crate::encode::bytes::{bytes_of_text, text_of_bytes};
 use crate::encode::encoder::WholePretokens;
 use crate::encode::end_ids::EndIds;
@@ -35,12 +34,16 @@ const VERSION: &str = "#version: 0.2";
 
 pub(super) fn read(folder: &Path, options: &LoadOptions) -> Result<Tokenizer> {
     let (vocab_path, merges_path) = (folder.join(VOCAB), folder.join(MERGES));
-    let read = |path: &Path| fs::read(path).map_err(|error| Error::io(path, error));
-    let json = read(&vocab_path)?;
+    let json = read_file(&vocab_path)?;
     let vocab =
         read_vocab(&json).map_err(|(place, message)| Error::malformed(&vocab_path, place, message))?;
     let ids: HashMap<&str, u32> = vocab.iter().map(|(text, id)| (&**text, *id)).collect();
-    let merges = merges(&read(&merges_path)?, &ids)
+    if ids.contains_key("!</w>") || ids.contains_key("a</w>") {
+        let message =
+            "its tokens end words with </w>, of which these two files do not say how; a tokenizer.json does";
+        return Err(Error::malformed(&vocab_path, Place::Whole, message.to_owned()));
+    }
+    let merges = merges(&read_file(&merges_path)?, &ids)
         .map_err(|(line, message)| Error::malformed(&merges_path, Place::Line(line), message))?;
     let malformed = |message| Error::malformed(&vocab_path, Place::Whole, message);
     let mut tokens = Tokens::with_capacity(vocab.len(), json.len() / 2);

@@ -52,6 +52,12 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
     Tokenizer::new(definition).map_err(|message| Error::malformed(path, Place::Whole, message))
 }
 
+/// Whether a file begins as these do, whatever its name is: Meta's and others' are called `tokenizer.model`.
+pub(super) fn is_one(file: &[u8]) -> bool {
+    let line = file.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    read_token(line.trim_ascii(), &mut Vec::new()).is_ok()
+}
+
 /// Ids and bytes, as they come.
 fn read_tokens(file: &[u8], path: &Path) -> Result<Tokens> {
     // A line has some eighteen bytes; of its base64, three quarters become bytes.

@@ -91,7 +91,7 @@ impl Reader<'_> {
             _ => {
                 self.written.text.extend(['\\', escaped]);
                 // What a group found may be nothing.
-                if escaped.is_ascii_digit() {
+                if escaped.is_ascii_digit() && self.written.finds_nothing {
                     self.written.here.latest = Some(Takes::Nothing);
                 }
             }

@@ -21,6 +21,8 @@ pub(super) struct Written {
     latest: Latest,
     /// Those of the group that is open.
     pub(super) here: Alternatives,
+    /// Whether there is a group whose text, which a number may ask for again, may be nothing.
+    pub(super) finds_nothing: bool,
 }
 
 /// What is known of the latest part and what stands behind it.
@@ -136,6 +138,7 @@ impl Written {
         (self.part, self.here) = self.groups.pop().unwrap_or_default();
         let looks_around = LOOKS_AROUND.iter().any(|kind| self.text[self.part..].starts_with(kind));
         let is_nothing = looks_around || inside.may_be_nothing();
+        self.finds_nothing |= is_nothing;
         self.here.latest = Some(if is_nothing { Takes::Nothing } else { Takes::Characters });
     }
 

@@ -15,7 +15,7 @@ pub(super) use write::write;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::Fault;
@@ -51,15 +51,15 @@ struct Model<'f> {
     kind: Option<String>,
     #[serde(borrow)]
     vocab: Vocab<'f>,
-    #[serde(borrow, default)]
-    merges: Vec<Pair<'f>>,
-    #[serde(default)]
+    #[serde(borrow)]
+    merges: Option<Vec<Pair<'f>>>,
+    #[serde(default, deserialize_with = "null_is_default")]
     ignore_merges: bool,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     byte_fallback: bool,
     #[serde(default)]
     unk_token: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     fuse_unk: bool,
     #[serde(default)]
     dropout: Option<f64>,
@@ -67,6 +67,15 @@ struct Model<'f> {
     continuing_subword_prefix: Option<String>,
     #[serde(default)]
     end_of_word_suffix: Option<String>,
+    /// Of `WordPiece`.
+    #[serde(default)]
+    max_input_chars_per_word: Value,
+}
+
+fn null_is_default<'d, D: Deserializer<'d>, T: Deserialize<'d> + Default>(
+    value: D,
+) -> std::result::Result<T, D::Error> {
+    Ok(Option::deserialize(value)?.unwrap_or_default())
 }
 
 /// The entries of a `vocab.json`.
@@ -87,15 +96,46 @@ pub(super) fn read(json: &[u8], pattern: Option<&Pattern>) -> std::result::Resul
         Ok(json) => serde_json::from_str(json),
         Err(_) => serde_json::from_slice(json),
     };
-    let file = file.map_err(|error| (place_of(&error), format!("not a tokenizer.json: {error}")))?;
+    let file = file.map_err(|error| {
+        other_kind(json).map_or_else(
+            || (place_of(&error), format!("not a tokenizer.json: {error}")),
+            |message| (Place::Whole, message),
+        )
+    })?;
     definition(&file, pattern).and_then(Tokenizer::new).map_err(|message| (Place::Whole, message))
 }
 
+/// What a file is that is none with a model of BPE, if it is JSON of another kind.
+fn other_kind(json: &[u8]) -> Option<String> {
+    let file: Value = serde_json::from_slice(json).ok()?;
+    let model = file.as_object()?.get("model");
+    let Some(model) = model else {
+        return Some(
+            "not a tokenizer.json, which has a model: this may be one of the files beside it".to_owned(),
+        );
+    };
+    let kind = match &model["type"] {
+        Value::String(kind) => kind,
+        _ if model["vocab"].is_array() => "Unigram",
+        _ => return None,
+    };
+    (kind != "BPE").then(|| refused_kind(kind))
+}
+
+fn refused_kind(kind: &str) -> String {
+    let hint = if kind == "WordLevel" { "; WordTokenizer.load reads those that it saved" } else { "" };
+    format!("model: type {kind:?} is not supported; expected \"BPE\"{hint}")
+}
+
 fn definition(file: &File<'_>, own: Option<&Pattern>) -> Checked<Definition> {
-    check_model(&file.model)?;
-    for (part, value) in [("truncation", &file.truncation), ("padding", &file.padding)] {
+    let listed = check_model(&file.model)?;
+    for (part, value, instead) in [
+        ("truncation", &file.truncation, "max_tokens and truncation_side"),
+        ("padding", &file.padding, "Ragged.padded"),
+    ] {
         if !value.is_null() {
-            return Err(unsupported(part, value));
+            let refused = unsupported(part, value);
+            return Err(format!("{refused}; set it to null and say so at each call by {instead}"));
         }
     }
     let names = Names::new(&file.model.vocab);
@@ -108,7 +148,7 @@ fn definition(file: &File<'_>, own: Option<&Pattern>) -> Checked<Definition> {
     let Processed { bos, eos, trims } = processors::read(&file.post_processor, &special_tokens, has)?;
     let normalizer = parts::normalizer(&file.normalizer)?;
     let affixes = affixes(&file.model);
-    let merges = merges(&file.model.merges, &names, &affixes)?;
+    let merges = merges(listed, &names, &affixes)?;
     let ordinary = Ordinary::new(&file.model.vocab, &file.added_tokens, &merges);
     let Cut { pattern, steps, tokens } = Cut::new(file, &ordinary, &affixes, own)?;
     let (tokens, unknown) = match tokens {
@@ -153,20 +193,26 @@ fn affixes(model: &Model<'_>) -> Affixes {
     }
 }
 
-fn check_model(model: &Model<'_>) -> Checked<()> {
-    if let Some(kind) = model.kind.as_deref().filter(|&kind| kind != "BPE") {
-        let hint = if kind == "WordLevel" { "; WordTokenizer.load reads those that it saved" } else { "" };
-        return Err(format!("model: type {kind:?} is not supported; expected \"BPE\"{hint}"));
+/// The merges of a model that is one of BPE, whether it says so or, as older files, does not.
+fn check_model<'m, 'f>(model: &'m Model<'f>) -> Checked<&'m [Pair<'f>]> {
+    let guessed = match &model.merges {
+        Some(_) => "BPE",
+        None if model.max_input_chars_per_word.is_null() => "WordLevel",
+        None => "WordPiece",
+    };
+    let kind = model.kind.as_deref().unwrap_or(guessed);
+    if kind != "BPE" {
+        return Err(refused_kind(kind));
     }
     let has_affixes = !affixes(model).is_empty();
     let unsupported = [
         ("dropout", model.dropout.is_some_and(|dropout| dropout > 0.0)),
         ("ignore_merges in words with a prefix or suffix", model.ignore_merges && has_affixes),
     ];
-    match unsupported.iter().find(|(_, is_used)| *is_used) {
-        Some((part, _)) => Err(format!("model: {part} is not supported")),
-        None => Ok(()),
+    if let Some((part, _)) = unsupported.iter().find(|(_, is_used)| *is_used) {
+        return Err(format!("model: {part} is not supported"));
     }
+    model.merges.as_deref().ok_or_else(|| "model: it has no merges".to_owned())
 }
 
 fn manner(token: &AddedToken) -> Manner {

@@ -28,8 +28,12 @@ pub(super) fn read(
     let mut has_template = false;
     for step in flat("post_processor", part, "processors")? {
         let kind = step["type"].as_str();
+        // RoBERTa's without both of its flags is read as BERT's.
+        let is_bert = kind == Some("RobertaProcessing")
+            && (step["trim_offsets"].is_null() || step["add_prefix_space"].is_null());
         if let Some("ByteLevel" | "RobertaProcessing") = kind
             && step["trim_offsets"] != false
+            && !is_bert
         {
             all.trims.push(Trim { keeps_first_space: step["add_prefix_space"] != false });
         }
