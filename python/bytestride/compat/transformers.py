@@ -6,6 +6,9 @@ special tokens in a text are the tokens unless `split_special_tokens=True` says 
 
 What is not here, such as pairs of texts, chat templates and overflowing tokens, is an error by Python's own
 hand: no parameter or method of that name. A batch of unequal lengths is no array: it needs padding.
+
+transformers has classes that put a normalizer and a pretokenizer of their own in place of those in a
+`tokenizer.json`. Here the file counts, but for `LlamaTokenizer`, and for `add_prefix_space`.
 """
 
 import json
@@ -19,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bytestride import Tokenizer, bundled
+from bytestride.compat.pretrained import NAMED_TOKENS, read_pretrained
 
 __all__ = ["AutoTokenizer", "BatchEncoding", "PreTrainedTokenizerFast"]
 
@@ -41,8 +45,18 @@ _TRUNCATIONS: tuple[_Truncation | None, ...] = (
 _NO_PADDING = (False, "do_not_pad")
 # Arguments of `from_pretrained` that say where a file of the Hub comes from.
 _HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
-# Those that make no difference here: there is one implementation, and no code in a repository is run.
-_WITHOUT_MEANING = ("trust_remote_code", "use_fast")
+# Those that make no difference there or here: there is one implementation, no code in a repository is run,
+# and a tokenizer has no weights.
+_WITHOUT_MEANING = (
+    "trust_remote_code",
+    "use_fast",
+    "from_slow",
+    "torch_dtype",
+    "dtype",
+    "device_map",
+    "resume_download",
+    "proxies",
+)
 # What transformers says of a tokenizer without a longest text.
 UNLIMITED = int(1e30)
 
@@ -109,6 +123,12 @@ class PreTrainedTokenizerFast:
         eos_token: The special token that ends texts.
         pad_token: The token that fills rows.
         unk_token: What `convert_tokens_to_ids` takes unknown tokens for; texts do not depend on it.
+        cls_token: The special token that stands for a whole text.
+        sep_token: The special token between texts.
+        mask_token: The special token in place of one to guess.
+        extra_special_tokens: Further special tokens.
+        model_specific_special_tokens: Further ones that have a use, by its name, which is an attribute then.
+        chat_template: Kept for `save_pretrained`.
         clean_up_tokenization_spaces: Taken for compatibility; as in transformers, BPE decodes without.
 
     Raises:
@@ -140,6 +160,12 @@ class PreTrainedTokenizerFast:
         eos_token: str | None = None,
         pad_token: str | None = None,
         unk_token: str | None = None,
+        cls_token: str | None = None,
+        sep_token: str | None = None,
+        mask_token: str | None = None,
+        extra_special_tokens: Sequence[str] = (),
+        model_specific_special_tokens: Mapping[str, str] | None = None,
+        chat_template: Any = None,
         clean_up_tokenization_spaces: bool = False,
     ) -> None:
         if (tokenizer_file is None) == (tokenizer_object is None):
@@ -156,27 +182,42 @@ class PreTrainedTokenizerFast:
         self.eos_token = eos_token
         self.pad_token = pad_token
         self.unk_token = unk_token
+        self.cls_token = cls_token
+        self.sep_token = sep_token
+        self.mask_token = mask_token
+        self.extra_special_tokens = list(extra_special_tokens)
+        self.model_specific_special_tokens = dict(model_specific_special_tokens or {})
+        for use, token in self.model_specific_special_tokens.items():
+            setattr(self, use, token)
+            setattr(self, f"{use}_id", tokenizer_object.id_of(token))
+        self.chat_template = chat_template
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
         self.name_or_path = ""
-        for name in filter(None, (bos_token, eos_token, pad_token)):
-            self.backend.id_of(name)
+        for use in ("bos_token", "eos_token", "pad_token", "cls_token", "sep_token", "mask_token"):
+            name = getattr(self, use)
+            if name is not None and name not in self.backend:
+                message = f"{use}: {name!r} is no token of this tokenizer"
+                raise KeyError(message)
 
     @classmethod
     def from_pretrained(cls, name_or_path: str | os.PathLike[str], **changes: Any) -> Self:
         """The tokenizer of a folder, of a bundled name such as `"gpt2"`, or of a repository on the Hub.
 
-        A folder has a `tokenizer.json` and perhaps a `tokenizer_config.json`. A repository's are taken from
-        the local cache or fetched by `huggingface_hub`, if that is installed.
+        A folder has a `tokenizer.json` and what tells how it is used: `tokenizer_config.json`, `config.json`,
+        `special_tokens_map.json`, `added_tokens.json`. Special tokens that they name and the `tokenizer.json`
+        lacks are added behind its own. A repository's files are taken from the local cache or fetched by
+        `huggingface_hub`, if that is installed.
 
         Args:
             name_or_path: The folder or name.
-            **changes: Arguments of the class that go before those of the configuration, and transformers'
-                about the Hub: `revision`, `cache_dir`, `token` and so on. `use_fast` and `trust_remote_code`
-                mean nothing here.
+            **changes: Arguments of the class that go before those of the configuration, `add_prefix_space`
+                and `legacy`, and transformers' about the Hub: `revision`, `cache_dir`, `token` and so on.
+                `use_fast`, `trust_remote_code`, `torch_dtype` and their like mean nothing here.
 
         Raises:
             FileNotFoundError: There is no such tokenizer.
             OSError: The Hub cannot be reached, or refuses.
+            ValueError: A file is malformed or not supported.
 
         Example:
             >>> from bytestride.compat.transformers import PreTrainedTokenizerFast
@@ -186,17 +227,18 @@ class PreTrainedTokenizerFast:
         name = os.fspath(name_or_path)
         hub = {option: changes.pop(option) for option in _HUB_OPTIONS if option in changes}
         changes = {option: value for option, value in changes.items() if option not in _WITHOUT_MEANING}
-        is_bundled = name in bundled()
-        file = name if is_bundled else _pretrained_file(name, "tokenizer.json", hub)
-        if file is None:
-            message = (
-                f"{name}: no folder with a tokenizer.json, no bundled name ({', '.join(bundled())}), and "
-                "nothing that huggingface_hub has, which must be installed for names of the Hub"
-            )
-            raise FileNotFoundError(message)
-        end = "<|endoftext|>"
-        known = {"bos_token": end, "eos_token": end} if is_bundled else _configuration(name, hub)
-        made = cls(file, **{**known, **changes})
+        if name in bundled():
+            made = cls(name, **{**_of_bundled(name), **changes})
+        else:
+            found = read_pretrained(name, hub, changes)
+            if found is None:
+                message = (
+                    f"{name}: no folder with a tokenizer.json, no bundled name ({', '.join(bundled())}), and "
+                    "nothing that huggingface_hub has, which must be installed for names of the Hub"
+                )
+                raise FileNotFoundError(message)
+            made = cls(tokenizer_object=found.tokenizer, **found.settings)
+            made._file = found.file
         made.name_or_path = name
         return made
 
@@ -213,10 +255,9 @@ class PreTrainedTokenizerFast:
         """
         Path(folder).mkdir(parents=True, exist_ok=True)
         config, tokenizer = Path(folder, "tokenizer_config.json"), Path(folder, "tokenizer.json")
-        settings = {name: getattr(self, name) for name in _SETTINGS if getattr(self, name) is not None}
-        config.write_text(
-            json.dumps({**settings, "tokenizer_class": "PreTrainedTokenizerFast"}, indent=2), "utf-8"
-        )
+        settings = {name: getattr(self, name) for name in _SETTINGS if getattr(self, name) not in (None, [])}
+        settings |= self.model_specific_special_tokens | {"tokenizer_class": "PreTrainedTokenizerFast"}
+        config.write_text(json.dumps(settings, indent=2), "utf-8")
         self.backend.save(tokenizer)
         return str(config), str(tokenizer)
 
@@ -452,7 +493,7 @@ class PreTrainedTokenizerFast:
             token_ids = token_ids.cpu()
         ids = np.atleast_1d(np.asarray(token_ids, dtype=np.int64))
         if skip_special_tokens:
-            ids = ids[~np.isin(ids, self.all_special_ids)]
+            ids = ids[~np.isin(ids, self._marked_ids)]
         return self.backend.decode(ids)
 
     def batch_decode(
@@ -478,7 +519,7 @@ class PreTrainedTokenizerFast:
 
         Args:
             ids: An id, or a list or array of ids.
-            skip_special_tokens: Whether to leave special tokens out of a list.
+            skip_special_tokens: Whether to leave `all_special_tokens` out of a list.
 
         Raises:
             KeyError: An id is no token.
@@ -499,7 +540,7 @@ class PreTrainedTokenizerFast:
         Example:
             >>> from bytestride.compat.transformers import AutoTokenizer
             >>> AutoTokenizer.from_pretrained("gpt2").convert_tokens_to_ids(["hello", "Ġworld", "no token"])
-            [31373, 995, None]
+            [31373, 995, 50256]
         """
         if isinstance(tokens, str):
             return self._id_of(tokens)
@@ -527,7 +568,9 @@ class PreTrainedTokenizerFast:
 
     @cached_property
     def _ids_by_token(self) -> dict[str, int]:
-        return {self._written(token): token for token in self.backend.vocabulary.values()}
+        # An added token may have the bytes of an ordinary one, so not by `vocabulary`.
+        written = ((self.backend._written(token), token) for token in range(self.backend.max_id + 1))  # noqa: SLF001
+        return {name: token for name, token in written if name is not None}
 
     # -- the vocabulary --------------------------------------------------------------------------------------
 
@@ -568,23 +611,30 @@ class PreTrainedTokenizerFast:
     @property
     def special_tokens_map(self) -> dict[str, str]:
         """The special tokens that have a use, by the names of their attributes: `bos_token` and so on."""
-        uses = {name: getattr(self, name) for name in ("bos_token", "eos_token", "unk_token", "pad_token")}
+        uses = {name: getattr(self, name) for name in (*NAMED_TOKENS, *self.model_specific_special_tokens)}
         return {name: token for name, token in uses.items() if token is not None}
 
     @property
-    def all_special_ids(self) -> list[int]:
-        """The ids of the special tokens, ascending; without added tokens that are not marked as special."""
-        ids = set(self.backend.special_tokens.values())
-        return sorted(filter(self.backend._is_marked, ids))  # noqa: SLF001
+    def all_special_tokens(self) -> list[str]:
+        """The special tokens that have a use: those of `special_tokens_map`, then the extra ones."""
+        return list(dict.fromkeys([*self.special_tokens_map.values(), *self.extra_special_tokens]))
 
     @property
-    def all_special_tokens(self) -> list[str]:
-        """The names of the special tokens."""
-        return [self._written(token) for token in self.all_special_ids]
+    def all_special_ids(self) -> list[int | None]:
+        """The ids of `all_special_tokens`."""
+        return [self._id_of(token) for token in self.all_special_tokens]
+
+    @cached_property
+    def _marked_ids(self) -> list[int]:
+        """The ids that `decode` leaves out: all that are marked as special, with a use or without."""
+        return list(filter(self.backend._is_marked, self.backend.special_tokens.values()))  # noqa: SLF001
 
     bos_token_id = _id_of_setting("bos_token")
     eos_token_id = _id_of_setting("eos_token")
     pad_token_id = _id_of_setting("pad_token")
+    cls_token_id = _id_of_setting("cls_token")
+    sep_token_id = _id_of_setting("sep_token")
+    mask_token_id = _id_of_setting("mask_token")
 
     @property
     def unk_token_id(self) -> int | None:
@@ -592,20 +642,27 @@ class PreTrainedTokenizerFast:
         return None if self.unk_token is None else self._ids_by_token.get(self.unk_token)
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in _SETTINGS)
+        shown = (name for name in _SETTINGS if name != "chat_template")
+        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
         return f"{type(self).__name__}({self.backend!r}, {settings})"
 
 
 _ENDS: tuple[Literal["bos", "eos"], ...] = ("bos", "eos")
 _SETTINGS = (
-    "bos_token",
-    "eos_token",
-    "pad_token",
-    "unk_token",
+    *NAMED_TOKENS,
+    "extra_special_tokens",
+    "chat_template",
     "model_max_length",
     "padding_side",
     "truncation_side",
 )
+
+
+def _of_bundled(name: str) -> dict[str, Any]:
+    """The settings of a tokenizer that comes with the package; of GPT-2's those of its repository."""
+    end = "<|endoftext|>"
+    settings = {"bos_token": end, "eos_token": end}
+    return {**settings, "unk_token": end, "model_max_length": 1024} if name == "gpt2" else settings
 
 
 class AutoTokenizer:
@@ -738,46 +795,3 @@ def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
         return value
     message = f"{name}: expected one of {', '.join(map(repr, choices))}, not {value!r}"
     raise ValueError(message)
-
-
-def _pretrained_file(name: str, file: str, hub: dict[str, Any]) -> Path | None:
-    """A file of a folder, or of a repository on the Hub, if there is such a one.
-
-    Whether there is none, or the Hub does not tell, is not the same: then the error is its own.
-    """
-    if Path(name).is_dir():
-        path = Path(name, hub.get("subfolder") or "", file)
-        return path if path.exists() else None
-    try:
-        from huggingface_hub import errors, hf_hub_download  # noqa: PLC0415 (an optional library)
-    except ModuleNotFoundError:
-        return None
-    try:
-        return Path(hf_hub_download(name, file, **hub))
-    except errors.LocalEntryNotFoundError as error:
-        is_asked_to_stay_offline = isinstance(error.__cause__, errors.OfflineModeIsEnabled)
-        if hub.get("local_files_only") or is_asked_to_stay_offline:
-            return None
-        raise
-    except errors.GatedRepoError:
-        raise
-    except (errors.EntryNotFoundError, errors.RepositoryNotFoundError, errors.HFValidationError):
-        return None
-
-
-def _configuration(name: str, hub: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that a `tokenizer_config.json` gives."""
-    path = _pretrained_file(name, "tokenizer_config.json", hub)
-    if path is None:
-        return {}
-    try:
-        written = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        message = f"{path}: {error}"
-        raise ValueError(message) from None
-    # A token may be written as its name or as an object with the name as its content.
-    plain = {
-        name: value["content"] if isinstance(value, Mapping) and "content" in value else value
-        for name, value in written.items()
-    }
-    return {name: plain[name] for name in _SETTINGS if plain.get(name) is not None}

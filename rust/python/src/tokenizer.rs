@@ -123,11 +123,17 @@ impl Tokenizer {
 
     /// The tokenizer that a `tokenizer.json` given as bytes holds; what pickling uses.
     #[staticmethod]
-    #[pyo3(signature = (json, pattern=None))]
-    fn _from_json(py: Python<'_>, json: &[u8], pattern: Option<&str>) -> PyResult<Self> {
+    #[pyo3(signature = (json, pattern=None, path=None))]
+    fn _from_json(
+        py: Python<'_>,
+        json: &[u8],
+        pattern: Option<&str>,
+        path: Option<PathBuf>,
+    ) -> PyResult<Self> {
         let pattern = pattern.map(|text| Pattern::new(Some(text)));
-        let path = Path::new("tokenizer.json");
-        let tokenizer = py.detach(|| encode::Tokenizer::from_json_with(json, path, pattern.as_ref()));
+        // What errors call it.
+        let path = path.unwrap_or_else(|| PathBuf::from("tokenizer.json"));
+        let tokenizer = py.detach(|| encode::Tokenizer::from_json_with(json, &path, pattern.as_ref()));
         Ok(tokenizer.into_python()?.into())
     }
 

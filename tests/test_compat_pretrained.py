@@ -1,0 +1,336 @@
+"""Folders of tokenizers as `AutoTokenizer.from_pretrained` reads them, beside transformers itself."""
+
+import json
+import logging
+
+import pytest
+import transformers
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+from bytestride.compat.transformers import AutoTokenizer
+from hugging_face import ALPHABET, BYTES, trained, without_special_bytes
+
+USES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+SETTINGS = (
+    *USES,
+    *(f"{use}_id" for use in USES),
+    "padding_side",
+    "truncation_side",
+    "model_max_length",
+    "all_special_tokens",
+    "all_special_ids",
+    "special_tokens_map",
+    "extra_special_tokens",
+    "vocab_size",
+)
+TEXTS = [
+    "",
+    "The cat",
+    "  leading and  double ",
+    "a</s> b <s>c<pad> d",
+    "\n x <|endoftext|> y<extra> [PAD] z",
+    "\u2581a\u2581 12345 naïve 國",
+    "<mask> in [MASK] <image>",
+]
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    logging.getLogger("transformers").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(scope="module")
+def of_bytes(documents):
+    """As GPT-2's, with the names of several models."""
+    names = ["<|endoftext|>", "<s>", "<pad>", "</s>", "<unk>", "<mask>", "<|padding|>"]
+    peer = trained(
+        documents,
+        models.BPE(),
+        {"initial_alphabet": ALPHABET, "vocab_size": 600, "special_tokens": names},
+        pre_tokenizer=pre_tokenizers.ByteLevel(add_prefix_space=False),
+        decoder=decoders.ByteLevel(),
+    )
+    peer.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 1)])
+    return peer.to_str()
+
+
+@pytest.fixture(scope="module")
+def of_characters(documents):
+    """As Llama 2's."""
+    names = ["<unk>", "<s>", "</s>", *BYTES]
+    peer = trained(
+        documents,
+        models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True),
+        {"vocab_size": 900, "special_tokens": names},
+        normalizer=normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]),
+        decoder=decoders.Sequence(
+            [
+                decoders.Replace("▁", " "),
+                decoders.ByteFallback(),
+                decoders.Fuse(),
+                decoders.Strip(" ", 1, 0),
+            ]
+        ),
+    )
+    peer.post_processor = processors.TemplateProcessing("<s> $A", special_tokens=[("<s>", 1)])
+    return without_special_bytes(peer).to_str()
+
+
+def check(folder, written, changes=None, *, parts=None, **files):
+    """The same settings, ids and texts of a folder with these files."""
+    folder.mkdir(exist_ok=True)
+    written = json.loads(written) | (parts or {})
+    (folder / "tokenizer.json").write_text(json.dumps(written))
+    for name, content in files.items():
+        (folder / f"{name}.json").write_text(json.dumps(content))
+    ours = AutoTokenizer.from_pretrained(folder, **(changes or {}))
+    peer = transformers.AutoTokenizer.from_pretrained(folder, **(changes or {}))
+    for setting in SETTINGS:
+        assert getattr(ours, setting) == getattr(peer, setting), setting
+    assert len(ours) == len(peer)
+    for text in TEXTS:
+        ids = peer(text).input_ids
+        assert ours(text).input_ids == ids, text
+        # There, a token that takes white space with it is written with that.
+        tokens = [list(map(str.strip, one.tokenize(text))) for one in (ours, peer)]
+        assert tokens[0] == tokens[1], text
+        for skip in (False, True):
+            assert ours.decode(ids, skip_special_tokens=skip) == peer.decode(ids, skip_special_tokens=skip), (
+                text
+            )
+            tokens = [one.convert_ids_to_tokens(ids, skip_special_tokens=skip) for one in (ours, peer)]
+            assert tokens[0] == tokens[1], text
+    if peer.pad_token is not None:
+        batch = [one(TEXTS, padding=True, truncation=True).input_ids for one in (ours, peer)]
+        assert batch[0] == batch[1]
+        batch = [
+            one(TEXTS, padding="max_length", truncation=True, max_length=6).input_ids for one in (ours, peer)
+        ]
+        assert batch[0] == batch[1]
+    again = folder / "again"
+    ours.save_pretrained(again)
+    for loaded in (AutoTokenizer.from_pretrained(again), transformers.AutoTokenizer.from_pretrained(again)):
+        assert [loaded(text).input_ids for text in TEXTS] == [ours(text).input_ids for text in TEXTS]
+        assert loaded.all_special_tokens == ours.all_special_tokens
+    return ours
+
+
+@pytest.mark.parametrize(
+    "tokenizer_class",
+    [
+        "GPT2Tokenizer",
+        "GPT2TokenizerFast",
+        "RobertaTokenizer",
+        "PreTrainedTokenizerFast",
+        "NoSuchTokenizer",
+        None,
+    ],
+)
+@pytest.mark.parametrize("model_type", ["gpt2", "roberta", "mistral", "no such model", None])
+def test_a_class_says_what_the_files_leave_open(tokenizer_class, model_type, of_bytes, tmp_path):
+    # Some classes have a post-processor of their own.
+    parts = {"post_processor": None}
+    if "Roberta" in f"{tokenizer_class} {model_type}":
+        parts = {"post_processor": json.loads(roberta())}
+    config = {"tokenizer_class": tokenizer_class} if tokenizer_class else {}
+    if "oberta" in f"{tokenizer_class} {model_type}":
+        parts = {"post_processor": json.loads(roberta())}
+    files = {"tokenizer_config": config | {"model_max_length": 512}}
+    if model_type:
+        files["config"] = {"model_type": model_type}
+    check(tmp_path / "x", of_bytes, parts=parts, **files)
+
+
+def roberta():
+    peer = Tokenizer(models.BPE())
+    peer.post_processor = processors.RobertaProcessing(("</s>", 3), ("<s>", 1), add_prefix_space=False)
+    return json.dumps(json.loads(peer.to_str())["post_processor"])
+
+
+@pytest.mark.parametrize("legacy", [{}, {"legacy": True}, {"legacy": False}])
+@pytest.mark.parametrize("prefix", [{}, {"add_prefix_space": True}, {"add_prefix_space": False}])
+@pytest.mark.parametrize("model_type", ["llama", "mistral", None])
+def test_llamas_class_has_a_pretokenizer_of_its_own(model_type, prefix, legacy, of_characters, tmp_path):
+    config = {"tokenizer_class": "LlamaTokenizer", "pad_token": "</s>", **legacy, **prefix}
+    files = {"config": {"model_type": model_type}} if model_type else {}
+    check(tmp_path / "x", of_characters, tokenizer_config=config, **files)
+    if legacy or prefix:
+        changes = {**legacy, **prefix}
+        del config
+        check(
+            tmp_path / "y",
+            of_characters,
+            changes,
+            tokenizer_config={"tokenizer_class": "LlamaTokenizer"},
+            **files,
+        )
+
+
+def test_llamas_class_with_a_file_of_bytes_is_what_the_file_says(of_bytes, tmp_path):
+    config = {"tokenizer_class": "LlamaTokenizerFast", "bos_token": "<s>"}
+    check(tmp_path / "x", of_bytes, tokenizer_config=config, config={"model_type": "llama"})
+
+
+@pytest.mark.parametrize("has", [False, True])
+def test_a_space_before_a_text_is_as_the_configuration_says(has, of_bytes, tmp_path):
+    config = {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": has}
+    check(tmp_path / "x", of_bytes, parts={"post_processor": None}, tokenizer_config=config)
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "add_prefix_space": has}
+    check(tmp_path / "y", of_bytes, tokenizer_config=config)
+
+
+@pytest.mark.parametrize(
+    "config", [{}, {"pad_token": None}, {"padding_side": "right", "truncation_side": "right"}]
+)
+@pytest.mark.parametrize("tokenizer_class", ["PreTrainedTokenizerFast", "GPT2Tokenizer"])
+def test_limits_of_the_file_are_defaults_for_calls(tokenizer_class, config, of_bytes, tmp_path):
+    limits = {
+        "truncation": {"direction": "Left", "max_length": 3, "strategy": "LongestFirst", "stride": 0},
+        "padding": {
+            "strategy": {"Fixed": 9},
+            "direction": "Left",
+            "pad_to_multiple_of": None,
+            "pad_id": 2,
+            "pad_type_id": 0,
+            "pad_token": "<pad>",
+        },
+    }
+    if tokenizer_class == "GPT2Tokenizer":
+        limits["post_processor"] = None
+    check(
+        tmp_path / "x",
+        of_bytes,
+        parts=limits,
+        tokenizer_config={"tokenizer_class": tokenizer_class, **config},
+    )
+
+
+def test_older_files_name_and_add_tokens(of_bytes, tmp_path):
+    names = {"bos_token": "<s>", "pad_token": "[PAD]", "unk_token": {"content": "<unk>", "special": True}}
+    check(
+        tmp_path / "x",
+        of_bytes,
+        tokenizer_config={
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "eos_token": "</s>",
+            "bos_token": "</s>",
+        },
+        special_tokens_map=names,
+        added_tokens={"[PAD]": 600, "<extra>": 601},
+    )
+    check(tmp_path / "y", of_bytes, special_tokens_map=names)
+    # Not where the configuration describes tokens itself.
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "added_tokens_decoder": {}}
+    check(tmp_path / "z", of_bytes, tokenizer_config=config, special_tokens_map=names)
+
+
+def described(content, **flags):
+    return {
+        "content": content,
+        "lstrip": False,
+        "rstrip": False,
+        "normalized": False,
+        "single_word": False,
+        "special": True,
+        **flags,
+    }
+
+
+def test_the_configuration_adds_tokens_and_says_how_they_stand(of_bytes, tmp_path):
+    added = {
+        "1": described("<s>", rstrip=True),
+        "2": described("<pad>", lstrip=True),
+        "600": described("<extra>", normalized=True, special=False),
+        "601": described("[MASK]", lstrip=True),
+    }
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "added_tokens_decoder": added}
+    check(tmp_path / "x", of_bytes, tokenizer_config=config)
+    check(
+        tmp_path / "y", of_bytes, tokenizer_config={**config, "mask_token": "[MASK]", "pad_token": "<extra>"}
+    )
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"additional_special_tokens": ["<extra>", "<s>"]},
+        {"extra_special_tokens": ["<extra>"], "additional_special_tokens": ["<pad>"]},
+        {"image_token": "<image>", "additional_special_tokens": ["<extra>"]},
+        {"pad_token": "[PAD]"},
+        {"pad_token": "The"},
+        {"bos_token": "<s>", "eos_token": {"__type": "AddedToken", **described("</s>")}, "max_len": 7},
+    ],
+)
+def test_tokens_with_a_use_are_added_where_the_file_lacks_them(more, of_bytes, tmp_path):
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", **more}
+    ours = check(tmp_path / "x", of_bytes, tokenizer_config=config)
+    if "image_token" in more:
+        assert ours.image_token == "<image>"
+        assert ours.image_token_id == ours.convert_tokens_to_ids("<image>")
+
+
+def test_arguments_go_before_the_files(of_bytes, tmp_path):
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "padding_side": "left"}
+    changes = {"pad_token": "[PAD]", "cls_token": "<s>", "padding_side": "right", "model_max_length": 5}
+    ours = check(tmp_path / "x", of_bytes, {**changes, "torch_dtype": "auto"}, tokenizer_config=config)
+    assert ours.pad_token_id == len(ours) - 1
+
+
+@pytest.mark.parametrize("model_type", ["gemma2", "cohere", "qwen2", "gpt_neox", "clip", "modernbert"])
+def test_sides_and_names_of_other_classes(model_type, of_bytes, documents, tmp_path):
+    """Their parts of their own are not; so only what they say is compared."""
+    del documents
+    folder = tmp_path / "x"
+    folder.mkdir()
+    (folder / "tokenizer.json").write_text(of_bytes)
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+    ours = AutoTokenizer.from_pretrained(folder)
+    peer = transformers.AutoTokenizer.from_pretrained(folder)
+    for setting in (*USES, "padding_side", "truncation_side", "all_special_tokens"):
+        assert getattr(ours, setting) == getattr(peer, setting), setting
+
+
+def test_files_in_another_order_and_bad_files(of_bytes, tmp_path):
+    file = json.loads(of_bytes)
+    model = file.pop("model")
+    ours = check(
+        tmp_path / "x", json.dumps({"model": model, **file}), tokenizer_config={"pad_token": "[PAD]"}
+    )
+    assert ours.pad_token == "[PAD]"
+    (tmp_path / "x" / "tokenizer.json").write_text('{"model": {')
+    with pytest.raises(ValueError, match=r"tokenizer\.json:1: not a tokenizer\.json"):
+        AutoTokenizer.from_pretrained(tmp_path / "x")
+    for part in ({"added_tokens": [{"id": 5}]}, {"added_tokens": 5}, {"padding": [3]}, {"truncation": "no"}):
+        (tmp_path / "x" / "tokenizer.json").write_text(json.dumps(file | {"model": model} | part))
+        with pytest.raises(ValueError, match=r"tokenizer\.json"):
+            AutoTokenizer.from_pretrained(tmp_path / "x")
+    (tmp_path / "x" / "tokenizer.json").write_text(of_bytes)
+    for bad in ([], {"5": "x"}, {"5": {"lstrip": True}}):
+        (tmp_path / "x" / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": bad}))
+        if bad:
+            with pytest.raises(ValueError, match="added_tokens_decoder: expected tokens with their content"):
+                AutoTokenizer.from_pretrained(tmp_path / "x")
+    for bad in ({"pad_token": 5}, {"additional_special_tokens": [["x"]]}):
+        (tmp_path / "x" / "tokenizer_config.json").write_text(json.dumps(bad))
+        with pytest.raises(ValueError, match=r"expected a token's name, not (5|\['x'\])"):
+            AutoTokenizer.from_pretrained(tmp_path / "x")
+    (tmp_path / "x" / "tokenizer_config.json").write_text("[]")
+    with pytest.raises(ValueError, match="tokenizer_config.json: expected an object, not list"):
+        AutoTokenizer.from_pretrained(tmp_path / "x")
+
+
+def test_a_token_that_is_none_is_named():
+    with pytest.raises(KeyError, match="mask_token: '<mask>' is no token of this tokenizer"):
+        AutoTokenizer.from_pretrained("gpt2", mask_token="<mask>")
+
+
+def test_added_tokens_of_spaces_are_in_the_vocabulary(of_bytes, tmp_path):
+    """The ordinary token of as many has the same bytes."""
+    peer = Tokenizer.from_str(of_bytes)
+    peer.add_tokens([AddedToken("  ", normalized=False), AddedToken(" the")])
+    ours = check(
+        tmp_path / "x", peer.to_str(), tokenizer_config={"tokenizer_class": "PreTrainedTokenizerFast"}
+    )
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "x")
+    assert ours.get_vocab() == theirs.get_vocab()
+    assert ours.convert_tokens_to_ids(["  ", " the"]) == theirs.convert_tokens_to_ids(["  ", " the"])
