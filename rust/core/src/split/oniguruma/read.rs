@@ -73,12 +73,14 @@ impl Reader<'_> {
         self.letter = None;
         if self.depth == 0 {
             self.written.begin();
+            if "zAZ".contains(escaped) || escaped.is_ascii_digit() && self.written.finds_nothing {
+                self.written.here.latest = Some(Takes::Nothing);
+            }
         }
         match escaped {
             // Ours counts two joiners and enclosed letters, too.
-            'z' if self.depth == 0 => self.written.place(&["$"]),
-            'A' if self.depth == 0 => self.written.place(&["^"]),
-            'Z' if self.depth == 0 => self.written.place(&[r"\Z"]),
+            'z' if self.depth == 0 => self.written.push(&["$"]),
+            'A' if self.depth == 0 => self.written.push(&["^"]),
             'w' if self.depth == 0 => self.written.push(&["[", THEIR_WORD]),
             'W' if self.depth == 0 => self.written.push(&["[", THEIR_NO_WORD]),
             'w' if take(&mut self.rest, JOINERS_IN_CLASS) => self.written.push(&[r"\w"]),
@@ -88,13 +90,7 @@ impl Reader<'_> {
                 self.written.text.extend(['\\', escaped]);
                 self.written.in_braces(&mut self.rest);
             }
-            _ => {
-                self.written.text.extend(['\\', escaped]);
-                // What a group found may be nothing.
-                if escaped.is_ascii_digit() && self.written.finds_nothing {
-                    self.written.here.latest = Some(Takes::Nothing);
-                }
-            }
+            _ => self.written.text.extend(['\\', escaped]),
         }
         Ok(())
     }
