@@ -353,6 +353,17 @@ def test_added_tokens_of_white_space_take_more_of_it(content, lstrip, rstrip, do
     check(peer, documents, tmp_path, texts)
 
 
+@pytest.mark.parametrize("normalizer", [None, normalizers.Lowercase()])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_single_words_are_so_in_the_whole_text(normalized, normalizer, documents, tmp_path):
+    """Where another token stands beside one, it still does when the text between tokens is looked at."""
+    peer = few_tokens_of_bytes(documents, **({"normalizer": normalizer} if normalizer else {}))
+    for name in ("a", "  ", "the"):
+        peer.add_tokens([AddedToken(name, single_word=True, rstrip=name == "a", normalized=normalized)])
+    texts = ["  a", "    a,", "x    a", " " * 44 + "a", "the  a", "a  the athe a", "  b", "b  a"]
+    check(peer, documents, tmp_path, texts)
+
+
 def test_an_added_token_that_the_normalizer_makes_nothing_of_is_refused(documents, tmp_path):
     peer = trained(documents[:2], models.BPE(), normalizer=normalizers.Strip())
     peer.add_tokens([AddedToken("a "), AddedToken("\n\n", normalized=True)])

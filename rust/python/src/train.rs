@@ -40,7 +40,8 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 ///         words in a row, with one space between each two, are one pretoken, and tokens reach into up to four words,
 ///         as in SuperBPE. Encodes with that split from the beginning. Takes memory for all distinct runs of words.
 ///         `None`: never.
-///     special_tokens: texts that get ids of their own, the last ones.
+///     special_tokens: texts that get ids of their own, the last ones. A name beyond ASCII needs a character beyond U+0143,
+///         such as `｜`: with those below, files write bytes.
 ///     min_frequency: how often a pair must occur to be merged.
 ///     max_token_bytes: the longest token that may be made; `None`: any length.
 ///     format: how files hold documents: `"text"`, `"jsonl"`, `"parquet"` (needs pyarrow), or `"auto"`, by the suffix.

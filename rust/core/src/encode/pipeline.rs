@@ -220,7 +220,12 @@ impl Tokenizer {
         if let Some(normalizer) = &self.pipeline.normalizer {
             normalizer.apply(&mut aligned)?;
         }
-        let found = self.specials.find(aligned.text().as_bytes(), policy, Stage::Normalized)?;
+        // In a text as it is, those have been found before it was divided, and what stands beside them is gone by now.
+        let found = if self.pipeline.is_plain() {
+            Vec::new()
+        } else {
+            self.specials.find(aligned.text().as_bytes(), policy, Stage::Normalized)?
+        };
         if found.is_empty() {
             return self.encode_normalized(aligned, start == 0, output);
         }
