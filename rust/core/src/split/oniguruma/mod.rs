@@ -125,6 +125,8 @@ mod tests {
     fn what_both_read_alike_stays() {
         let loops = r"(?:a?b)+(?:a|b*c)*?(?:a*)?(?:a?){0,1}(?:(?=a)b|c){2,}$?(?:a*+b++)*a?+a*?";
         assert_eq!(from_oniguruma(loops).as_deref(), Ok(&*loops.replacen('$', "(?m:$)", 1)));
+        let dots = r"(?m)x(?=a).+|(?=a).+?";
+        assert_eq!(from_oniguruma(dots).as_deref(), Ok("(?s)x(?=a).+|(?=a).+?"));
         let same = r"x|(?i)(?-i:ss)(?=(?i)x|y)(?>(?i)x|y)((?i)x|y)(?<name>a+)(?i:'s|'t|s+s|s?s|(?:a)s|ʼs)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
         assert_eq!(from_oniguruma(same).as_deref(), Ok(same));
         assert_eq!(to_oniguruma(same), same);
@@ -229,6 +231,10 @@ mod tests {
             r"(?:\z|a)+",
             r"(?:\Z)*",
             "(?<name>a|)*",
+            "(?m:(?!a).+)",
+            "(?m)$.*",
+            "(?m:(?=a)(.{2,}))",
+            "(?m)(?:(?<!a))(?:.)++",
             r"(?:(a*)\1)*",
             "(?=a)*",
             "$+",

@@ -23,7 +23,7 @@ pub(super) fn read(expression: &str) -> Result<String, String> {
         rest: expression.chars().peekable(),
         written: Written::default(),
         depth: 0,
-        insensitive: vec![false],
+        flags: vec![Flags::default()],
         expands: false,
         letter: None,
     };
@@ -38,14 +38,23 @@ pub(super) fn read(expression: &str) -> Result<String, String> {
     Ok(reader.written.text)
 }
 
+/// What holds for a part of an expression.
+#[derive(Clone, Copy, Default)]
+struct Flags {
+    /// Case does not count.
+    insensitive: bool,
+    /// A dot stands for the end of a line, too.
+    dot_is_all: bool,
+}
+
 /// An expression of Oniguruma's on its way to one of ours.
 struct Reader<'e> {
     rest: Peekable<Chars<'e>>,
     written: Written,
     /// In how many classes, one inside the other, the next character is.
     depth: usize,
-    /// Whether case does not count, in the whole and in each group that is open.
-    insensitive: Vec<bool>,
+    /// Those of the whole and of each group that is open.
+    flags: Vec<Flags>,
     /// Whether the class that is open stands for several characters, too, if it has any that is the same as these where
     /// case does not count. A class of what it does not hold does not.
     expands: bool,
@@ -149,18 +158,19 @@ impl Reader<'_> {
 
     fn outside_of_classes(&mut self, character: char) -> Result<(), String> {
         let before = self.letter.take();
-        if "(){".contains(character) {
-            // Those that join nothing else may join the letters on both sides.
-            self.letter = before;
-        }
         match character {
             '(' if take(&mut self.rest, OUR_LINE) => self.written.place(&["(", OUR_LINE]),
             '(' if take(&mut self.rest, OUR_END) => self.written.place(&[r"\z"]),
             '(' if take(&mut self.rest, OUR_START) => self.written.place(&[r"\A"]),
-            '(' => self.group()?,
+            // Groups, and what stands there once, join the letters on both sides.
+            '(' => {
+                self.letter = before;
+                self.group()?;
+            }
             ')' => {
-                if self.insensitive.len() > 1 {
-                    self.insensitive.pop();
+                self.letter = before;
+                if self.flags.len() > 1 {
+                    self.flags.pop();
                 }
                 let is_repeated = self.rest.peek().is_some_and(|next| "*+?{".contains(*next));
                 if is_repeated || !self.written.close_possessive() {
@@ -171,7 +181,8 @@ impl Reader<'_> {
             '$' => self.written.place(&["(?m:$)"]),
             '^' => self.written.place(&[r"(?:^|(?<=\n)(?!$))"]),
             '*' | '+' | '?' | '{' if character != '{' || is_count(&self.rest) => {
-                self.repetition(character)?;
+                self.letter = before.filter(|_| character == '{');
+                self.repetition(character, before == Some('.'))?;
             }
             '|' => self.written.alternative(),
             _ => {
@@ -184,16 +195,17 @@ impl Reader<'_> {
     }
 
     /// What repeats the latest part, or marks how it does. What a repetition of nothing matches is each engine's own affair.
-    fn repetition(&mut self, character: char) -> Result<(), String> {
+    fn repetition(&mut self, character: char, is_dot: bool) -> Result<(), String> {
         let Some(takes) = self.written.here.latest else { return Err("a repetition of nothing".to_owned()) };
         if self.written.is_marked() || character == '{' && self.written.is_repeated() {
             return Err("a repetition behind another".to_owned());
         }
         let is_of_nothing = if character == '{' {
-            let Count { is_fixed, is_never, repeats } = self.written.count(&mut self.rest);
-            if is_never {
+            let Count { is_fixed, most, .. } = self.written.count(&mut self.rest);
+            if most == Some(0) {
                 return Err("a part that stands there no times".to_owned());
             }
+            self.check_dots(is_dot && most.is_none())?;
             let counted = self.written.here.latest;
             // Neither is a mark of the repetition there, but another one.
             let is_again = |&next: &char| next == '+' || next == '?' && is_fixed;
@@ -201,22 +213,38 @@ impl Reader<'_> {
             if let Some(mark) = again {
                 self.written.repeat_whole(mark);
             }
-            repeats && takes == Takes::Nothing || again == Some('+') && counted == Some(Takes::Nothing)
+            most != Some(1) && takes == Takes::Nothing
+                || again == Some('+') && counted == Some(Takes::Nothing)
         } else {
             let is_mark = self.written.repeat(character);
+            self.check_dots(is_dot && !is_mark && character != '?')?;
             !is_mark && character != '?' && takes == Takes::Nothing
         };
         if is_of_nothing { Err("a repetition of what may be nothing".to_owned()) } else { Ok(()) }
     }
 
+    /// Behind marks of places alone, an endless repetition of a dot for all is looked for in the first place only there: from
+    /// there on it would match, if that mark did.
+    fn check_dots(&self, are_endless: bool) -> Result<(), String> {
+        let is_all = self.flags.last().is_some_and(|flags| flags.dot_is_all);
+        if are_endless && is_all && self.rest_is_greedy() && self.written.begins_with_place() {
+            return Err("a repeated dot for all characters behind what takes none".to_owned());
+        }
+        Ok(())
+    }
+
+    fn rest_is_greedy(&self) -> bool {
+        self.rest.clone().next() != Some('?')
+    }
+
     /// The beginning of a group, or flags for the rest of one.
     fn group(&mut self) -> Result<(), String> {
-        let was = self.is_insensitive();
+        let was = self.flags.last().copied().unwrap_or_default();
         let Some((flags, end)) = flags_of(&self.rest) else {
             if begins(&self.rest, "?P") {
                 return Err("a group named by (?P".to_owned());
             }
-            self.insensitive.push(was);
+            self.flags.push(was);
             self.written.open();
             if let Some(kind) = KINDS_OF_GROUPS.into_iter().find(|kind| take(&mut self.rest, kind)) {
                 self.written.push(&[kind]);
@@ -231,14 +259,15 @@ impl Reader<'_> {
         if [on, off].iter().any(|flags| flags.contains(|flag| flag != 'i' && flag != 'm')) {
             return Err("a flag other than i and s".to_owned());
         }
-        let is = on.contains('i') || was && !off.contains('i');
+        let is = |flag: char, was: bool| on.contains(flag) || was && !off.contains(flag);
+        let is = Flags { insensitive: is('i', was.insensitive), dot_is_all: is('m', was.dot_is_all) };
         let ours = flags.replace('m', "s");
         if end == ':' {
-            self.insensitive.push(is);
+            self.flags.push(is);
             self.written.open();
         } else if self.written.here.latest.is_none() {
-            self.insensitive.pop();
-            self.insensitive.push(is);
+            self.flags.pop();
+            self.flags.push(is);
             self.written.push(&["("]);
         } else {
             // There, all alternatives that follow are its own.
@@ -250,7 +279,7 @@ impl Reader<'_> {
     }
 
     fn is_insensitive(&self) -> bool {
-        self.insensitive.last() == Some(&true)
+        self.flags.last().is_some_and(|flags| flags.insensitive)
     }
 
     /// Where case does not count, one character may be several there, and the other way round, as `ß` and `ss`. Not in

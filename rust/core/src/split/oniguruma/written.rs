@@ -71,14 +71,25 @@ impl Alternatives {
     }
 }
 
-/// What a counted repetition is.
+/// How many times a counted repetition has what it repeats.
 pub(super) struct Count {
-    /// Of one number.
+    /// One number was given, and not two.
     pub(super) is_fixed: bool,
-    /// No times.
-    pub(super) is_never: bool,
-    /// More than once.
-    pub(super) repeats: bool,
+    least: u32,
+    /// `None` if there is no bound.
+    pub(super) most: Option<u32>,
+}
+
+impl Count {
+    fn of(numbers: &str) -> Self {
+        let (least, most) = numbers.split_once(',').unwrap_or((numbers, numbers));
+        let number = |digits: &str| digits.parse().unwrap_or(u32::MAX);
+        Self {
+            is_fixed: !numbers.contains(','),
+            least: if least.is_empty() { 0 } else { number(least) },
+            most: (!most.is_empty()).then(|| number(most)),
+        }
+    }
 }
 
 impl Written {
@@ -142,6 +153,14 @@ impl Written {
         self.here.latest = Some(if is_nothing { Takes::Nothing } else { Takes::Characters });
     }
 
+    /// Whether the latest part is the first to take characters, and one stands before it that takes none.
+    pub(super) fn begins_with_place(&self) -> bool {
+        let before = &self.text[..self.part];
+        let has_place = before.contains(['^', '$']) || LOOKS_AROUND.iter().any(|kind| before.contains(kind));
+        let outside = self.groups.iter().map(|(_, outside)| outside);
+        has_place && outside.chain([&self.here]).all(|one| !one.takes)
+    }
+
     /// Whether a repetition stands behind the latest part.
     pub(super) fn is_repeated(&self) -> bool {
         [Latest::Repeated, Latest::Counted].contains(&self.latest)
@@ -169,17 +188,11 @@ impl Written {
         self.text.push('{');
         self.in_braces(rest);
         self.latest = Latest::Counted;
-        let numbers = &self.text[start + 1..self.text.len() - 1];
-        let (least, most) = numbers.split_once(',').unwrap_or((numbers, numbers));
-        let is_zero = |number: &str| number.bytes().all(|digit| digit == b'0');
-        if is_zero(least) {
+        let count = Count::of(&self.text[start + 1..self.text.len() - 1]);
+        if count.least == 0 {
             self.here.latest = Some(Takes::Nothing);
         }
-        Count {
-            is_fixed: !numbers.contains(','),
-            is_never: !most.is_empty() && is_zero(most),
-            repeats: most.trim_start_matches('0') != "1",
-        }
+        count
     }
 
     /// All up to the next closing brace.
