@@ -269,6 +269,112 @@ def test_tokens_with_a_use_are_added_where_the_file_lacks_them(more, of_bytes, t
         assert ours.image_token_id == ours.convert_tokens_to_ids("<image>")
 
 
+@pytest.mark.parametrize("model_type", ["llama", None])
+def test_tokens_of_older_fine_tunes(model_type, of_characters, tmp_path):
+    """Those that have a use stand in a text as they are, others behind the normalizer; by their ids."""
+    files = {"config": {"model_type": model_type}} if model_type else {}
+    check(
+        tmp_path / "x",
+        of_characters,
+        added_tokens={"[PAD]": 901, "<extra>": 900, "<image>": 902},
+        special_tokens_map={
+            "pad_token": "[PAD]",
+            "unk_token": "<unk>",
+            "additional_special_tokens": ["<image>"],
+        },
+        **files,
+    )
+
+
+def test_added_tokens_that_the_normalizer_writes_otherwise(of_characters, tmp_path):
+    peer = Tokenizer.from_str(of_characters)
+    peer.add_tokens(["<extra>", "the", AddedToken("[PAD]", special=True, normalized=True)])
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "unk_token": "<unk>"}
+    ours = check(tmp_path / "x", peer.to_str(), tokenizer_config=config)
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "x")
+    assert ours.get_vocab() == theirs.get_vocab()
+    names = ["<extra>", "▁the", "the", "no such"]
+    assert ours.convert_tokens_to_ids(names) == theirs.convert_tokens_to_ids(names)
+
+
+def test_new_tokens_have_the_flags_of_their_objects_and_the_order_of_their_ids(of_bytes, tmp_path):
+    token = {"__type": "AddedToken", **described("[PAD]", rstrip=True)}
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": token}
+    check(tmp_path / "x", of_bytes, tokenizer_config=config)
+    check(tmp_path / "y", of_bytes, special_tokens_map={"mask_token": described("[MASK]", lstrip=True)})
+    added = {
+        "610": described("<extra>"),
+        "99": described("[PAD]"),
+        "609": described("<image>", special=False),
+    }
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", "added_tokens_decoder": added}
+    check(tmp_path / "z", of_bytes, tokenizer_config=config)
+
+
+@pytest.mark.parametrize(
+    ("config", "older"),
+    [
+        ({"additional_special_tokens": ["<extra>"]}, {}),
+        ({"added_tokens_decoder": {}, "pad_token": "<extra>"}, {}),
+        ({"added_tokens_decoder": {}, "additional_special_tokens": ["<extra>", "<image>"]}, {}),
+        ({"extra_special_tokens": {"image_token": "<image>"}, "additional_special_tokens": ["[PAD]"]}, {}),
+        ({"extra_special_tokens": {"image_token": "<image>"}}, {"additional_special_tokens": ["[PAD]"]}),
+        ({"extra_special_tokens": ["<image>"]}, {"additional_special_tokens": ["[PAD]"]}),
+        ({"additional_special_tokens": ["<image>"]}, {"extra_special_tokens": ["[PAD]", "<image>"]}),
+        ({"split_special_tokens": True}, {}),
+        ({"clean_up_tokenization_spaces": True}, {}),
+    ],
+)
+def test_special_tokens_come_from_several_places(config, older, of_bytes, tmp_path):
+    peer = Tokenizer.from_str(of_bytes)
+    peer.add_tokens([AddedToken("<extra>", normalized=False)])
+    config = {"tokenizer_class": "PreTrainedTokenizerFast", **config}
+    ours = check(tmp_path / "x", peer.to_str(), tokenizer_config=config, special_tokens_map=older)
+    theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "x")
+    assert ours.clean_up_tokenization_spaces == theirs.clean_up_tokenization_spaces
+
+
+def test_parts_may_stand_behind_the_model(of_bytes, tmp_path):
+    padding = {
+        "strategy": "BatchLongest",
+        "direction": "Left",
+        "pad_to_multiple_of": None,
+        "pad_id": 2,
+        "pad_type_id": 0,
+        "pad_token": "<pad>",
+    }
+    file = json.dumps(json.loads(of_bytes) | {"padding": padding, "post_processor": None}, sort_keys=True)
+    config = {"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": True}
+    folder = tmp_path / "x"
+    check(folder, file, tokenizer_config=config)
+    (folder / "tokenizer.json").write_text(file)
+    ours = AutoTokenizer.from_pretrained(folder, mask_token="[MASK]")
+    theirs = transformers.AutoTokenizer.from_pretrained(folder, mask_token="[MASK]")
+    assert ours.padding_side == theirs.padding_side == "left"
+    assert ours("The cat").input_ids == theirs("The cat").input_ids
+
+
+def test_arguments_are_read_as_the_configuration_is(of_bytes, tmp_path):
+    config = {"tokenizer_class": "PreTrainedTokenizerFast"}
+    changes = {"image_token": "<image>", "additional_special_tokens": ["[PAD]"], "max_len": 7}
+    check(tmp_path / "x", of_bytes, changes, tokenizer_config=config)
+    check(
+        tmp_path / "x",
+        of_bytes,
+        {"extra_special_tokens": {"image_token": "<image>"}},
+        tokenizer_config=config,
+    )
+    ours = AutoTokenizer.from_pretrained(tmp_path / "x", model_max_length=None)
+    assert ours("The cat", truncation=True).input_ids == ours("The cat").input_ids
+    with pytest.raises(TypeError, match="unexpected keyword argument 'no_such'"):
+        AutoTokenizer.from_pretrained(tmp_path / "x", no_such=1)
+    with pytest.raises(ValueError, match="'backend' is no name for a special token"):
+        AutoTokenizer.from_pretrained(tmp_path / "x", extra_special_tokens={"backend": "<s>"})
+    for bad in ("abc", 5):
+        with pytest.raises(ValueError, match="extra_special_tokens: expected a list or an object"):
+            AutoTokenizer.from_pretrained(tmp_path / "x", extra_special_tokens=bad)
+
+
 def test_arguments_go_before_the_files(of_bytes, tmp_path):
     config = {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "<pad>", "padding_side": "left"}
     changes = {"pad_token": "[PAD]", "cls_token": "<s>", "padding_side": "right", "model_max_length": 5}
@@ -305,7 +411,7 @@ def test_files_in_another_order_and_bad_files(of_bytes, tmp_path):
         with pytest.raises(ValueError, match=r"tokenizer\.json"):
             AutoTokenizer.from_pretrained(tmp_path / "x")
     (tmp_path / "x" / "tokenizer.json").write_text(of_bytes)
-    for bad in ([], {"5": "x"}, {"5": {"lstrip": True}}):
+    for bad in ("x", {"5": "x"}, {"5": {"lstrip": True}}, {"x": described("y")}):
         (tmp_path / "x" / "tokenizer_config.json").write_text(json.dumps({"added_tokens_decoder": bad}))
         if bad:
             with pytest.raises(ValueError, match="added_tokens_decoder: expected tokens with their content"):

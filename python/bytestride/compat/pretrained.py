@@ -12,10 +12,10 @@ ids, and for the space before a text.
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bytestride import Tokenizer
 from bytestride.compat.classes import CLASSES, Class, class_of
@@ -25,8 +25,11 @@ __all__ = ["NAMED_TOKENS", "Pretrained", "read_pretrained"]
 # In the order in which transformers adds them.
 NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _SIDES = {"padding_side": "padding", "truncation_side": "truncation"}
-_KEPT = ("model_max_length", "chat_template")
-_ABOUT_THE_SPLIT = ("add_prefix_space", "legacy")
+_KEPT = ("model_max_length", "chat_template", "split_special_tokens", "clean_up_tokenization_spaces")
+# What there is of a file but its model, which may stand behind it.
+_PARTS = {"added_tokens", "normalizer", "pre_tokenizer", "truncation", "padding"}
+# Classes that do not take the padding token of a file.
+_WITHOUT_PAD = ("GPT2Tokenizer", "CodeGenTokenizer")
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
 
 
@@ -45,7 +48,7 @@ def read_pretrained(name: str, hub: Mapping[str, Any], changes: Mapping[str, Any
     Args:
         name: The folder or repository.
         hub: Where in the Hub to look.
-        changes: Settings that go before those of the files, and `add_prefix_space` and `legacy`.
+        changes: What goes before the configuration, by the names that it has there.
     """
     file = _file(name, "tokenizer.json", hub)
     if file is None:
@@ -54,65 +57,140 @@ def read_pretrained(name: str, hub: Mapping[str, Any], changes: Mapping[str, Any
     model = _object(name, "config.json", hub)
     raw = file.read_bytes()
     head = _head(raw)
-    kind = class_of(config, model, has_bytes=b'"ByteLevel"' in raw)
-    known = CLASSES.get(kind, Class())
-    described = list((config.get("added_tokens_decoder") or {}).values())
-    if not _are_tokens(described):
-        message = f"{name}: tokenizer_config.json: added_tokens_decoder: expected tokens with their content"
-        raise ValueError(message)
+    kind = class_of({**config, **changes}, model, has_bytes=b'"ByteLevel"' in raw)
+    older: dict[str, Any] = {}
+    added: dict[str, Any] = {}
     if "added_tokens_decoder" not in config:
-        named = _object(name, "special_tokens_map.json", hub)
-        config = {**named, **config, **_tokens(named)}
-        in_file = {token["content"] for token in head.get("added_tokens") or ()}
+        older = _object(name, "special_tokens_map.json", hub)
         added = _object(name, "added_tokens.json", hub)
-        described = [{"content": token, "normalized": True} for token in added if token not in in_file]
-    settings = {
-        **_settings(config, known, head),
-        **{option: value for option, value in changes.items() if option not in _ABOUT_THE_SPLIT},
-    }
-    wanted = [settings.get(token) for token in NAMED_TOKENS]
-    wanted += [*settings["model_specific_special_tokens"].values(), *settings["extra_special_tokens"]]
-    strange = next((token for token in wanted if not isinstance(token, str | None)), None)
-    if strange is not None:
-        message = f"{name}: expected a token's name, not {strange!r}"
-        raise ValueError(message)
-    edits = _Edits(head, {**config, **changes}, kind, [token for token in wanted if token], described)
+    try:
+        tokens = _Tokens.read({**config, **changes}, older)
+        tokens.uses |= {use: token for use, token in _uses(older).items() if not changes.get(use)}
+        described = _described(config.get("added_tokens_decoder"), added, tokens, head)
+        tokens.add_older(older)
+    except ValueError as error:
+        message = f"{name}: {error}"
+        raise ValueError(message) from None
+    settings = _settings({**config, **changes}, kind, head, tokens)
+    edits = _Edits(head, {**config, **changes}, kind)
+    for token in described:
+        edits.describe(token)
+    is_known = "added_tokens_decoder" not in config
+    for use in (*NAMED_TOKENS, *settings["model_specific_special_tokens"]):
+        token = settings.get(use) or settings["model_specific_special_tokens"].get(use)
+        if token:
+            edits.name(token, tokens.flags, marks=is_known or token in {one["content"] for one in described})
+    for token in settings["extra_special_tokens"]:
+        edits.name(token, tokens.flags, marks=kind in CLASSES)
     # Without a head there is no good file, which is then said.
     tokenizer = edits.apply(file, raw) if head and edits.are_needed() else Tokenizer.load(file)
     return Pretrained(file, tokenizer, settings)
 
 
-def _settings(config: Mapping[str, Any], known: Class, head: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass
+class _Tokens:
+    """The special tokens that files list: some by their use, and others; and how they stand in a text."""
+
+    uses: dict[str, str | None]
+    extra: list[str]
+    flags: dict[str, Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, config: Mapping[str, Any], older: Mapping[str, Any]) -> Self:
+        """From what the configuration says, and besides it the `special_tokens_map.json`."""
+        made = cls({}, [], {})
+        for file in (config, older):
+            written: dict[str, Any] = {use: file[use] for use in file if use.endswith("_token")}
+            for listed in (file.get("extra_special_tokens"), file.get("model_specific_special_tokens")):
+                written |= {use: token for use, token in made._listed(listed).items() if use not in written}
+            # An older name for the same, which counts where the configuration does not use the new one.
+            if file is config and not made.extra:
+                made._listed(file.get("additional_special_tokens"))
+            for use, token in written.items():
+                if use not in made.uses:
+                    made.uses[use] = None if token in (None, "") else made._name(token)
+        return made
+
+    def add_older(self, older: Mapping[str, Any]) -> None:
+        """The tokens of a `special_tokens_map.json` by the older name, which count if there are no others."""
+        if not self.extra:
+            self._listed(older.get("additional_special_tokens"))
+
+    def special(self) -> set[str]:
+        """The names of all so far."""
+        return {*filter(None, self.uses.values()), *self.extra}
+
+    def _listed(self, listed: Any) -> Mapping[str, Any]:
+        """Takes a list, or gives the object that may stand there instead."""
+        if isinstance(listed, Mapping):
+            return listed
+        if not isinstance(listed, list | tuple | None):
+            message = f"extra_special_tokens: expected a list or an object, not {listed!r}"
+            raise ValueError(message)  # noqa: TRY004 (a fault of a file)
+        self.extra = list(dict.fromkeys([*self.extra, *map(self._name, listed or ())]))
+        return {}
+
+    def _name(self, token: Any) -> str:
+        if isinstance(token, Mapping) and isinstance(token.get("content"), str):
+            self.flags.setdefault(token["content"], token)
+        return _content(token)
+
+
+def _uses(written: Mapping[str, Any]) -> dict[str, str]:
+    """The named tokens that a file has."""
+    return {use: _content(written[use]) for use in NAMED_TOKENS if written.get(use)}
+
+
+def _described(
+    decoder: Any, added: Mapping[str, Any], tokens: _Tokens, head: Mapping[str, Any]
+) -> list[Mapping[str, Any]]:
+    """The tokens that files describe, by id: those of the configuration, or else of `added_tokens.json`."""
+    if decoder is not None:
+        entries = decoder.items() if isinstance(decoder, Mapping) else [("", None)]
+        is_good = all(isinstance(key, str) and key.isdigit() for key, _ in entries)
+        if not is_good or not _are_tokens([token for _, token in entries]):
+            message = "added_tokens_decoder: expected tokens with their content, by id"
+            raise ValueError(message)
+        return [token for _, token in sorted(entries, key=lambda entry: int(entry[0]))]
+    if not all(isinstance(number, int) for number in added.values()):
+        message = "added_tokens.json: expected ids by token"
+        raise ValueError(message)
+    in_file = {token["content"] for token in head.get("added_tokens") or ()}
+    special = tokens.special()
+    return [
+        {"content": token, "normalized": token not in special, "special": token in special}
+        for token in sorted(added, key=added.__getitem__)
+        if token not in in_file
+    ]
+
+
+def _settings(
+    config: Mapping[str, Any], kind: str, head: Mapping[str, Any], tokens: _Tokens
+) -> dict[str, Any]:
     """The arguments that the configuration gives, or else the `tokenizer.json`, or else the class."""
+    known = CLASSES.get(kind, Class())
     settings: dict[str, Any] = {name: config[name] for name in _KEPT if config.get(name) is not None}
     if "model_max_length" not in config and config.get("max_len") is not None:
         settings["model_max_length"] = config["max_len"]
-    padding = head.get("padding") or {}
-    in_file = {} if known.tokens or "pad_token" in config else {"pad_token": padding.get("pad_token")}
-    settings |= {**known.tokens, **in_file, **_tokens(config)}
+    settings |= known.tokens
+    if "pad_token" not in known.tokens and kind not in _WITHOUT_PAD:
+        settings["pad_token"] = (head.get("padding") or {}).get("pad_token")
+    settings |= {use: token for use, token in tokens.uses.items() if use in NAMED_TOKENS}
     for side, part in _SIDES.items():
         direction = (head.get(part) or {}).get("direction")
         otherwise = known.padding_side if part == "padding" else "right"
         settings[side] = config.get(side) or (str(direction).lower() if direction else otherwise)
-    extra = config.get("extra_special_tokens") or config.get("additional_special_tokens") or []
-    more = {name: config[name] for name in config if name.endswith("_token") and name not in NAMED_TOKENS}
-    if isinstance(extra, Mapping):
-        more |= extra
-    listed = () if isinstance(extra, Mapping) else map(_content, extra)
-    own = {name: _content(token) for name, token in more.items() if isinstance(_content(token), str)}
-    settings["model_specific_special_tokens"] = own
-    settings["extra_special_tokens"] = list(listed)
-    return settings
+    others = {use: token for use, token in tokens.uses.items() if use not in NAMED_TOKENS and token}
+    return {**settings, "model_specific_special_tokens": others, "extra_special_tokens": tokens.extra}
 
 
-def _tokens(written: Mapping[str, Any]) -> dict[str, Any]:
-    """The tokens that have a use; a null says that there is none."""
-    return {name: _content(written[name]) for name in NAMED_TOKENS if name in written}
-
-
-def _content(token: Any) -> Any:
+def _content(token: Any) -> str:
     """A token's name, which may be written as an object that has it as its content."""
-    return token["content"] if isinstance(token, Mapping) and "content" in token else token
+    name = token.get("content") if isinstance(token, Mapping) else token
+    if not isinstance(name, str):
+        message = f"expected a token's name, not {token!r}"
+        raise ValueError(message)  # noqa: TRY004 (a fault of a file)
+    return name
 
 
 def _head(raw: bytes) -> dict[str, Any]:
@@ -122,7 +200,7 @@ def _head(raw: bytes) -> dict[str, Any]:
         head: dict[str, Any] = json.loads(before[0] + b'"model": null}') if before else {}
     except ValueError:
         head = {}
-    if "added_tokens" not in head:
+    if not head.keys() >= _PARTS:
         try:
             head = {**json.loads(raw), "model": None}
         except (ValueError, TypeError):
@@ -131,6 +209,10 @@ def _head(raw: bytes) -> dict[str, Any]:
     is_good = all(part is None or isinstance(part, Mapping) for part in limits)
     # Who reads the tokenizer says what is wrong with it.
     return head if is_good and _are_tokens(head.get("added_tokens", [])) else {}
+
+
+def _flags(token: Mapping[str, Any]) -> dict[str, bool]:
+    return {flag: bool(token.get(flag, False)) for flag in _FLAGS}
 
 
 def _are_tokens(tokens: Any) -> bool:
@@ -142,32 +224,26 @@ def _are_tokens(tokens: Any) -> bool:
 class _Edits:
     """What makes another tokenizer of the file: what other files say of tokens, and what a class does."""
 
-    def __init__(
-        self,
-        head: Mapping[str, Any],
-        config: Mapping[str, Any],
-        kind: str,
-        named: list[str],
-        described: Iterable[Mapping[str, Any]],
-    ) -> None:
+    def __init__(self, head: Mapping[str, Any], config: Mapping[str, Any], kind: str) -> None:
         self._head = head
         self._config = config
         self._kind = kind
         self._tokens = {token["content"]: dict(token) for token in head.get("added_tokens") or ()}
         self._before = json.dumps(self._tokens)
-        for token in described:
-            self._describe(token)
-        for name in named:
-            if name in self._tokens:
-                self._tokens[name]["special"] = True
-            else:
-                self._tokens[name] = {**dict.fromkeys(_FLAGS, False), "content": name, "special": True}
 
-    def _describe(self, token: Mapping[str, Any]) -> None:
-        known = self._tokens.get(token["content"], {"special": False})
-        flags = {name: token.get(name, False) for name in _FLAGS}
-        special = known["special"] or token.get("special", False)
-        self._tokens[token["content"]] = {**known, **flags, "content": token["content"], "special": special}
+    def describe(self, token: Mapping[str, Any]) -> None:
+        """Have a token stand as is described, also if the file has it; one that is special stays so."""
+        name = token["content"]
+        known = self._tokens.get(name, {"special": False})
+        special = bool(known.get("special") or token.get("special"))
+        self._tokens[name] = {**known, **_flags(token), "content": name, "special": special}
+
+    def name(self, name: str, described: Mapping[str, Mapping[str, Any]], *, marks: bool) -> None:
+        """Have a special token of this name; one that there is gets the mark only if that `marks`."""
+        if name not in self._tokens:
+            self._tokens[name] = {**_flags(described.get(name, {})), "content": name, "special": True}
+        elif marks:
+            self._tokens[name]["special"] = True
 
     def are_needed(self) -> bool:
         """Whether the file is not what it says."""

@@ -129,6 +129,7 @@ class PreTrainedTokenizerFast:
         extra_special_tokens: Further special tokens.
         model_specific_special_tokens: Further ones that have a use, by its name, which is an attribute then.
         chat_template: Kept for `save_pretrained`.
+        split_special_tokens: Whether names of special tokens in texts are text where a call does not say.
         clean_up_tokenization_spaces: Taken for compatibility; as in transformers, BPE decodes without.
 
     Raises:
@@ -153,7 +154,7 @@ class PreTrainedTokenizerFast:
         tokenizer_file: str | os.PathLike[str] | None = None,
         *,
         tokenizer_object: Tokenizer | None = None,
-        model_max_length: int = UNLIMITED,
+        model_max_length: int | None = UNLIMITED,
         padding_side: _Side = "right",
         truncation_side: _Side = "right",
         bos_token: str | None = None,
@@ -166,6 +167,7 @@ class PreTrainedTokenizerFast:
         extra_special_tokens: Sequence[str] = (),
         model_specific_special_tokens: Mapping[str, str] | None = None,
         chat_template: Any = None,
+        split_special_tokens: bool = False,
         clean_up_tokenization_spaces: bool = False,
     ) -> None:
         if (tokenizer_file is None) == (tokenizer_object is None):
@@ -175,7 +177,7 @@ class PreTrainedTokenizerFast:
             tokenizer_object = Tokenizer.load(os.fspath(tokenizer_file or ""))
         self._file = None if tokenizer_file is None else Path(tokenizer_file)
         self.backend = tokenizer_object
-        self.model_max_length = model_max_length
+        self.model_max_length = UNLIMITED if model_max_length is None else model_max_length
         self.padding_side: _Side = _one_of("padding_side", padding_side, _SIDES)
         self.truncation_side: _Side = _one_of("truncation_side", truncation_side, _SIDES)
         self.bos_token = bos_token
@@ -188,9 +190,13 @@ class PreTrainedTokenizerFast:
         self.extra_special_tokens = list(extra_special_tokens)
         self.model_specific_special_tokens = dict(model_specific_special_tokens or {})
         for use, token in self.model_specific_special_tokens.items():
+            if hasattr(self, use):
+                message = f"{use!r} is no name for a special token: it is one of the tokenizer's own"
+                raise ValueError(message)
             setattr(self, use, token)
             setattr(self, f"{use}_id", tokenizer_object.id_of(token))
         self.chat_template = chat_template
+        self.split_special_tokens = split_special_tokens
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
         self.name_or_path = ""
         for use in ("bos_token", "eos_token", "pad_token", "cls_token", "sep_token", "mask_token"):
@@ -230,6 +236,12 @@ class PreTrainedTokenizerFast:
         if name in bundled():
             made = cls(name, **{**_of_bundled(name), **changes})
         else:
+            strange = next(
+                (one for one in changes if one not in _CHANGES and not one.endswith("_token")), None
+            )
+            if strange is not None:
+                message = f"from_pretrained() got an unexpected keyword argument {strange!r}"
+                raise TypeError(message)
             found = read_pretrained(name, hub, changes)
             if found is None:
                 message = (
@@ -255,7 +267,9 @@ class PreTrainedTokenizerFast:
         """
         Path(folder).mkdir(parents=True, exist_ok=True)
         config, tokenizer = Path(folder, "tokenizer_config.json"), Path(folder, "tokenizer.json")
-        settings = {name: getattr(self, name) for name in _SETTINGS if getattr(self, name) not in (None, [])}
+        settings = {
+            name: getattr(self, name) for name in _SETTINGS if getattr(self, name) not in (None, [], False)
+        }
         settings |= self.model_specific_special_tokens | {"tokenizer_class": "PreTrainedTokenizerFast"}
         config.write_text(json.dumps(settings, indent=2), "utf-8")
         self.backend.save(tokenizer)
@@ -279,7 +293,7 @@ class PreTrainedTokenizerFast:
         return_special_tokens_mask: bool = False,
         return_offsets_mapping: bool = False,
         return_length: bool = False,
-        split_special_tokens: bool = False,
+        split_special_tokens: bool | None = None,
     ) -> BatchEncoding:
         """The ids of a text, or of many: `input_ids` and `attention_mask`, and what else is asked for.
 
@@ -298,7 +312,8 @@ class PreTrainedTokenizerFast:
             return_special_tokens_mask: Which ids were added, as padding, BOS or EOS.
             return_offsets_mapping: Where each token stands in the characters of the text.
             return_length: How many ids each text has, padding among them.
-            split_special_tokens: Whether names of special tokens in a text are text.
+            split_special_tokens: Whether names of special tokens in a text are text; in place of
+                `self.split_special_tokens`.
 
         Raises:
             TypeError: A text is no `str`.
@@ -315,9 +330,8 @@ class PreTrainedTokenizerFast:
                    [   64, 50256]]), array([[1, 1],
                    [1, 0]]))
         """
-        rows = _Rows(
-            self.backend, special="text" if split_special_tokens else "encode", ends=add_special_tokens
-        )
+        splits = self.split_special_tokens if split_special_tokens is None else split_special_tokens
+        rows = _Rows(self.backend, special="text" if splits else "encode", ends=add_special_tokens)
         texts = [text] if isinstance(text, str) else list(text)
         strange = next((one for one in texts if not isinstance(one, str)), None)
         if strange is not None:
@@ -366,7 +380,8 @@ class PreTrainedTokenizerFast:
             >>> AutoTokenizer.from_pretrained("gpt2").tokenize("hello world")
             ['hello', 'Ġworld']
         """
-        return [self._written(token) for token in self.backend.encode(text, special="encode").tolist()]
+        special = "text" if self.split_special_tokens else "encode"
+        return [self._written(token) for token in self.backend.encode(text, special=special).tolist()]
 
     def pad(
         self,
@@ -531,7 +546,7 @@ class PreTrainedTokenizerFast:
         """
         if _is_one(ids):
             return self._written(int(cast("int", ids)))
-        left_out = self.all_special_ids if skip_special_tokens else ()
+        left_out = set(self.all_special_ids) if skip_special_tokens else ()
         return [self._written(int(token)) for token in cast("_Ids", ids) if int(token) not in left_out]
 
     def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int | None] | None:
@@ -568,9 +583,12 @@ class PreTrainedTokenizerFast:
 
     @cached_property
     def _ids_by_token(self) -> dict[str, int]:
-        # An added token may have the bytes of an ordinary one, so not by `vocabulary`.
-        written = ((self.backend._written(token), token) for token in range(self.backend.max_id + 1))  # noqa: SLF001
-        return {name: token for name, token in written if name is not None}
+        # An added token may have the bytes of an ordinary one, so not by `vocabulary`; and where its name is
+        # normalized, another is written.
+        added = self.backend.special_tokens
+        others = sorted({*range(self.backend.max_id + 1)} - {*added.values()})
+        written = ((self.backend._written(token), token) for token in others)  # noqa: SLF001
+        return {name: token for name, token in written if name is not None} | added
 
     # -- the vocabulary --------------------------------------------------------------------------------------
 
@@ -627,7 +645,13 @@ class PreTrainedTokenizerFast:
     @cached_property
     def _marked_ids(self) -> list[int]:
         """The ids that `decode` leaves out: all that are marked as special, with a use or without."""
-        return list(filter(self.backend._is_marked, self.backend.special_tokens.values()))  # noqa: SLF001
+        # There, they are known by their names, and one that is written otherwise is not found.
+        names = self.backend.special_tokens.items()
+        return [
+            token
+            for name, token in names
+            if self.backend._is_marked(token) and self.backend._written(token) == name  # noqa: SLF001
+        ]
 
     bos_token_id = _id_of_setting("bos_token")
     eos_token_id = _id_of_setting("eos_token")
@@ -642,8 +666,9 @@ class PreTrainedTokenizerFast:
         return None if self.unk_token is None else self._ids_by_token.get(self.unk_token)
 
     def __repr__(self) -> str:
-        shown = (name for name in _SETTINGS if name != "chat_template")
-        settings = ", ".join(f"{name}={getattr(self, name)!r}" for name in shown)
+        shown = {name: getattr(self, name) for name in _SETTINGS if name != "chat_template"}
+        said = (f"{name}={value!r}" for name, value in shown.items() if value not in (None, [], False))
+        settings = ", ".join(said)
         return f"{type(self).__name__}({self.backend!r}, {settings})"
 
 
@@ -652,10 +677,23 @@ _SETTINGS = (
     *NAMED_TOKENS,
     "extra_special_tokens",
     "chat_template",
+    "split_special_tokens",
     "model_max_length",
     "padding_side",
     "truncation_side",
 )
+
+
+# What a call may say in place of a configuration, besides tokens by their use.
+_CHANGES = {
+    *_SETTINGS,
+    "add_prefix_space",
+    "additional_special_tokens",
+    "clean_up_tokenization_spaces",
+    "legacy",
+    "max_len",
+    "model_specific_special_tokens",
+}
 
 
 def _of_bundled(name: str) -> dict[str, Any]:
