@@ -75,13 +75,9 @@ def read_pretrained(name: str, hub: Mapping[str, Any], changes: Mapping[str, Any
     edits = _Edits(head, {**config, **changes}, kind)
     for token in described:
         edits.describe(token)
-    is_known = "added_tokens_decoder" not in config
-    for use in (*NAMED_TOKENS, *settings["model_specific_special_tokens"]):
-        token = settings.get(use) or settings["model_specific_special_tokens"].get(use)
-        if token:
-            edits.name(token, tokens.flags, marks=is_known or token in {one["content"] for one in described})
-    for token in settings["extra_special_tokens"]:
-        edits.name(token, tokens.flags, marks=kind in CLASSES)
+    # A configuration that describes tokens says all that there is to say of those in the file.
+    marked = {token["content"] for token in described} if "added_tokens_decoder" in config else None
+    edits.name(settings, tokens.flags, marked)
     # Without a head there is no good file, which is then said.
     tokenizer = edits.apply(file, raw) if head and edits.are_needed() else Tokenizer.load(file)
     return Pretrained(file, tokenizer, settings)
@@ -238,12 +234,21 @@ class _Edits:
         special = bool(known.get("special") or token.get("special"))
         self._tokens[name] = {**known, **_flags(token), "content": name, "special": special}
 
-    def name(self, name: str, described: Mapping[str, Mapping[str, Any]], *, marks: bool) -> None:
-        """Have a special token of this name; one that there is gets the mark only if that `marks`."""
-        if name not in self._tokens:
-            self._tokens[name] = {**_flags(described.get(name, {})), "content": name, "special": True}
-        elif marks:
-            self._tokens[name]["special"] = True
+    def name(
+        self, settings: Mapping[str, Any], flags: Mapping[str, Mapping[str, Any]], marked: set[str] | None
+    ) -> None:
+        """Have the special tokens that settings name.
+
+        One that there is gets the mark if it has a use and is among `marked` (`None` for all), or where a
+        class makes all anew.
+        """
+        named = [settings[use] for use in NAMED_TOKENS if settings.get(use)]
+        in_use = [*named, *settings["model_specific_special_tokens"].values()]
+        for name in dict.fromkeys([*in_use, *settings["extra_special_tokens"]]):
+            if name not in self._tokens:
+                self._tokens[name] = {**_flags(flags.get(name, {})), "content": name, "special": True}
+            elif self._kind in CLASSES or (name in in_use and (marked is None or name in marked)):
+                self._tokens[name]["special"] = True
 
     def are_needed(self) -> bool:
         """Whether the file is not what it says."""
