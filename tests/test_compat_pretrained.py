@@ -322,6 +322,16 @@ def test_new_tokens_have_the_flags_of_their_objects_and_the_order_of_their_ids(o
         ({"extra_special_tokens": ["<image>"]}, {"additional_special_tokens": ["[PAD]"]}),
         ({"additional_special_tokens": ["<image>"]}, {"extra_special_tokens": ["[PAD]", "<image>"]}),
         ({"split_special_tokens": True}, {}),
+        ({"eos_token": "<s>", "pad_token": None}, {"eos_token": None, "pad_token": "<pad>"}),
+        (
+            {
+                "add_bos_token": True,
+                "add_eos_token": False,
+                "legacy": False,
+                "use_default_system_prompt": False,
+            },
+            {},
+        ),
         ({"clean_up_tokenization_spaces": True}, {}),
     ],
 )

@@ -96,7 +96,7 @@ class _Tokens:
         """From what the configuration says, and besides it the `special_tokens_map.json`."""
         made = cls({}, [], {})
         for file in (config, older):
-            written: dict[str, Any] = {use: file[use] for use in file if use.endswith("_token")}
+            written: dict[str, Any] = {use: token for use, token in file.items() if _is_use(use, token)}
             for listed in (file.get("extra_special_tokens"), file.get("model_specific_special_tokens")):
                 written |= {use: token for use, token in made._listed(listed).items() if use not in written}
             # An older name for the same, which counts where the configuration does not use the new one.
@@ -132,9 +132,14 @@ class _Tokens:
         return _content(token)
 
 
-def _uses(written: Mapping[str, Any]) -> dict[str, str]:
-    """The named tokens that a file has."""
-    return {use: _content(written[use]) for use in NAMED_TOKENS if written.get(use)}
+def _is_use(name: str, value: Any) -> bool:
+    """Whether a setting is a token's use, as `image_token` is and `add_bos_token` is not."""
+    return name in NAMED_TOKENS or (name.endswith("_token") and isinstance(value, str | Mapping))
+
+
+def _uses(written: Mapping[str, Any]) -> dict[str, str | None]:
+    """The named tokens that a file has; or says that there are none."""
+    return {use: _content(written[use]) if written[use] else None for use in NAMED_TOKENS if use in written}
 
 
 def _described(
