@@ -46,6 +46,9 @@ pub(super) fn numpy(path: &Path, bytes: &[u8]) -> Result<Contents> {
     };
     let start = dict + length;
     let header = bytes.get(dict..start).and_then(|header| str::from_utf8(header).ok()).ok_or_else(cut)?;
+    if !header.trim().starts_with('{') || !header.trim().ends_with('}') {
+        return Err(malformed(&format!("the header is {header:?}; expected a dict")));
+    }
     let compact: String = header.chars().filter(|char| !char.is_whitespace()).collect();
     let dtype = if compact.contains("'descr':'<u2'") {
         Dtype::U16

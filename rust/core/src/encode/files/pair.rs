@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::huggingface::read_vocab;
 use super::{LoadOptions, read_file};
-use crate::encode::bytes::{bytes_of_text, text_of_bytes};
+use crate::encode::bytes::{bytes_of_text, is_of_other_bytes, text_of_bytes};
 use crate::encode::encoder::WholePretokens;
 use crate::encode::end_ids::EndIds;
 use crate::encode::merges::Merge;
@@ -51,7 +51,10 @@ pub(super) fn read(folder: &Path, options: &LoadOptions) -> Result<Tokenizer> {
     let made: std::collections::HashSet<u32> = merges.iter().map(|merge| merge.id).collect();
     for (text, id) in &vocab {
         match bytes_of_text(text) {
-            Ok(bytes) if bytes.len() == 1 || made.contains(id) => tokens.push(*id, &bytes),
+            // What only bytes are written as is no name, even if no merge makes it.
+            Ok(bytes) if bytes.len() == 1 || made.contains(id) || is_of_other_bytes(text) => {
+                tokens.push(*id, &bytes);
+            }
             _ => special_tokens.push((text.to_string(), *id)),
         }
     }

@@ -205,11 +205,11 @@ impl Reader<'_> {
             if most == Some(0) {
                 return Err("a part that stands there no times".to_owned());
             }
-            self.check_dots(is_dot && most.is_none())?;
             let counted = self.written.here.latest;
             // Neither is a mark of the repetition there, but another one.
             let is_again = |&next: &char| next == '+' || next == '?' && is_fixed;
             let again = self.rest.next_if(is_again);
+            self.check_dots(is_dot && (most.is_none() || again == Some('+')))?;
             if let Some(mark) = again {
                 self.written.repeat_whole(mark);
             }
