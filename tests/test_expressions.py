@@ -1,6 +1,7 @@
 """Regular expressions: a tokenizer is the same after it was saved, and Hugging Face reads the same split."""
 
 import pickle
+import re
 
 import pytest
 import tokenizers
@@ -119,6 +120,17 @@ def test_what_the_library_reads_otherwise_is_refused(expression, what, tmp_path)
     peer.save(str(path))
     with pytest.raises(ValueError, match=f"has {what}, which is not supported"):
         bs.Tokenizer.load(path)
+
+
+@pytest.mark.parametrize(
+    ("expression", "text"),
+    [("[a-z]{2}x*?[a-z]{2}", "abxcd"), (r"\w{1,2}\d*?\w{2}", "S_1in"), ("[a-z]{1,2}x??[a-z]{2}", "abxcd")],
+)
+def test_few_are_taken_where_few_are_asked_for(expression, text):
+    """As Python's own engine does; a version of the regex engine took too many."""
+    tok = bs.train(iter([text] * 3), 300, pattern=expression)
+    cut = [tok.decode([token]) for token in tok.encode(text)]
+    assert cut == [re.match(expression, text)[0], text[4:]]
 
 
 def test_what_a_group_found_may_be_repeated(tmp_path):
