@@ -57,22 +57,23 @@ def read_pretrained(name: str, hub: Mapping[str, Any], changes: Mapping[str, Any
     model = _object(name, "config.json", hub)
     raw = file.read_bytes()
     head = _head(raw)
-    kind = class_of({**config, **changes}, model, has_bytes=b'"ByteLevel"' in raw)
+    asked = {**config, **changes}
+    kind = class_of(asked, model, has_bytes=b'"ByteLevel"' in raw)
     older: dict[str, Any] = {}
     added: dict[str, Any] = {}
     if "added_tokens_decoder" not in config:
         older = _object(name, "special_tokens_map.json", hub)
         added = _object(name, "added_tokens.json", hub)
     try:
-        tokens = _Tokens.read({**config, **changes}, older)
+        tokens = _Tokens.read(asked, older)
         tokens.uses |= {use: token for use, token in _uses(older).items() if not changes.get(use)}
         described = _described(config.get("added_tokens_decoder"), added, tokens, head)
         tokens.add_older(older)
     except ValueError as error:
         message = f"{name}: {error}"
         raise ValueError(message) from None
-    settings = _settings({**config, **changes}, kind, head, tokens)
-    edits = _Edits(head, {**config, **changes}, kind)
+    settings = _settings(asked, kind, head, tokens)
+    edits = _Edits(head, asked, kind)
     for token in described:
         edits.describe(token)
     # A configuration that describes tokens says all that there is to say of those in the file.

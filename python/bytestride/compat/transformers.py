@@ -23,16 +23,15 @@ from numpy.typing import NDArray
 
 from bytestride import Tokenizer, bundled
 from bytestride.compat.pretrained import NAMED_TOKENS, read_pretrained
+from bytestride.compat.rows import ENDS, Rows, Side, Tensors, own_end, padded, shaped, tensor
 
 __all__ = ["AutoTokenizer", "BatchEncoding", "PreTrainedTokenizerFast"]
 
 _Padding = bool | Literal["longest", "max_length", "do_not_pad"]
 _Truncation = bool | Literal["longest_first", "only_first", "do_not_truncate"]
-_Side = Literal["left", "right"]
-_Tensors = Literal["np", "pt"]
 _Ids = Sequence[int] | NDArray[np.integer]
 
-_SIDES: tuple[_Side, ...] = ("left", "right")
+_SIDES: tuple[Side, ...] = ("left", "right")
 _PADDINGS: tuple[_Padding, ...] = (False, True, "longest", "max_length", "do_not_pad")
 _TRUNCATIONS: tuple[_Truncation | None, ...] = (
     None,
@@ -155,8 +154,8 @@ class PreTrainedTokenizerFast:
         *,
         tokenizer_object: Tokenizer | None = None,
         model_max_length: int | None = UNLIMITED,
-        padding_side: _Side = "right",
-        truncation_side: _Side = "right",
+        padding_side: Side = "right",
+        truncation_side: Side = "right",
         bos_token: str | None = None,
         eos_token: str | None = None,
         pad_token: str | None = None,
@@ -178,8 +177,8 @@ class PreTrainedTokenizerFast:
         self._file = None if tokenizer_file is None else Path(tokenizer_file)
         self.backend = tokenizer_object
         self.model_max_length = UNLIMITED if model_max_length is None else model_max_length
-        self.padding_side: _Side = _one_of("padding_side", padding_side, _SIDES)
-        self.truncation_side: _Side = _one_of("truncation_side", truncation_side, _SIDES)
+        self.padding_side: Side = _one_of("padding_side", padding_side, _SIDES)
+        self.truncation_side: Side = _one_of("truncation_side", truncation_side, _SIDES)
         self.bos_token = bos_token
         self.eos_token = eos_token
         self.pad_token = pad_token
@@ -267,10 +266,8 @@ class PreTrainedTokenizerFast:
         """
         Path(folder).mkdir(parents=True, exist_ok=True)
         config, tokenizer = Path(folder, "tokenizer_config.json"), Path(folder, "tokenizer.json")
-        settings = {
-            name: getattr(self, name) for name in _SETTINGS if getattr(self, name) not in (None, [], False)
-        }
-        settings |= self.model_specific_special_tokens | {"tokenizer_class": "PreTrainedTokenizerFast"}
+        settings = self._stated() | self.model_specific_special_tokens
+        settings |= {"tokenizer_class": "PreTrainedTokenizerFast"}
         config.write_text(json.dumps(settings, indent=2), "utf-8")
         self.backend.save(tokenizer)
         return str(config), str(tokenizer)
@@ -286,9 +283,9 @@ class PreTrainedTokenizerFast:
         truncation: _Truncation | None = None,
         max_length: int | None = None,
         pad_to_multiple_of: int | None = None,
-        padding_side: _Side | None = None,
-        truncation_side: _Side | None = None,
-        return_tensors: _Tensors | None = None,
+        padding_side: Side | None = None,
+        truncation_side: Side | None = None,
+        return_tensors: Tensors | None = None,
         return_attention_mask: bool = True,
         return_special_tokens_mask: bool = False,
         return_offsets_mapping: bool = False,
@@ -331,7 +328,7 @@ class PreTrainedTokenizerFast:
                    [1, 0]]))
         """
         splits = self.split_special_tokens if split_special_tokens is None else split_special_tokens
-        rows = _Rows(self.backend, special="text" if splits else "encode", ends=add_special_tokens)
+        rows = Rows(self.backend, special="text" if splits else "encode", ends=add_special_tokens)
         texts = [text] if isinstance(text, str) else list(text)
         strange = next((one for one in texts if not isinstance(one, str)), None)
         if strange is not None:
@@ -355,11 +352,11 @@ class PreTrainedTokenizerFast:
         made = BatchEncoding()
         for name, (arrays, fill) in rows.arrays(self.pad_token_id or 0).items():
             if wanted[name]:
-                padded = [_padded(array, length, padding_side, fill) for array in arrays]
-                made[name] = _shaped(padded, return_tensors, single=isinstance(text, str))
+                full = [padded(array, length, padding_side, fill) for array in arrays]
+                made[name] = shaped(full, return_tensors, single=isinstance(text, str))
         if return_length:
             lengths = np.array([max(len(ids), length) for ids in rows.ids], np.int64)
-            made["length"] = _tensor(lengths, return_tensors) if return_tensors else lengths.tolist()
+            made["length"] = tensor(lengths, return_tensors) if return_tensors else lengths.tolist()
         return made
 
     def encode(self, text: str, **options: Any) -> Any:
@@ -389,8 +386,8 @@ class PreTrainedTokenizerFast:
         padding: _Padding = True,
         max_length: int | None = None,
         pad_to_multiple_of: int | None = None,
-        padding_side: _Side | None = None,
-        return_tensors: _Tensors | None = None,
+        padding_side: Side | None = None,
+        return_tensors: Tensors | None = None,
     ) -> BatchEncoding:
         """Pads what calls gave before, one text or several, as data collators do.
 
@@ -426,12 +423,12 @@ class PreTrainedTokenizerFast:
         for name, column in columns.items():
             arrays = [np.asarray(row, np.int64) for row in ([column] if single else column)]
             if name in fills:
-                arrays = [_padded(array, length, side, fills[name]) for array in arrays]
+                arrays = [padded(array, length, side, fills[name]) for array in arrays]
             # As an array, a single text is no row here.
             if single and return_tensors is not None:
-                made[name] = _tensor(arrays[0], return_tensors)
+                made[name] = tensor(arrays[0], return_tensors)
             else:
-                made[name] = _shaped(arrays, return_tensors, single=single)
+                made[name] = shaped(arrays, return_tensors, single=single)
         return made
 
     def num_special_tokens_to_add(self) -> int:
@@ -442,7 +439,7 @@ class PreTrainedTokenizerFast:
             >>> AutoTokenizer.from_pretrained("gpt2").num_special_tokens_to_add()
             0
         """
-        return sum(len(_own_end(self.backend, end)) for end in _ENDS)
+        return sum(len(own_end(self.backend, end)) for end in ENDS)
 
     def _limit(
         self, truncation: _Truncation | None, max_length: int | None, padding: _Padding, multiple: int | None
@@ -665,14 +662,17 @@ class PreTrainedTokenizerFast:
         """The id of `unk_token`, or `None` if there is none."""
         return None if self.unk_token is None else self._ids_by_token.get(self.unk_token)
 
+    def _stated(self) -> dict[str, Any]:
+        """The settings that say anything, by name."""
+        settings = {name: getattr(self, name) for name in _SETTINGS}
+        return {name: value for name, value in settings.items() if value not in (None, [], False)}
+
     def __repr__(self) -> str:
-        shown = {name: getattr(self, name) for name in _SETTINGS if name != "chat_template"}
-        said = (f"{name}={value!r}" for name, value in shown.items() if value not in (None, [], False))
-        settings = ", ".join(said)
+        shown = self._stated() | {"chat_template": None}
+        settings = ", ".join(f"{name}={value!r}" for name, value in shown.items() if value is not None)
         return f"{type(self).__name__}({self.backend!r}, {settings})"
 
 
-_ENDS: tuple[Literal["bos", "eos"], ...] = ("bos", "eos")
 _SETTINGS = (
     *NAMED_TOKENS,
     "extra_special_tokens",
@@ -727,104 +727,9 @@ class AutoTokenizer:
         return PreTrainedTokenizerFast.from_pretrained(name_or_path, **changes)
 
 
-class _Rows:
-    """The ids of texts between the BOS and EOS that they get, and where each stands in its text."""
-
-    def __init__(self, backend: Tokenizer, *, special: Literal["text", "encode"], ends: bool) -> None:
-        self.backend = backend
-        self.special: Literal["text", "encode"] = special
-        self.ends = [_own_end(backend, end) if ends else [] for end in _ENDS]
-        self.ids: list[NDArray[np.int64]] = []
-        self.spans: list[NDArray[np.int64]] = []
-
-    def encode(self, texts: list[str], limit: int | None, side: _Side) -> None:
-        """The ids; each text has at most `limit`, and what is too much goes at `side`."""
-        kept = self._kept(limit, side)
-        batch = self.backend.encode_batch(texts, special=self.special, max_tokens=kept.stop)
-        self.ids = [self._between(ids[kept].astype(np.int64)) for ids in batch]
-
-    def encode_with_offsets(self, texts: list[str], limit: int | None, side: _Side) -> None:
-        """The ids as above, and spans in characters."""
-        kept = self._kept(limit, side)
-        for text in texts:
-            ids, spans = self.backend.encode_with_offsets(text, special=self.special)
-            self.ids.append(self._between(ids[kept].astype(np.int64)))
-            before, behind = (np.zeros((len(end), 2), np.int64) for end in self.ends)
-            self.spans.append(np.concatenate([before, spans[kept], behind]))
-
-    def arrays(self, pad_id: int) -> dict[str, tuple[list[NDArray[np.int64]], int]]:
-        """By transformers' names: what there is of each text, and what padding is there."""
-        return {
-            "input_ids": (self.ids, pad_id),
-            "attention_mask": ([np.ones(len(ids), np.int64) for ids in self.ids], 0),
-            "special_tokens_mask": (self._added(), 1),
-            "offset_mapping": (self.spans, 0),
-        }
-
-    def _added(self) -> list[NDArray[np.int64]]:
-        """Which ids were added."""
-        before, behind = map(len, self.ends)
-        masks = [np.zeros(len(ids), np.int64) for ids in self.ids]
-        for mask in masks:
-            mask[:before] = 1
-            mask[len(mask) - behind :] = 1
-        return masks
-
-    def _kept(self, limit: int | None, side: _Side) -> slice:
-        if limit is None:
-            return slice(None)
-        room = limit - sum(map(len, self.ends))
-        if room < 0:
-            return slice(None)
-        return slice(room) if side == "right" or room == 0 else slice(-room, None)
-
-    def _between(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.concatenate([self.ends[0], ids, self.ends[1]]).astype(np.int64)
-
-
-def _own_end(tokenizer: Tokenizer, end: Literal["bos", "eos"]) -> list[int]:
-    """The id that the tokenizer's own rule adds at an end, or none."""
-    try:
-        ids: list[int] = tokenizer.encode("", bos=end == "bos", eos=end == "eos").tolist()
-    except ValueError:
-        return []
-    return ids
-
-
 def _is_one(ids: object) -> bool:
     """Whether this is an id and not several: an int, or an array or tensor without dimensions."""
     return isinstance(ids, int) or getattr(ids, "ndim", None) == 0
-
-
-def _padded(array: NDArray[np.int64], length: int, side: _Side, fill: int) -> NDArray[np.int64]:
-    missing = max(0, length - len(array))
-    around = (0, missing) if side == "right" else (missing, 0)
-    return np.pad(array, [around, *[(0, 0)] * (array.ndim - 1)], constant_values=fill)
-
-
-def _shaped(arrays: list[NDArray[np.int64]], tensors: _Tensors | None, *, single: bool) -> Any:
-    """Arrays of one kind in the form that the call asks for."""
-    if tensors is None:
-        lists = [
-            [tuple(span) for span in rows] if rows and isinstance(rows[0], list) else rows
-            for rows in map(np.ndarray.tolist, arrays)
-        ]
-        return lists[0] if single else lists
-    if len(set(map(len, arrays))) > 1:
-        message = f"return_tensors={tensors!r}: the texts have unequal numbers of ids; pass padding=True"
-        raise ValueError(message)
-    return _tensor(np.stack(arrays), tensors)
-
-
-def _tensor(array: NDArray[np.int64], tensors: _Tensors) -> Any:
-    if tensors == "np":
-        return array
-    if tensors == "pt":
-        import torch  # noqa: PLC0415 (an optional library, and slow to import)
-
-        return torch.from_numpy(array)
-    message = f'return_tensors: expected "np" or "pt", not {tensors!r}'
-    raise ValueError(message)
 
 
 def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
