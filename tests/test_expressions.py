@@ -150,6 +150,17 @@ def test_what_a_group_found_may_be_repeated(tmp_path):
         bs.Tokenizer.load(path)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    ["((?i)A)B", "(?=(?m)a|b).+", "(?>b|(?m)a).+", "(?<name>(?i)A|(?m)B).", "(?!(?i)A)B", "((?i)(?m)a.)b"],
+)
+def test_flags_hold_no_further_than_their_group(expression, tmp_path):
+    maker = fuzz_expressions.Maker("flags")
+    peer = fuzz_expressions.with_split(fuzz_expressions.trained(maker), expression)
+    texts = ["aBab", "xab\nAB\n", *(maker.text() for _ in range(100))]
+    assert fuzz_expressions.compare(peer, expression, texts, tmp_path / "tokenizer.json")
+
+
 def test_made_up_expressions_are_read_as_by_the_library(tmp_path):
     made, read = fuzz_expressions.fuzz(tmp_path, 6, "a few")
     assert read > made / 3 > 2

@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(from_oniguruma(loops).as_deref(), Ok(&*loops.replacen('$', "(?m:$)", 1)));
         let dots = r"(?m)x(?=a).+|(?=a).+?";
         assert_eq!(from_oniguruma(dots).as_deref(), Ok("(?s)x(?=a).+|(?=a).+?"));
-        let same = r"x|(?i)(?-i:ss)(?=(?i)x|y)(?>(?i)x|y)((?i)x|y)(?<name>a+)(?i:'s|'t|s+s|s?s|(?:a)s|ʼs)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
+        let same = r"x|(?i)(?-i:ss)(?=(?i:x|y))(?>(?i:x|y))((?i:x|y))(?<name>a+)(?i:'s|'t|s+s|s?s|(?:a)s|ʼs)|(?:(?-i)fi)| ?\p{L}+|[^\s\p{L}$^]{1,3}|\s+(?!\S)|(?<=a)b|\p{L}+|(?:c)\$";
         assert_eq!(from_oniguruma(same).as_deref(), Ok(same));
         assert_eq!(to_oniguruma(same), same);
         assert_eq!(from_oniguruma(r"a$").as_deref(), Ok("a(?m:$)"));
@@ -161,6 +161,20 @@ mod tests {
         ] {
             assert_eq!(to_oniguruma(ours), portable);
             assert_eq!(from_oniguruma(portable).as_deref(), Ok(ours));
+            assert_eq!(check_portable(ours), Ok(()));
+        }
+    }
+
+    #[test]
+    fn flags_end_with_their_group() {
+        for (theirs, ours) in [
+            ("((?i)a)b", "((?i:a))b"),
+            ("(?>x|(?m)a|b).", "(?>x|(?s:a|b))."),
+            ("(?=(?i)(?m)a|(?-i)b)", "(?=(?i:(?s)a|(?-i)b))"),
+            ("(?<name>(?i)(?:(?m)a(?:b))+)?", "(?<name>(?i:(?:(?s)a(?:b))+))?"),
+            ("(?!(?i)())a", "(?!(?i:()))a"),
+        ] {
+            assert_eq!(from_oniguruma(theirs).as_deref(), Ok(ours));
             assert_eq!(check_portable(ours), Ok(()));
         }
     }

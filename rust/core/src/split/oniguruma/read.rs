@@ -45,6 +45,11 @@ struct Flags {
     insensitive: bool,
     /// A dot stands for the end of a line, too.
     dot_is_all: bool,
+    /// Ours would have those that change inside the group hold behind it, too: all groups are so but `(?:…)`, with flags
+    /// or without.
+    outlive_group: bool,
+    /// For that reason there is such a one inside, up to the group's end.
+    are_inside: bool,
 }
 
 /// An expression of Oniguruma's on its way to one of ours.
@@ -169,8 +174,8 @@ impl Reader<'_> {
             }
             ')' => {
                 self.letter = before;
-                if self.flags.len() > 1 {
-                    self.flags.pop();
+                if self.flags.len() > 1 && self.flags.pop().is_some_and(|ended| ended.are_inside) {
+                    self.written.close();
                 }
                 let is_repeated = self.rest.peek().is_some_and(|next| "*+?{".contains(*next));
                 if is_repeated || !self.written.close_possessive() {
@@ -226,8 +231,11 @@ impl Reader<'_> {
     /// Behind marks of places alone, an endless repetition of a dot for all is looked for in the first place only there: from
     /// there on it would match, if that mark did.
     fn check_dots(&self, are_endless: bool) -> Result<(), String> {
-        let is_all = self.flags.last().is_some_and(|flags| flags.dot_is_all);
-        if are_endless && is_all && self.rest_is_greedy() && self.written.begins_with_place() {
+        if are_endless
+            && self.latest_flags().dot_is_all
+            && self.rest_is_greedy()
+            && self.written.begins_with_place()
+        {
             return Err("a repeated dot for all characters behind what takes none".to_owned());
         }
         Ok(())
@@ -239,47 +247,64 @@ impl Reader<'_> {
 
     /// The beginning of a group, or flags for the rest of one.
     fn group(&mut self) -> Result<(), String> {
-        let was = self.flags.last().copied().unwrap_or_default();
-        let Some((flags, end)) = flags_of(&self.rest) else {
-            if begins(&self.rest, "?P") {
-                return Err("a group named by (?P".to_owned());
-            }
-            self.flags.push(was);
-            self.written.open();
-            if let Some(kind) = KINDS_OF_GROUPS.into_iter().find(|kind| take(&mut self.rest, kind)) {
-                self.written.push(&[kind]);
-                if kind == NAMED {
-                    let name: String = self.rest.by_ref().take_while(|&character| character != '>').collect();
-                    self.written.push(&[&name, ">"]);
-                }
-            }
-            return Ok(());
-        };
-        let (on, off) = flags.split_once('-').unwrap_or((&flags, ""));
-        if [on, off].iter().any(|flags| flags.contains(|flag| flag != 'i' && flag != 'm')) {
-            return Err("a flag other than i and s".to_owned());
+        if let Some((flags, end)) = flags_of(&self.rest) {
+            return self.flags(&flags, end);
         }
-        let is = |flag: char, was: bool| on.contains(flag) || was && !off.contains(flag);
-        let is = Flags { insensitive: is('i', was.insensitive), dot_is_all: is('m', was.dot_is_all) };
-        let ours = flags.replace('m', "s");
-        if end == ':' {
-            self.flags.push(is);
-            self.written.open();
-        } else if self.written.here.latest.is_none() {
-            self.flags.pop();
-            self.flags.push(is);
-            self.written.push(&["("]);
-        } else {
-            // There, all alternatives that follow are its own.
-            return Err(format!("(?{ours}) behind other parts"));
+        if begins(&self.rest, "?P") {
+            return Err("a group named by (?P".to_owned());
         }
-        self.rest.nth(flags.len() + 1);
-        self.written.flags(&ours, end);
+        self.flags.push(Flags { outlive_group: true, are_inside: false, ..self.latest_flags() });
+        self.written.open();
+        if let Some(kind) = KINDS_OF_GROUPS.into_iter().find(|kind| take(&mut self.rest, kind)) {
+            self.written.push(&[kind]);
+            if kind == NAMED {
+                let name: String = self.rest.by_ref().take_while(|&character| character != '>').collect();
+                self.written.push(&[&name, ">"]);
+            }
+        }
         Ok(())
     }
 
+    /// Those of a group that begins, if they end with a colon, or for the rest of the one that is open.
+    fn flags(&mut self, flags: &str, end: char) -> Result<(), String> {
+        let (on, off) = flags.split_once('-').unwrap_or((flags, ""));
+        if [on, off].iter().any(|flags| flags.contains(|flag| flag != 'i' && flag != 'm')) {
+            return Err("a flag other than i and s".to_owned());
+        }
+        let ours = flags.replace('m', "s");
+        let was = self.latest_flags();
+        let is = |flag: char, was: bool| on.contains(flag) || was && !off.contains(flag);
+        let mut is = Flags {
+            insensitive: is('i', was.insensitive),
+            dot_is_all: is('m', was.dot_is_all),
+            ..Flags::default()
+        };
+        if end == ')' {
+            if self.written.here.latest.is_some() {
+                // There, all alternatives that follow are its own.
+                return Err(format!("(?{ours}) behind other parts"));
+            }
+            is.are_inside = was.outlive_group || was.are_inside;
+            self.flags.pop();
+        }
+        self.flags.push(is);
+        self.rest.nth(flags.len() + 1);
+        if end == ':' || was.outlive_group {
+            self.written.open();
+            self.written.flags(&ours, ':');
+        } else {
+            self.written.push(&["("]);
+            self.written.flags(&ours, end);
+        }
+        Ok(())
+    }
+
+    fn latest_flags(&self) -> Flags {
+        self.flags.last().copied().unwrap_or_default()
+    }
+
     fn is_insensitive(&self) -> bool {
-        self.flags.last().is_some_and(|flags| flags.insensitive)
+        self.latest_flags().insensitive
     }
 
     /// Where case does not count, one character may be several there, and the other way round, as `ß` and `ss`. Not in
