@@ -2,8 +2,9 @@
 
     make fuzz FUZZ_SECONDS=1800
 
-An expression may be refused. One that is read gives the library's ids, and the file that we write of it is the same
-tokenizer for us, with the same ids for the library.
+An expression may be refused, and so may a text in which it would be tried in more ways than our engine puts up with. One
+that is read gives the library's ids, and the file that we write of it is the same tokenizer for us, with the same ids
+for the library.
 """
 
 import random
@@ -105,7 +106,12 @@ def compare(peer, expression, texts, path):
     except ValueError:
         return False
     for text in texts:
-        assert ours.encode(text).tolist() == peer.encode(text).ids, (expression, text, ours.pattern)
+        try:
+            ids = ours.encode(text).tolist()
+        except ValueError as error:
+            assert "gives up on the text" in str(error), (expression, text, ours.pattern)
+            continue
+        assert ids == peer.encode(text).ids, (expression, text, ours.pattern)
     ours.save(path)
     assert bs.Tokenizer.load(path) == ours, (expression, ours.pattern)
     again = Tokenizer.from_file(str(path))

@@ -4,16 +4,24 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Level {
     Portable,
-    /// AVX2, BMI1 and BMI2.
     #[cfg(target_arch = "x86_64")]
-    Avx2,
-    /// What Ice Lake and Zen 4 have: AVX-512 F, BW, DQ, VL, VBMI and VBMI2; BMI1 and BMI2.
+    Avx2(Avx2),
     #[cfg(target_arch = "x86_64")]
-    Avx512,
+    Avx512(Avx512),
     /// What every processor of 64-bit ARM has.
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
+
+/// The proof that this processor has AVX2, BMI1, BMI2, LZCNT and POPCNT: only [`Level::available`] makes one.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx2(());
+
+/// The proof that it also has what Ice Lake and Zen 4 have: AVX-512 F, BW, DQ, VL, VBMI and VBMI2.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Avx512(Avx2);
 
 impl Level {
     /// The levels that this processor has, the fastest last.
@@ -21,14 +29,13 @@ impl Level {
         #[cfg(target_arch = "x86_64")]
         let levels = {
             use std::is_x86_feature_detected as has;
-            let has_avx2 = has!("avx2") && has!("bmi1") && has!("bmi2");
+            // A virtual machine may hide any of them.
+            let has_bits = has!("bmi1") && has!("bmi2") && has!("lzcnt") && has!("popcnt");
+            let avx2 = (has!("avx2") && has_bits).then_some(Avx2(()));
             let has_avx512 = has!("avx512f") && has!("avx512bw") && has!("avx512dq") && has!("avx512vl");
             let has_vbmi = has!("avx512vbmi") && has!("avx512vbmi2");
-            [
-                Some(Level::Portable),
-                has_avx2.then_some(Level::Avx2),
-                (has_avx2 && has_avx512 && has_vbmi).then_some(Level::Avx512),
-            ]
+            let avx512 = avx2.filter(|_| has_avx512 && has_vbmi).map(Avx512);
+            [Some(Level::Portable), avx2.map(Level::Avx2), avx512.map(Level::Avx512)]
         };
         #[cfg(target_arch = "aarch64")]
         let levels = [Some(Level::Portable), Some(Level::Neon)];
@@ -40,5 +47,15 @@ impl Level {
     /// The fastest level that this processor has.
     pub(crate) fn best() -> Self {
         Self::available().last().unwrap_or(Level::Portable)
+    }
+
+    /// Whether AVX2 may be used, among others.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub(crate) fn avx2(self) -> Option<Avx2> {
+        match self {
+            Self::Portable => None,
+            Self::Avx2(avx2) | Self::Avx512(Avx512(avx2)) => Some(avx2),
+        }
     }
 }

@@ -32,9 +32,9 @@ pub(super) fn write_known(
     let room = ids.room((numbers.len() + GROUP) * LANES);
     match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => x86::write_avx512(cache, keys, numbers, room, elsewhere),
+        Level::Avx512(avx512) => x86::write_avx512(avx512, cache, keys, numbers, room, elsewhere),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => x86::write_avx2(cache, keys, numbers, room, elsewhere),
+        Level::Avx2(avx2) => x86::write_avx2(avx2, cache, keys, numbers, room, elsewhere),
         _ => write(cache, keys, numbers, room, elsewhere),
     }
 }
@@ -86,7 +86,8 @@ mod x86 {
     use super::super::cache::{Bucket, Lanes};
     use super::super::keys::Key;
     use super::super::probe::find;
-    use super::{GROUP, Keys, Known, LANES, Level, Range, View};
+    use super::{GROUP, Keys, Known, LANES, Range, View};
+    use crate::processor::{Avx2, Avx512};
 
     /// A bit for each lane of four slots.
     type LaneBits = __mmask16;
@@ -96,14 +97,14 @@ mod x86 {
 
     #[inline]
     pub(super) fn write_avx512(
+        _: Avx512,
         cache: View<'_>,
         keys: &Keys,
         numbers: Range<usize>,
         room: &mut [u32],
         elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
     ) -> Known {
-        debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
-        // SAFETY: the callers of this module have found the level `Avx512`, all of whose extensions are named there.
+        // SAFETY: the first argument is the proof that the processor has these extensions.
         unsafe { write_groups(cache, keys, numbers, room, elsewhere) }
     }
 
@@ -145,14 +146,14 @@ mod x86 {
 
     #[inline]
     pub(super) fn write_avx2(
+        _: Avx2,
         cache: View<'_>,
         keys: &Keys,
         numbers: Range<usize>,
         room: &mut [u32],
         elsewhere: impl FnMut(usize, usize, &mut [u32]) -> Option<usize>,
     ) -> Known {
-        debug_assert!(Level::available().any(|level| level == Level::Avx2), "for another processor");
-        // SAFETY: the callers of this module have found the level `Avx2`, all of whose extensions are named there.
+        // SAFETY: the first argument is the proof that the processor has these extensions.
         unsafe { write_fours(cache, keys, numbers, room, elsewhere) }
     }
 

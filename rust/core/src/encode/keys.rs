@@ -152,9 +152,13 @@ impl Keys {
         self.long.clear();
         let done = match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => x86::find_avx512(text, pieces, extent, bits, (keys, places, &mut self.long)),
+            Level::Avx512(avx512) => {
+                x86::find_avx512(avx512, text, pieces, extent, bits, (keys, places, &mut self.long))
+            }
             #[cfg(target_arch = "x86_64")]
-            Level::Avx2 => x86::find_avx2(text, pieces, extent, bits, (keys, places, &mut self.long)),
+            Level::Avx2(avx2) => {
+                x86::find_avx2(avx2, text, pieces, extent, bits, (keys, places, &mut self.long))
+            }
             _ => 0,
         };
         for number in done..count {
@@ -196,7 +200,7 @@ impl Keys {
         };
         match level {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => x86::for_each_not_at_place(self, numbers, cache, look_near),
+            Level::Avx512(avx512) => x86::for_each_not_at_place(avx512, self, numbers, cache, look_near),
             _ => numbers.clone().zip(self.fetching(numbers, cache)).for_each(|(number, _)| look_near(number)),
         }
     }
@@ -265,9 +269,10 @@ mod x86 {
 
     use super::super::probe;
     use super::{
-        BITS_OF_BYTES, Ends, Extent, FACTORS, KEY_BYTES, Key, Keys, LENGTH_SHIFT, Level, NO_KEY, NO_LENGTH,
-        Range, View, bucket_of_halves,
+        BITS_OF_BYTES, Ends, Extent, FACTORS, KEY_BYTES, Key, Keys, LENGTH_SHIFT, NO_KEY, NO_LENGTH, Range,
+        View, bucket_of_halves,
     };
+    use crate::processor::{Avx2, Avx512};
 
     /// How many keys are made at once: with AVX-512 in four vectors of four.
     const GROUP: usize = 16;
@@ -278,6 +283,7 @@ mod x86 {
     /// Writes the first keys and places, and tells how many; the rest are few, or near the end of the text.
     #[inline]
     pub(super) fn find_avx512(
+        _: Avx512,
         text: &[u8],
         pieces: &Ends,
         extent: Extent,
@@ -290,14 +296,14 @@ mod x86 {
                 find_group_avx512(text, starts, ends, extent, bits, keys, places)
             })
         }
-        debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
-        // SAFETY: the callers of this module have found the level `Avx512`, all of whose extensions are named there.
+        // SAFETY: the first argument is the proof that the processor has these extensions.
         unsafe { avx512(text, pieces, extent, bits, found) }
     }
 
     /// The same, by AVX2.
     #[inline]
     pub(super) fn find_avx2(
+        _: Avx2,
         text: &[u8],
         pieces: &Ends,
         extent: Extent,
@@ -310,21 +316,20 @@ mod x86 {
                 find_group_avx2(text, starts, ends, extent, bits, keys, places)
             })
         }
-        debug_assert!(Level::available().any(|level| level == Level::Avx2), "for another processor");
-        // SAFETY: the callers of this module have found the level `Avx2`, all of whose extensions are named there.
+        // SAFETY: the first argument is the proof that the processor has these extensions.
         unsafe { avx2(text, pieces, extent, bits, found) }
     }
 
     /// Calls `visit` with these numbers, but for those whose keys are in the cache at their places.
     #[inline]
     pub(super) fn for_each_not_at_place(
+        _: Avx512,
         keys: &Keys,
         numbers: Range<usize>,
         cache: View<'_>,
         visit: impl FnMut(usize),
     ) {
-        debug_assert!(Level::available().any(|level| level == Level::Avx512), "for another processor");
-        // SAFETY: as in `find_avx512`.
+        // SAFETY: the first argument is the proof that the processor has these extensions.
         unsafe { look_up_groups(keys, numbers, cache, visit) }
     }
 

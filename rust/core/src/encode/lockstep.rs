@@ -14,6 +14,7 @@ use std::hint::select_unpredictable;
 
 use super::ranks::{NEVER, Pair, PairRanks};
 use super::slots::Asked;
+use crate::processor::Level;
 
 /// How many pieces take turns. With 8 a miss takes 10 to 20 ns more, with 32 as long.
 const WIDTH: usize = 16;
@@ -214,11 +215,14 @@ impl Questions {
 pub(super) struct Lockstep<const LANES: usize> {
     words: Box<[Word<LANES>; WIDTH]>,
     questions: Box<Questions>,
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "there is one way only"))]
+    level: Level,
 }
 
 impl<const LANES: usize> Default for Lockstep<LANES> {
     fn default() -> Self {
-        Self { words: Box::new([Word::EMPTY; WIDTH]), questions: Box::new(Questions::NONE) }
+        let (words, questions) = (Box::new([Word::EMPTY; WIDTH]), Box::new(Questions::NONE));
+        Self { words, questions, level: Level::best() }
     }
 }
 
@@ -231,8 +235,8 @@ impl<const LANES: usize> Lockstep<LANES> {
         done: impl FnMut(usize, &Word<LANES>),
     ) {
         #[cfg(target_arch = "x86_64")]
-        if x86::is_available() {
-            return x86::take_turns(self, ranks, pieces, done);
+        if let Some(avx2) = self.level.avx2() {
+            return x86::take_turns(avx2, self, ranks, pieces, done);
         }
         take_turns(self, ranks, pieces, done);
     }
@@ -245,7 +249,7 @@ fn take_turns<const LANES: usize, R: PairRanks>(
     mut pieces: impl Iterator<Item = Piece<LANES>>,
     mut done: impl FnMut(usize, &Word<LANES>),
 ) {
-    let Lockstep { words, questions } = lockstep;
+    let Lockstep { words, questions, .. } = lockstep;
     let mut count = 0;
     for (word, piece) in words.iter_mut().zip(&mut pieces) {
         word.begin(ranks, piece);
@@ -276,19 +280,10 @@ fn take_turns<const LANES: usize, R: PairRanks>(
 #[expect(unsafe_code, reason = "functions for particular processors")]
 mod x86 {
     use super::{Lockstep, PairRanks, Piece, Word};
+    use crate::processor::Avx2;
 
-    /// Whether the processor has AVX2, BMI1, BMI2 and LZCNT.
-    #[inline(always)]
-    pub(super) fn is_available() -> bool {
-        std::is_x86_feature_detected!("avx2")
-            && std::is_x86_feature_detected!("bmi1")
-            && std::is_x86_feature_detected!("bmi2")
-            && std::is_x86_feature_detected!("lzcnt")
-            && std::is_x86_feature_detected!("popcnt")
-    }
-
-    /// Only where [`is_available`].
     pub(super) fn take_turns<const LANES: usize, R: PairRanks>(
+        _: Avx2,
         lockstep: &mut Lockstep<LANES>,
         ranks: &R,
         pieces: impl Iterator<Item = Piece<LANES>>,
@@ -303,7 +298,7 @@ mod x86 {
         ) {
             super::take_turns(lockstep, ranks, pieces, done);
         }
-        // SAFETY: the caller guarantees a processor with these extensions.
+        // SAFETY: the first argument is the proof that the processor has these extensions.
         unsafe { avx2(lockstep, ranks, pieces, done) }
     }
 }

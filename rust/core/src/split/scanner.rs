@@ -21,9 +21,8 @@ use crate::processor::Level;
 /// `text` is valid UTF-8.
 pub(super) type Scanner = fn(text: &[u8], from: usize, ends: &mut Ends);
 
-/// The scanner of family `F`, for a level that this processor has.
+/// The scanner of family `F`, for this level.
 pub(super) fn scanner_for<F: Family>(level: Level) -> Scanner {
-    assert!(Level::available().any(|other| other == level), "{level:?} is not for this processor");
     match level {
         Level::Portable => |text, from, ends| {
             let by = Instructions { masks: Masks::portable, with_wide: Masks::with_wide::<F>, push_bits };
@@ -32,9 +31,9 @@ pub(super) fn scanner_for<F: Family>(level: Level) -> Scanner {
         #[cfg(target_arch = "aarch64")]
         Level::Neon => arm::scanner_neon::<F>(),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 => x86::scanner_avx2::<F>(),
+        Level::Avx2(avx2) => x86::scanner_avx2::<F>(avx2),
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 => x86::scanner_avx512::<F>(),
+        Level::Avx512(avx512) => x86::scanner_avx512::<F>(avx512),
     }
 }
 
@@ -113,7 +112,6 @@ fn push_bits(ends: &mut Ends, bits: u64, base: usize) {
 mod arm {
     use super::{Ends, Family, Instructions, Masks, Scanner, push_bits, scan};
 
-    /// Only for processors of level [`Neon`](super::Level::Neon).
     pub(super) fn scanner_neon<F: Family>() -> Scanner {
         #[target_feature(enable = "neon")]
         fn neon<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
@@ -124,7 +122,7 @@ mod arm {
             };
             scan::<F>(text, from, ends, &by);
         }
-        // SAFETY: the caller of `scanner_neon` guarantees a processor of level `Neon`.
+        // SAFETY: every processor of 64-bit ARM has NEON.
         |text, from, ends| unsafe { neon::<F>(text, from, ends) }
     }
 }
@@ -137,9 +135,9 @@ mod x86 {
 
     use super::super::wide::{bits_avx2, bits_avx512, classes_avx2, classes_avx512};
     use super::{Ends, Family, Instructions, Masks, Scanner, WIDTH, push_bits, scan};
+    use crate::processor::{Avx2, Avx512};
 
-    /// Only for processors of level [`Avx2`](super::Level::Avx2).
-    pub(super) fn scanner_avx2<F: Family>() -> Scanner {
+    pub(super) fn scanner_avx2<F: Family>(_: Avx2) -> Scanner {
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
         fn avx2<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
             let by = Instructions {
@@ -152,13 +150,11 @@ mod x86 {
             };
             scan::<F>(text, from, ends, &by);
         }
-        // SAFETY: the caller of `scanner_avx2` guarantees a processor of level `Avx2`; each one that has its extensions
-        // has the older ones named here, too.
+        // SAFETY: the argument is the proof that the processor has these extensions.
         |text, from, ends| unsafe { avx2::<F>(text, from, ends) }
     }
 
-    /// Only for processors of level [`Avx512`](super::Level::Avx512).
-    pub(super) fn scanner_avx512<F: Family>() -> Scanner {
+    pub(super) fn scanner_avx512<F: Family>(_: Avx512) -> Scanner {
         #[target_feature(enable = "avx512bw,avx512vbmi,avx512vbmi2,bmi1,bmi2,lzcnt,popcnt")]
         fn avx512<F: Family>(text: &[u8], from: usize, ends: &mut Ends) {
             let by = Instructions {
@@ -172,8 +168,7 @@ mod x86 {
             };
             scan::<F>(text, from, ends, &by);
         }
-        // SAFETY: the caller of `scanner_avx512` guarantees a processor of level `Avx512`; each one that has its
-        // extensions has the older ones named here, too.
+        // SAFETY: the argument is the proof that the processor has these extensions.
         |text, from, ends| unsafe { avx512::<F>(text, from, ends) }
     }
 

@@ -37,13 +37,14 @@ macro_rules! token_types {
 
 token_types!(u16 "uint16", u32 "uint32", i32 "int32", i64 "int64");
 
-/// Writes `from` to `to`, which is as long; whether all fitted. `level` must be one of this processor's.
+/// Writes `from` to `to`, which is as long; whether all fitted.
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is one way only"))]
 pub(super) fn convert<S: Token, T: Token>(level: Level, from: &[S], to: &mut [T]) -> bool {
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::Avx512 => x86::convert(from, to),
-        _ => convert_here(from, to),
+    #[cfg(target_arch = "x86_64")]
+    if let Some(avx2) = level.avx2() {
+        return x86::convert(avx2, from, to);
     }
+    convert_here(from, to)
 }
 
 #[inline(always)]
@@ -62,14 +63,14 @@ mod x86 {
     #![expect(unsafe_code, reason = "a function for particular processors")]
 
     use super::{Token, convert_here};
+    use crate::processor::Avx2;
 
-    /// Only for processors of level [`Avx2`](super::Level::Avx2).
-    pub(super) fn convert<S: Token, T: Token>(from: &[S], to: &mut [T]) -> bool {
+    pub(super) fn convert<S: Token, T: Token>(_: Avx2, from: &[S], to: &mut [T]) -> bool {
         #[target_feature(enable = "avx2")]
         fn avx2<S: Token, T: Token>(from: &[S], to: &mut [T]) -> bool {
             convert_here(from, to)
         }
-        // SAFETY: the caller of `convert` guarantees a processor of level `Avx2`.
+        // SAFETY: the first argument is the proof that the processor has AVX2.
         unsafe { avx2(from, to) }
     }
 }

@@ -45,11 +45,19 @@ struct Flags {
     insensitive: bool,
     /// A dot stands for the end of a line, too.
     dot_is_all: bool,
-    /// Ours would have those that change inside the group hold behind it, too: all groups are so but `(?:…)`, with flags
-    /// or without.
-    outlive_group: bool,
-    /// For that reason there is such a one inside, up to the group's end.
-    are_inside: bool,
+    until: Until,
+}
+
+/// How far flags hold in ours that change inside a group.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Until {
+    /// To its end: of the whole expression, and of `(?:…)`, with flags or without.
+    #[default]
+    End,
+    /// Beyond its end: of all other groups.
+    Beyond,
+    /// To the end of a group that was opened inside it for this reason, and ends with it.
+    InnerEnd,
 }
 
 /// An expression of Oniguruma's on its way to one of ours.
@@ -174,7 +182,9 @@ impl Reader<'_> {
             }
             ')' => {
                 self.letter = before;
-                if self.flags.len() > 1 && self.flags.pop().is_some_and(|ended| ended.are_inside) {
+                if self.flags.len() > 1
+                    && self.flags.pop().is_some_and(|ended| ended.until == Until::InnerEnd)
+                {
                     self.written.close();
                 }
                 let is_repeated = self.rest.peek().is_some_and(|next| "*+?{".contains(*next));
@@ -253,7 +263,7 @@ impl Reader<'_> {
         if begins(&self.rest, "?P") {
             return Err("a group named by (?P".to_owned());
         }
-        self.flags.push(Flags { outlive_group: true, are_inside: false, ..self.latest_flags() });
+        self.flags.push(Flags { until: Until::Beyond, ..self.latest_flags() });
         self.written.open();
         if let Some(kind) = KINDS_OF_GROUPS.into_iter().find(|kind| take(&mut self.rest, kind)) {
             self.written.push(&[kind]);
@@ -284,12 +294,12 @@ impl Reader<'_> {
                 // There, all alternatives that follow are its own.
                 return Err(format!("(?{ours}) behind other parts"));
             }
-            is.are_inside = was.outlive_group || was.are_inside;
+            is.until = if was.until == Until::End { Until::End } else { Until::InnerEnd };
             self.flags.pop();
         }
         self.flags.push(is);
         self.rest.nth(flags.len() + 1);
-        if end == ':' || was.outlive_group {
+        if end == ':' || was.until == Until::Beyond {
             self.written.open();
             self.written.flags(&ours, ':');
         } else {
