@@ -26,6 +26,7 @@ mod monitor;
 mod parallel;
 mod processor;
 mod reuse;
+mod utf8;
 mod whole_file;
 
 pub use error::{Error, Place, Result};

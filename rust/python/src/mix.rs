@@ -142,13 +142,13 @@ impl Mix {
     }
 }
 
-/// FNV-1a over numbers, and the bytes of names.
+/// FNV-1a over the bytes of numbers and names.
 fn hash(marks: impl Iterator<Item = Mark>) -> u64 {
-    let step = |hash: u64, number: u64| (hash ^ number).wrapping_mul(0x0100_0000_01b3);
-    marks.fold(0xcbf2_9ce4_8422_2325, |hash, mark| match mark {
-        Mark::Number(number) => step(hash, number),
-        Mark::Name(name) => name.bytes().map(u64::from).fold(hash, step),
-    })
+    let bytes = marks.flat_map(|mark| match mark {
+        Mark::Number(number) => number.to_le_bytes().to_vec(),
+        Mark::Name(name) => name.as_bytes().to_vec(),
+    });
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl Gather for Mix {

@@ -74,7 +74,7 @@ impl Counter {
         monitor: &Monitor,
         other: impl FnOnce() -> T + Send,
     ) -> Result<T> {
-        let parts = |(text, times)| self.parts(text).into_iter().map(move |part| (part, times));
+        let parts = |(text, times)| self.splitter.cut_up(text, PART).map(move |part| (part, times));
         let parts: Vec<(&[u8], u64)> = texts.flat_map(parts).collect();
         let share = (parts.len() / (self.tables.len() * SHARES)).max(1);
         let shares: Vec<&[(&[u8], u64)]> = parts.chunks(share).collect();
@@ -102,27 +102,6 @@ impl Counter {
         });
         let done: Vec<Option<T>> = results.into_iter().collect::<Result<_>>()?;
         Ok(done.into_iter().flatten().next().expect("one of the threads does the other thing"))
-    }
-
-    /// `text` in parts of about [`PART`] bytes that have the same pretokens; longer ones where no cut is known.
-    fn parts<'t>(&self, text: &'t [u8]) -> Vec<&'t [u8]> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        let mut window = PART;
-        while rest.len() > window {
-            match self.splitter.last_cut(&rest[..window]).filter(|&cut| cut > 0) {
-                Some(cut) => {
-                    let (part, after) = rest.split_at(cut);
-                    parts.push(part);
-                    rest = after;
-                    window = PART;
-                }
-                // Doubling bounds the search for a cut in text that has none.
-                None => window = window.saturating_mul(2),
-            }
-        }
-        parts.push(rest);
-        parts
     }
 
     /// Whether some counts had to be written to disk, so that [`finish`](Self::finish) takes a while.

@@ -19,6 +19,7 @@
 //! of the second and third kind in 2^16.
 
 use crate::split::Ends;
+use crate::utf8::is_tail;
 
 /// log2 of the numbers of bits: 128 KiB for pairs of characters, and 8 KiB for characters and bytes.
 const PAIR_BITS: u32 = 20;
@@ -261,7 +262,7 @@ enum Part {
 /// The characters and parts of characters in a token. Bytes that cannot be UTF-8 at all never meet a character of a
 /// text, so it does not matter what they are taken for.
 fn parts(token: &[u8]) -> impl Iterator<Item = Part> {
-    let tail = token.iter().take_while(|&&byte| byte & 0xC0 == 0x80).count();
+    let tail = token.iter().take_while(|&&byte| is_tail(byte)).count();
     let (tail, mut rest) = token.split_at(tail);
     let others = std::iter::from_fn(move || {
         let &first = rest.first()?;

@@ -8,6 +8,7 @@ use super::decoders::{Decoder, byte_of_token};
 use super::pipeline::{Output, Placing};
 use super::tokenizer::{EncodeOptions, Part, Tokenizer};
 use super::trims::Blanks;
+use crate::utf8::is_tail;
 use crate::{Error, Result};
 
 /// How many tokens a stream looks back at before it forgets some.
@@ -168,7 +169,7 @@ pub fn char_spans(text: &[u8], byte_spans: Vec<[i64; 2]>) -> Vec<[i64; 2]> {
     match std::str::from_utf8(text) {
         Ok(_) if text.is_ascii() => byte_spans,
         Ok(_) => {
-            let is_inside = |at: usize| text.get(at).is_some_and(|byte| byte & 0xC0 == 0x80);
+            let is_inside = |at: usize| text.get(at).is_some_and(|&byte| is_tail(byte));
             char_spans_by(byte_spans, is_inside, |bytes| starts_of_characters(text, bytes))
         }
         Err(_) => one_by_one(text, byte_spans),
@@ -227,10 +228,10 @@ fn starts_of_characters(text: &[u8], mut range: Range<usize>) -> i64 {
 
 /// Whether a character begins at byte `at`: everything but a continuation byte that continues one.
 fn starts_character(text: &[u8], at: usize) -> bool {
-    if text[at] & 0xC0 != 0x80 {
+    if !is_tail(text[at]) {
         return true;
     }
-    let first = (at.saturating_sub(3)..at).rev().find(|&start| text[start] & 0xC0 != 0x80);
+    let first = (at.saturating_sub(3)..at).rev().find(|&start| !is_tail(text[start]));
     let Some(first) = first else { return true };
     let whole = text[first..text.len().min(first + 4)].utf8_chunks().next();
     whole

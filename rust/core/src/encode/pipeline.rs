@@ -183,6 +183,8 @@ impl Pipeline {
 impl Tokenizer {
     /// Adds the tokens of a stretch to `output`; tells whether more are wanted.
     pub(super) fn encode_stretch(&self, stretch: Stretch<'_>, output: &mut Output<'_, '_>) -> Result<bool> {
+        // Of bytes that are no text, too.
+        self.pipeline.origins(stretch.start, stretch.bytes.len(), output)?;
         let mut start = stretch.start;
         for chunk in stretch.bytes.utf8_chunks() {
             if !chunk.valid().is_empty()

@@ -15,6 +15,7 @@ use regex_syntax::is_word_character;
 
 use super::bytes::is_of_other_bytes;
 use super::tokens::Tokens;
+use crate::utf8::{first_character, last_character, last_start};
 use crate::{Error, Result};
 
 /// What a call does with the names of special tokens in its text.
@@ -64,8 +65,9 @@ pub(super) struct Specials {
     manners: Vec<Manner>,
     /// What each is found by: its name, or what the normalizer makes of that.
     written: Vec<String>,
-    /// The tokens' ids in ascending order.
-    ids: Vec<u32>,
+    /// The tokens' numbers in the order of their names, and of their ids: there may be thousands, as in Gemma's.
+    by_name: Vec<usize>,
+    by_id: Vec<usize>,
     keep_to_themselves: bool,
     raw: Finder,
     normalized: Finder,
@@ -112,11 +114,14 @@ impl Specials {
             Finder::new(numbers.collect(), &written)
         };
         let (raw, normalized) = (finder(false)?, finder(true)?);
-        let mut ids: Vec<u32> = tokens.iter().map(|&(_, id)| id).collect();
-        ids.sort_unstable();
+        let (mut by_name, mut by_id): (Vec<usize>, Vec<usize>) =
+            (0..tokens.len()).map(|number| (number, number)).unzip();
+        by_name.sort_by(|&one, &other| tokens[one].0.cmp(&tokens[other].0));
+        by_id.sort_by_key(|&number| tokens[number].1);
         let takes_spaces = manners.iter().any(|manner| manner.lstrip || manner.rstrip);
-        let keep_to_themselves = !takes_spaces && ids.is_sorted_by(|one, next| one < next);
-        Ok(Self { tokens, manners, written, ids, keep_to_themselves, raw, normalized })
+        let keep_to_themselves =
+            !takes_spaces && by_id.is_sorted_by(|&one, &next| tokens[one].1 < tokens[next].1);
+        Ok(Self { tokens, manners, written, by_name, by_id, keep_to_themselves, raw, normalized })
     }
 
     pub(super) fn tokens(&self) -> &[(String, u32)] {
@@ -124,7 +129,18 @@ impl Specials {
     }
 
     pub(super) fn id_of(&self, name: &str) -> Option<u32> {
-        self.tokens.iter().find(|(other, _)| other == name).map(|&(_, id)| id)
+        self.number_of(name).map(|number| self.tokens[number].1)
+    }
+
+    fn number_of(&self, name: &str) -> Option<usize> {
+        let place = self.by_name.binary_search_by(|&number| (*self.tokens[number].0).cmp(name));
+        place.ok().map(|place| self.by_name[place])
+    }
+
+    /// The first of those with this id.
+    fn number_with(&self, id: u32) -> Option<usize> {
+        let place = self.by_id.partition_point(|&number| self.tokens[number].1 < id);
+        self.by_id.get(place).copied().filter(|&number| self.tokens[number].1 == id)
     }
 
     /// What each token decodes to, and its id.
@@ -134,12 +150,11 @@ impl Specials {
 
     /// What the token with this id decodes to.
     pub(super) fn written(&self, id: u32) -> Option<&str> {
-        let number = self.tokens.iter().position(|&(_, other)| other == id)?;
-        Some(&self.written[number])
+        self.number_with(id).map(|number| &*self.written[number])
     }
 
     pub(super) fn contains(&self, id: u32) -> bool {
-        self.ids.binary_search(&id).is_ok()
+        self.number_with(id).is_some()
     }
 
     /// Whether each stands in a text as the name that its id is decoded to, and nothing else.
@@ -149,8 +164,7 @@ impl Specials {
 
     /// How the token with this id stands in a text.
     pub(super) fn manner(&self, id: u32) -> Manner {
-        let number = self.tokens.iter().position(|&(_, other)| other == id);
-        number.map_or(Manner::default(), |number| self.manners[number])
+        self.number_with(id).map_or(Manner::default(), |number| self.manners[number])
     }
 
     /// Whether there are tokens to look for behind the normalizer.
@@ -172,7 +186,8 @@ impl Specials {
             SpecialPolicy::Encode => Ok(self.found(finder, text, |_| true)),
             SpecialPolicy::EncodeOnly(names) => {
                 let wanted = self.numbers(names)?;
-                let wanted = wanted.into_iter().filter(|number| finder.tokens.contains(number)).collect();
+                let wanted =
+                    wanted.into_iter().filter(|number| finder.tokens.binary_search(number).is_ok()).collect();
                 Ok(self.found(&Finder::new(wanted, &self.written)?, text, |_| true))
             }
             SpecialPolicy::Raise => {
@@ -194,11 +209,7 @@ impl Specials {
     }
 
     fn numbers(&self, names: &[String]) -> Result<Vec<usize>> {
-        let number = |name: &String| {
-            self.require(name)?;
-            Ok(self.tokens.iter().position(|(other, _)| other == name).unwrap_or_default())
-        };
-        names.iter().map(number).collect()
+        names.iter().map(|name| self.require_number(name)).collect()
     }
 
     /// What `finder` finds of the tokens that `wants` wants.
@@ -218,7 +229,7 @@ impl Specials {
     }
 
     fn refused(&self, found: &Found) -> Error {
-        let name = self.tokens.iter().find(|&&(_, id)| id == found.id).map_or("", |(name, _)| name);
+        let name = self.number_with(found.id).map_or("", |number| &*self.tokens[number].0);
         let message = format!(
             "the text holds the special token {name:?} at byte {}; \"text\" encodes it as text, \"encode\" as the token",
             found.start
@@ -228,7 +239,11 @@ impl Specials {
 
     /// The id of a special token that must exist.
     pub(super) fn require(&self, name: &str) -> Result<u32> {
-        self.id_of(name).ok_or_else(|| {
+        self.require_number(name).map(|number| self.tokens[number].1)
+    }
+
+    fn require_number(&self, name: &str) -> Result<usize> {
+        self.number_of(name).ok_or_else(|| {
             let names: Vec<&str> = self.tokens.iter().map(|(name, _)| name.as_str()).collect();
             Error::Unknown(format!("{name:?} is no special token of this tokenizer, which has {names:?}"))
         })
@@ -256,7 +271,7 @@ fn place(manner: Manner, text: &[u8], found: Range<usize>, done: usize) -> Optio
     let mut place = found;
     if manner.lstrip {
         while place.start > 0 && ends_with(&text[..place.start], char::is_whitespace) {
-            place.start = text[..place.start].iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0);
+            place.start = last_start(&text[..place.start]);
         }
         place.start = place.start.max(done);
     }
@@ -275,17 +290,6 @@ fn ends_with(text: &[u8], is_wanted: fn(char) -> bool) -> bool {
 
 fn begins_with(text: &[u8], is_wanted: fn(char) -> bool) -> bool {
     first_character(text).is_some_and(is_wanted)
-}
-
-/// The character with which a text begins, if it does with one.
-pub(super) fn first_character(text: &[u8]) -> Option<char> {
-    text[..text.len().min(4)].utf8_chunks().next()?.valid().chars().next()
-}
-
-/// The character with which a text ends, if it does with one.
-pub(super) fn last_character(text: &[u8]) -> Option<char> {
-    let start = text.iter().rposition(|byte| byte & 0xC0 != 0x80).unwrap_or(0);
-    std::str::from_utf8(&text[start..]).ok()?.chars().next_back()
 }
 
 /// Special tokens that a user chooses need names, each its own, and none that is a byte's or that others decode to bytes.

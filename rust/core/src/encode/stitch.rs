@@ -27,6 +27,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::bpe::{HeapMerger, MANY_LANES};
 use super::lockstep::{Lockstep, Piece};
 use super::ranks::PairRanks;
+use crate::utf8::is_tail;
 
 /// The bytes of a narrow window.
 const NARROW: usize = MANY_LANES - 1;
@@ -273,7 +274,7 @@ fn keep(kept: &mut Vec<(Vec<u8>, Vec<Token>)>, piece: &[u8], window: &Window) {
 
 /// The last place up to `at` at which a character begins, so that windows of text sooner meet.
 fn character_start(piece: &[u8], at: usize) -> usize {
-    let is_start = |&at: &usize| piece.get(at).is_none_or(|byte| byte & 0xC0 != 0x80);
+    let is_start = |&at: &usize| piece.get(at).is_none_or(|&byte| !is_tail(byte));
     (at.saturating_sub(3)..=at).rev().find(is_start).unwrap_or(at)
 }
 

@@ -1,5 +1,6 @@
 //! The tokenizer: text with special tokens → ids, ids → bytes.
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::Xxh3;
@@ -130,9 +131,8 @@ impl Tokenizer {
         // Tokens without a mark are part of any text, and a cut could fall into one.
         let is_cut = pipeline.is_plain() && !manners.iter().any(|(_, manner)| manner.unmarked);
         let cutter = if is_cut { splitter.clone() } else { whole_splitter() };
-        let specials =
-            Specials::new(special_tokens, |id| manner_of(&manners, id), |name| pipeline.normalized(name))
-                .map_err(|error| error.to_string())?;
+        let specials = Specials::new(special_tokens, manner_of(&manners), |name| pipeline.normalized(name))
+            .map_err(|error| error.to_string())?;
         let both = ordinary_specials(specials.tokens(), &tokens);
         let mut apart = first_names(specials.written_tokens());
         apart.retain(|(_, id)| !both.contains(id));
@@ -231,7 +231,7 @@ impl Tokenizer {
             let message = format!("{size} leaves out token {end}, which stands before or behind texts");
             return Err(Error::argument("vocab_size", message));
         }
-        let shorter = Definition {
+        let mut shorter = Definition {
             tokens: whole.tokens.iter().filter(|&(id, _)| id < bound).collect(),
             merges: whole.merges.below(bound),
             special_tokens: whole.special_tokens.into_iter().map(|(name, id)| (name, moved(id))).collect(),
@@ -240,7 +240,6 @@ impl Tokenizer {
             eos: whole.eos.map(moved),
             ..whole
         };
-        let mut shorter = shorter;
         // It holds ids.
         shorter.pipeline.written.post_processor = serde_json::Value::Null;
         Self::new(shorter).map_err(|message| Error::argument("vocab_size", message))
@@ -583,8 +582,9 @@ fn whole_splitter() -> Splitter {
     Splitter::new(&Pattern::Whole).expect("no pattern is a good one")
 }
 
-fn manner_of(manners: &[(u32, Manner)], id: u32) -> Manner {
-    manners.iter().find(|&&(other, _)| other == id).map_or(Manner::default(), |&(_, manner)| manner)
+fn manner_of(manners: &[(u32, Manner)]) -> impl Fn(u32) -> Manner {
+    let first: HashMap<u32, Manner> = manners.iter().rev().copied().collect();
+    move |id| first.get(&id).copied().unwrap_or_default()
 }
 
 /// The encoder of a vocabulary of bytes.

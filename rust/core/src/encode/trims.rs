@@ -5,7 +5,7 @@
 //! start of the first token, or of one that begins the text, may be one that was put there, and stays if the processor
 //! says so. Spans are moved here as they come about, since only then it is known what an added token was found as.
 
-use super::special::{first_character, last_character};
+use crate::utf8::{first_character, last_character};
 
 /// One such post-processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

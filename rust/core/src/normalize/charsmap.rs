@@ -16,7 +16,6 @@ const LONG_GRAPHEME: usize = 6;
 pub struct Charsmap {
     units: Vec<u32>,
     replacements: String,
-    blob: Vec<u8>,
 }
 
 impl Charsmap {
@@ -37,13 +36,7 @@ impl Charsmap {
         Ok(Self {
             units: units.iter().map(|unit| u32::from_le_bytes(*unit)).collect(),
             replacements: replacements.to_owned(),
-            blob: blob.to_owned(),
         })
-    }
-
-    /// What this was read from.
-    pub fn blob(&self) -> &[u8] {
-        &self.blob
     }
 
     /// Calls `visit` with the length of each string of the map that `text` begins with, shortest first, and with what

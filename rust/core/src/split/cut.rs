@@ -15,6 +15,7 @@
 //! neither spaces nor letters, and goes on before a space as it does at the end.
 
 use super::classes::{LETTER, LOWER, SPACE, UPPER, class_at};
+use crate::utf8::is_tail;
 
 /// The last place where every published pattern starts a new pretoken, whatever follows `text`. With `superwords` these do
 /// not go on there either: a space behind a word is no such place then.
@@ -41,6 +42,6 @@ pub(super) fn last_cut(text: &[u8], superwords: bool) -> Option<usize> {
 
 /// Where the character that ends at `end` starts, if the bytes there are one.
 fn character_start(text: &[u8], end: usize) -> Option<usize> {
-    let start = (end.saturating_sub(4)..end).rev().find(|&at| text[at] & 0xC0 != 0x80)?;
+    let start = (end.saturating_sub(4)..end).rev().find(|&at| !is_tail(text[at]))?;
     std::str::from_utf8(&text[start..end]).is_ok().then_some(start)
 }

@@ -40,7 +40,7 @@ const NAMED: u8 = WORD | NUMBER | PUNCTUATION | SPACE;
 /// The characters that the first two splits cut out.
 const CUT_OUT: u8 = HAN_OR_KANA | NUMBER;
 
-/// The [`Scanner`](super::level::Scanner) of this pattern.
+/// The [`Scanner`](super::scanner::Scanner) of this pattern.
 pub(super) fn scan(text: &[u8], from: usize, ends: &mut Ends) {
     let mut at = from;
     while at < text.len() && !ends.is_full() {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use fancy_regex::Regex;
 
-use super::regex::compile;
-use crate::{Error, Result};
+use super::regex::{compile, next_match};
+use crate::Result;
 
 /// What is looked for.
 #[derive(Clone)]
@@ -51,12 +51,7 @@ impl Find {
 fn for_each_match(regex: &Regex, text: &str, mut visit: impl FnMut(usize, usize)) -> Result<()> {
     let mut search = 0;
     let mut last_end = None;
-    while search <= text.len() {
-        let found = regex.find_from_pos(text, search).map_err(|error| {
-            let place = format!("the text after byte {search} of {}", text.len());
-            Error::argument("pattern", format!("{:?} gives up on {place}: {error}", regex.as_str()))
-        })?;
-        let Some((start, end)) = found.map(|found| (found.start(), found.end())) else { break };
+    while let Some((start, end)) = next_match(regex, text, search)? {
         if start == end && last_end == Some(end) {
             search += text[search..].chars().next().map_or(1, char::len_utf8);
             continue;

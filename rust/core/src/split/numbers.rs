@@ -9,6 +9,7 @@ use super::ends::Ends;
 use super::family::Family;
 use super::scan::{pretoken_end, run_end};
 use super::variant::Digits;
+use crate::utf8::is_tail;
 
 /// A published pattern with numbers grouped in its own way.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +45,7 @@ impl Numbers {
     /// Appends the groups of the number whose first digit is at `first`, until `ends` are full; where the last one ends.
     fn push_groups(&self, text: &[u8], first: usize, ends: &mut Ends) -> usize {
         let end = run_end(text, first, |class| class & NUMBER != 0);
-        let is_digit = |at: &usize| text[*at] & 0xC0 != 0x80;
+        let is_digit = |at: &usize| !is_tail(text[*at]);
         let (size, mut left) = match self.digits {
             Digits::FromLeft(size) => (size, size),
             Digits::FromRight(size) => match (first..end).filter(is_digit).count() % size {

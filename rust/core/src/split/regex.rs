@@ -94,7 +94,7 @@ fn split_once(regex: &Regex, text: &str, from: usize, limit: usize, ends: &mut V
 }
 
 /// Start and end of the first match from `search` on.
-fn next_match(regex: &Regex, text: &str, search: usize) -> Result<Option<(usize, usize)>> {
+pub(super) fn next_match(regex: &Regex, text: &str, search: usize) -> Result<Option<(usize, usize)>> {
     if search > text.len() {
         return Ok(None);
     }

@@ -8,6 +8,7 @@
 
 use super::classes::{LETTER, LOWER, UPPER, class_at};
 use super::ends::Ends;
+use crate::utf8::last_start;
 
 /// How runs of words are known.
 #[derive(Debug, Clone, Copy)]
@@ -55,13 +56,13 @@ impl Superwords {
         if !goes_on {
             return false;
         }
-        let last = character_before(text, end);
+        let last = last_start(&text[..end]);
         let class = class_at(text, last).0;
         if class & LETTER != 0 {
             return true;
         }
         if self.lone_apostrophes && text[last] == b'\'' && next != b' ' && next != b'\'' {
-            return last == start || class_at(text, character_before(text, last)).0 & self.word != 0;
+            return last == start || class_at(text, last_start(&text[..last])).0 & self.word != 0;
         }
         class & self.word != 0 && {
             let second = start + class_at(text, start).1;
@@ -72,9 +73,4 @@ impl Superwords {
     fn is_word_at(self, text: &[u8], at: usize) -> bool {
         at < text.len() && class_at(text, at).0 & self.word != 0
     }
-}
-
-/// Where the character before `end > 0` starts.
-fn character_before(text: &[u8], end: usize) -> usize {
-    (0..end).rev().find(|&at| text[at] & 0xC0 != 0x80).unwrap_or(0)
 }

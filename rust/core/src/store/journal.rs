@@ -60,10 +60,10 @@ impl Job {
             dtype,
             bos: options.bos.clone(),
             eos: options.eos.clone(),
-            format: format!("{:?}", options.format),
+            format: options.format.name().to_owned(),
             text_field: options.text_field.clone(),
             separator: options.separator.clone(),
-            on_error: format!("{:?}", options.on_error),
+            on_error: options.on_error.name().to_owned(),
             inputs: inputs.iter().map(Seen::new).collect(),
         }
     }

@@ -65,15 +65,20 @@ impl Compression {
 impl Format {
     /// The format that a user calls `name`.
     pub fn named(name: &str) -> Result<Self> {
-        match name {
-            "auto" => Ok(Format::Auto),
-            "text" => Ok(Format::Text),
-            "jsonl" => Ok(Format::JsonLines),
-            "parquet" => Ok(Format::Parquet),
-            _ => {
-                let names = "\"auto\", \"text\", \"jsonl\", \"parquet\"";
-                Err(Error::argument("format", format!("{name:?} is none of {names}")))
-            }
+        let all = [Format::Auto, Format::Text, Format::JsonLines, Format::Parquet];
+        all.into_iter().find(|format| format.name() == name).ok_or_else(|| {
+            let names = all.map(|format| format!("{:?}", format.name())).join(", ");
+            Error::argument("format", format!("{name:?} is none of {names}"))
+        })
+    }
+
+    /// What a user calls it; token files keep this name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Auto => "auto",
+            Format::Text => "text",
+            Format::JsonLines => "jsonl",
+            Format::Parquet => "parquet",
         }
     }
 

@@ -44,10 +44,17 @@ pub enum OnError {
 impl OnError {
     /// What a user calls `name`.
     pub fn named(name: &str) -> Result<Self> {
-        match name {
-            "raise" => Ok(OnError::Raise),
-            "skip" => Ok(OnError::Skip),
-            _ => Err(Error::argument("on_error", format!("{name:?} is neither \"raise\" nor \"skip\""))),
+        [OnError::Raise, OnError::Skip]
+            .into_iter()
+            .find(|choice| choice.name() == name)
+            .ok_or_else(|| Error::argument("on_error", format!("{name:?} is neither \"raise\" nor \"skip\"")))
+    }
+
+    /// What a user calls it; token files keep this name.
+    pub fn name(self) -> &'static str {
+        match self {
+            OnError::Raise => "raise",
+            OnError::Skip => "skip",
         }
     }
 

@@ -133,7 +133,7 @@ fn write_rows<T, W: WriteRow<T> + ?Sized>(
     targets: &mut [T],
 ) -> Result<()> {
     let length = source.length();
-    // By the widest type that is stored as a rule; it need not be exact.
+    // As if tokens had two bytes, which most stores' have; it need not be exact.
     let ahead = (BYTES_AHEAD / size_of::<u16>()).checked_div(length).unwrap_or(0).clamp(1, ROWS_AHEAD);
     let mut lines = Lines::default();
     rows.iter().take(ahead).for_each(|row| source.announce(row, &mut lines));

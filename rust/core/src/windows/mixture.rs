@@ -43,7 +43,7 @@ pub struct Draw {
 
 impl Mixture {
     /// Sources of so many windows, drawn in proportion to `weights`. An error if they are not as many, or not
-    /// positive numbers of comparable size.
+    /// positive numbers of comparable size, or if a source has no window.
     pub fn new(weights: &[f64], windows: Vec<u64>) -> Result<Self> {
         let fail = |message: String| Err(Error::argument("weights", message));
         if weights.is_empty() || weights.len() != windows.len() || weights.len() > usize::from(u16::MAX) {
@@ -56,6 +56,9 @@ impl Mixture {
         let is_weight = |weight: f64| weight.is_finite() && weight > 0.0;
         if let Some(wrong) = weights.iter().find(|&&weight| !is_weight(weight)) {
             return fail(format!("{wrong} is no weight, expected finite numbers above 0"));
+        }
+        if let Some(source) = windows.iter().position(|&windows| windows == 0) {
+            return Err(Error::argument("sources", format!("source {source} has no window")));
         }
         let total: f64 = weights.iter().sum();
         if total.is_infinite() {

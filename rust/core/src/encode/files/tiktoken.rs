@@ -4,6 +4,7 @@
 //! ([`Merges::Spelled`]). Base64 is read here, four characters at a time by a table, which takes two of twenty
 //! milliseconds off loading o200k against a general decoder.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -33,8 +34,9 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
     let own = known.filter(|_| options.special_tokens.is_none());
     let special_tokens =
         options.special_tokens.clone().or(own.map(Published::special_tokens)).unwrap_or_default();
-    let taken = |id: u32| special_tokens.iter().find(|&&(_, special)| special == id);
-    if let Some((name, id)) = tokens.ids().find_map(taken) {
+    let special_names: HashMap<u32, &str> =
+        special_tokens.iter().rev().map(|(name, id)| (*id, name.as_str())).collect();
+    if let Some((id, name)) = tokens.ids().find_map(|id| special_names.get_key_value(&id)) {
         let message = format!("{name:?} has id {id}, which is another token's in {}", path.display());
         return Err(Error::argument("special_tokens", message));
     }
