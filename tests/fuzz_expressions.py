@@ -109,7 +109,8 @@ def compare(peer, expression, texts, path):
         try:
             ids = ours.encode(text).tolist()
         except ValueError as error:
-            assert "gives up on the text" in str(error), (expression, text, ours.pattern)
+            if "gives up on the text" not in str(error):
+                raise
             continue
         assert ids == peer.encode(text).ids, (expression, text, ours.pattern)
     ours.save(path)

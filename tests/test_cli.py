@@ -38,7 +38,8 @@ END = "<|endoftext|>"
 
 
 def run(*arguments, stdin=b""):
-    command = [sys.executable, "-m", "bytestride", *map(str, arguments)]
+    arguments = [one if isinstance(one, bytes) else str(one) for one in arguments]
+    command = [sys.executable, "-m", "bytestride", *arguments]
     return subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=60)
 
 
@@ -440,13 +441,30 @@ def test_inspect_lists_ids(tokenizer, tokenizer_file, capsys):
     assert main(["inspect", "-t", tokenizer_file, "naïve", "--ids"]) == 0
     rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     assert [int(row[0]) for row in rows] == tokenizer.encode("naïve").tolist()
-    assert b"".join(eval("b" + row[1]) for row in rows) == "naïve".encode()
+    assert [eval(row[1]) for row in rows][:4] == ["n", "a", b"\xc3", b"\xaf"]
+    assert main(["inspect", "-t", "gpt2", "naïve 中", "--ids"]) == 0
+    rows = [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
+    assert rows == ["'na'", "'ïve'", "' '", "'中'"]
+
+
+def test_inspect_shows_what_a_terminal_would_obey(tokenizer_file, capsys):
+    assert main(["inspect", "-t", tokenizer_file, "a\x1b[0m\x07\t\x9b2J\x7f\n"]) == 0
+    assert capsys.readouterr().out.replace("│", "") == "a␛[0m␇⇥\\xc2\\x9b2J␡⏎\n\n"
+
+
+@pytest.mark.parametrize("command", [["inspect", "-t", "gpt2", "--ids"], ["encode", "-t", "gpt2", "--text"]])
+def test_bytes_of_an_argument_are_not_replaced(command):
+    shown = run(*command, b"\xff\xfe").stdout.decode().split()
+    ids = [int(word) for word in shown if word.isdecimal()]
+    assert ids == bs.Tokenizer.load("gpt2").encode(b"\xff\xfe").tolist()
 
 
 def test_inspect_says_that_there_is_no_such_file(tokenizer_file, tmp_path, capsys):
     for text in ("no-file.txt", str(tmp_path / "no-file")):
         assert main(["inspect", "-t", tokenizer_file, text]) == 0
-        assert f"there is no file {text}; this is the text itself" in capsys.readouterr().err
+        assert f"{text} is no file; this is the text itself" in capsys.readouterr().err
+    assert main(["inspect", "-t", tokenizer_file, str(tmp_path)]) == 0
+    assert f"{tmp_path} is a folder; this is the text itself" in capsys.readouterr().err
     for text in ("a text.", "e.g. and/or what.txt", "3.5"):
         assert main(["inspect", "-t", tokenizer_file, text]) == 0
         assert "no file" not in capsys.readouterr().err

@@ -227,3 +227,28 @@ def test_pickles(gpt2):
     again = pickle.loads(pickle.dumps(own))
     assert again.encode("lowest") == own.encode("lowest") == [257, 68, 82, 83]
     assert repr(again) == "<Encoding 'low'>"
+
+
+def test_what_tiktoken_refuses_is_refused(pair):
+    ours, theirs = pair
+    for text in (["a"], [("<|endoftext|>", "encode")], b"a", None):
+        for encoding in (ours, theirs):
+            with pytest.raises(TypeError):
+                encoding.encode_ordinary(text)
+            with pytest.raises(TypeError):
+                encoding.encode_ordinary_batch([text])
+            with pytest.raises(TypeError):
+                encoding.encode(text, disallowed_special=())
+    for encoding in (ours, theirs):
+        with pytest.raises(TypeError):
+            encoding.encode("<|endoftext|>", allowed_special="<|endoftext|>", disallowed_special=())
+        assert encoding.encode("<|endoftext|>", disallowed_special=None) == encoding.encode_ordinary(
+            "<|endoftext|>"
+        )
+    ranks = {**{bytes([byte]): byte for byte in range(256)}, b"ab": 256.9}
+    for module in (type(ours), type(theirs)):
+        with pytest.raises(TypeError):
+            module("ranks", pat_str=r"\w+|\W", mergeable_ranks=ranks, special_tokens={})
+    ranks = {**ranks, b"ab": 256, b"": 257}
+    with pytest.raises(ValueError, match="mergeable_ranks: a token is empty"):
+        type(ours)("ranks", pat_str=r"\w+|\W", mergeable_ranks=ranks, special_tokens={})

@@ -127,8 +127,8 @@ def test_spans_that_are_none(tok):
         tok.encode([("a", "nope")])
     with pytest.raises(KeyError, match="is no special token"):
         tok.encode([("a", {"<|nope|>"})])
-    with pytest.raises(ValueError, match="holds the special token"):
-        tok.encode([("a", "text"), ("<|end|>", "raise")])
+    with pytest.raises(ValueError, match=r'holds the special token "<\|end\|>" at byte 3'):
+        tok.encode([("aé", "text"), ("<|end|>", "raise")])
     with pytest.raises(ValueError, match="special: each span of the text has its own"):
         tok.encode_batch([[("a", "text")]], special="text")
     with pytest.raises(ValueError, match="spans with surrogates have no offsets in characters"):
@@ -192,3 +192,30 @@ def test_the_side_is_one_of_two(tok):
     for encode in (tok.encode, lambda text, **options: tok.encode_batch([text], **options)):
         with pytest.raises(ValueError, match='truncation_side: expected "right" or "left", not "top"'):
             encode("a", truncation_side="top")
+
+
+def test_an_error_in_a_batch_says_which_text(tok):
+    texts = ["a"] * 5 + ["b<|end|>"]
+    for work in (tok.encode_batch, tok.count_batch):
+        for threads in (1, 2):
+            with pytest.raises(ValueError, match=r"special: text 5: the text holds .* at byte 1;"):
+                work(texts, special="raise", threads=threads)
+        with pytest.raises(TypeError, match=r"texts\[1\]: expected str or bytes, not int"):
+            work(["a", 5])
+    with pytest.raises(ValueError, match="special: the text holds"):
+        tok.encode_batch(texts[5:], special="raise")
+    with pytest.raises(KeyError, match=r"sequence 2: id 99999 at position 1 is no token"):
+        tok.decode_batch([[1], [1, 2], [1, 99999]])
+    with pytest.raises(TypeError, match="source: document 1: expected str or bytes, not int"):
+        bs.train(iter([b"a", 5]), 260)
+
+
+@pytest.mark.parametrize("special_tokens", [None, {"<x>": 50258, "<y>": 50258}])
+def test_spans_in_bytes_are_gapless_where_an_id_has_two_names(special_tokens):
+    """As in `o200k_harmony`."""
+    tok = bs.Tokenizer.load("gpt2" if special_tokens else "o200k_harmony", special_tokens=special_tokens)
+    text = "👨 ｘ<|endofprompt|><y>é"
+    ids, spans = tok.encode_with_offsets(text, "byte", special="encode")
+    assert len(ids) == len(spans) > 6
+    assert [0, *spans[:, 1]] == [*spans[:, 0], len(text.encode())]
+    assert ids.tolist() == tok.encode(text, special="encode").tolist()

@@ -1,5 +1,6 @@
 """`bytestride encode`: text → token files, or ids on standard output."""
 
+import os
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -82,7 +83,7 @@ def encode(
         options.refuse(context, WITH_OUT, "needs --out")
     loaded = load_tokenizer(tokenizer)
     if text is not None:
-        print_ids(loaded.encode(text, bos=bos or False, eos=eos or False))
+        print_ids(loaded.encode(os.fsencode(text), bos=bos or False, eos=eos or False))
         return
     if out is not None:
         shard = out if world_size == 1 else f"{out}-{rank:05}-of-{world_size:05}"

@@ -1,8 +1,9 @@
 """`bytestride inspect`: a text with its tokens in colour, here or as a page, or a tokenizer's facts."""
 
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sized
 from itertools import cycle
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from bytestride.cli.output import (
     load_tokenizer,
     plural,
     print_facts,
+    quoted,
     refuse_existing,
     replacing,
     vocabulary_fact,
@@ -26,6 +28,9 @@ from bytestride.cli.page import page
 # Alternating backgrounds, dark letters on light grounds that differ also for eyes that see few colours.
 STYLES = ("black on #9ecae1", "black on #fdd0a2", "black on #c7e9c0", "black on #dadaeb")
 LONGEST_SHOWN = 8
+# A terminal obeys control characters, so they are shown by their pictures.
+VISIBLE = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
+VISIBLE |= {code: f"\\x{code:x}" for code in range(0x80, 0xA0)} | {ord("\n"): "⏎\n", ord("\t"): "⇥"}
 # A path, or a name that ends as those of texts do.
 LIKE_A_FILE = re.compile(r"\S*[/\\]\S*|\S+\.(txt|md|jsonl?|csv|html?|py|rs)")
 
@@ -67,7 +72,8 @@ def inspect(
         raise typer.BadParameter("lists tokens here, and a page has them all", param_hint="--ids")
     loaded = {name: load_tokenizer(name) for name in tokenizer}
     if text is None:
-        for one in loaded.values():
+        for called, one in loaded.items():
+            _print_name(called, loaded)
             print_facts(_facts(one))
         return
     name, raw = _read(text)
@@ -80,26 +86,32 @@ def inspect(
         print_facts([("written", str(html))])
         return
     for called, one in loaded.items():
-        if len(loaded) > 1:
-            print(f"{called}:")
+        _print_name(called, loaded)
         _print_text(one, raw, ids=ids)
+
+
+def _print_name(name: str, loaded: Sized) -> None:
+    """Prints the name of a tokenizer if there are others."""
+    if len(loaded) > 1:
+        print(f"{name}:")
 
 
 def _read(text: str) -> tuple[str, bytes]:
     """What the text is called, and its bytes; a name of a file stands for what is in it, which is said."""
     if text == "-":
         return "standard input", sys.stdin.buffer.read()
-    if _is_file(text):
+    if _is(Path.is_file, text):
         print(f"the text of the file {text}:", file=sys.stderr)
         return text, Path(text).read_bytes()
     if LIKE_A_FILE.fullmatch(text):
-        print(f"there is no file {text}; this is the text itself:", file=sys.stderr)
-    return "text", text.encode(errors="replace")
+        what = "is a folder" if _is(Path.is_dir, text) else "is no file"
+        print(f"{text} {what}; this is the text itself:", file=sys.stderr)
+    return "text", os.fsencode(text)
 
 
-def _is_file(text: str) -> bool:
+def _is(kind: Callable[[Path], bool], text: str) -> bool:
     try:
-        return Path(text).is_file()
+        return kind(Path(text))
     except (OSError, ValueError):  # what no name of a file can be
         return False
 
@@ -115,7 +127,7 @@ def _characters(name: str, raw: bytes) -> str:
 def _print_text(tokenizer: bs.Tokenizer, raw: bytes, *, ids: bool) -> None:
     encoded = tokenizer.encode(raw).tolist()
     if ids:
-        print_facts((str(token), repr(tokenizer.bytes_of(token))[1:]) for token in encoded)
+        print_facts((str(token), quoted(tokenizer.bytes_of(token))) for token in encoded)
     else:
         _show([_shown(tokenizer.bytes_of(token)) for token in encoded])
     size = len(raw) / max(len(encoded), 1)
@@ -126,8 +138,8 @@ def _print_text(tokenizer: bs.Tokenizer, raw: bytes, *, ids: bool) -> None:
 
 
 def _shown(token: bytes) -> str:
-    """A token as it is printed: line ends visible, and the bytes of cut characters as escapes."""
-    return token.decode(errors="backslashreplace").replace("\r", "␍").replace("\n", "⏎\n").replace("\t", "⇥")
+    """A token as it is printed: control characters visible, and the bytes of cut characters as escapes."""
+    return token.decode(errors="backslashreplace").translate(VISIBLE)
 
 
 def _show(tokens: list[str]) -> None:
@@ -149,7 +161,7 @@ def _facts(tokenizer: bs.Tokenizer) -> Iterator[tuple[str, str]]:
         yield "special", f"{token} = {identifier}"
     yield "fingerprint", tokenizer.fingerprint
     for longest in _longest(tokenizer):
-        yield "long token", f"{tokenizer.id_of(longest)} {longest.decode(errors='backslashreplace')!r}"
+        yield "long token", f"{tokenizer.id_of(longest)} {quoted(longest)}"
 
 
 def _longest(tokenizer: bs.Tokenizer) -> list[bytes]:

@@ -27,6 +27,14 @@ def print_facts(facts: Iterable[tuple[str, str]], file: TextIO | None = None) ->
         print(f"{name:<{width}}  {value}", file=file)
 
 
+def quoted(token: bytes) -> str:
+    """A token as Python writes it: as text, or as bytes where it begins or ends inside a character."""
+    try:
+        return repr(token.decode())
+    except UnicodeDecodeError:
+        return repr(token)
+
+
 def plural(count: int, noun: str) -> str:
     """A count with its noun.
 

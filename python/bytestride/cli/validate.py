@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 import bytestride as bs
-from bytestride.cli.output import load_tokenizer, plural
+from bytestride.cli.output import load_tokenizer, plural, quoted
 from bytestride.cli.references import Reference, Special, reference
 
 # As diff and cmp have it, this is apart from errors.
@@ -122,7 +122,7 @@ def _spelled(bytes_of: Callable[[int], bytes], ids: list[int]) -> str:
     parts = []
     for token in ids:
         try:
-            parts.append(bytes_of(token).decode(errors="backslashreplace"))
+            parts.append(quoted(bytes_of(token)))
         except KeyError:
             parts.append(f"no token {token}")
-    return repr("│".join(parts))
+    return "│".join(parts)

@@ -6,7 +6,8 @@ special tokens are those of tiktoken, with these differences:
 - `encode_with_unstable` does not exist, for tiktoken itself calls it unstable.
 - `encode_to_numpy` takes texts with lone surrogates, as `encode` does.
 - Text that `pat_str` does not match is encoded, too, where tiktoken leaves it out.
-- Ranks and special tokens of an `Encoding` must be different tokens with different ids up to 16,777,215.
+- Ranks and special tokens of an `Encoding` must be different tokens with different ids up to 16,777,215, with
+  all 256 bytes among the ranks; a name of a special token that files write as bytes, such as `é`, is refused.
 """
 
 import os
@@ -17,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import cached_property, lru_cache
 from itertools import pairwise
+from operator import index
 from typing import Literal, NoReturn, Self
 
 import numpy as np
@@ -47,7 +49,8 @@ class Encoding:
     """A tokenizer with tiktoken's methods: ids as lists, and an error for special tokens not allowed.
 
     `get_encoding` and `encoding_for_model` give those that come with the package, `Encoding.of` makes one of
-    any `bytestride.Tokenizer`, and this constructor one of ranks, as tiktoken's does. Immutable, picklable.
+    any `bytestride.Tokenizer`, and this constructor one of ranks, as tiktoken's does. Picklable; not to be
+    changed.
 
     Args:
         name: What `repr` calls it.
@@ -59,6 +62,7 @@ class Encoding:
 
     Raises:
         ValueError: The ranks are not those of a tokenizer, or not as many as `explicit_n_vocab` says.
+        TypeError: A rank is no integer.
 
     Example:
         >>> from bytestride.compat import tiktoken
@@ -84,7 +88,9 @@ class Encoding:
         special_tokens: Mapping[str, int],
         explicit_n_vocab: int | None = None,
     ) -> None:
-        lines = (b"%s %d\n" % (b64encode(token), rank) for token, rank in mergeable_ranks.items())
+        if b"" in mergeable_ranks:
+            raise ValueError("mergeable_ranks: a token is empty")
+        lines = (b"%s %d\n" % (b64encode(token), index(rank)) for token, rank in mergeable_ranks.items())
         self._adopt(name, Tokenizer._from_ranks(b"".join(lines), pat_str, special_tokens))  # noqa: SLF001
         counted = len(mergeable_ranks) + len(special_tokens)
         if explicit_n_vocab and not explicit_n_vocab == counted == self.n_vocab:
@@ -135,7 +141,7 @@ class Encoding:
             >>> tiktoken.get_encoding("gpt2").encode_ordinary("hello world")
             [31373, 995]
         """
-        ids: list[int] = self.tokenizer.encode(text).tolist()
+        ids: list[int] = self.tokenizer.encode(_checked(text)).tolist()
         return ids
 
     def encode(
@@ -176,7 +182,7 @@ class Encoding:
             array([31373,   995], dtype=uint32)
         """
         allowed, disallowed = self._rules(allowed_special, disallowed_special)
-        _refuse(text, disallowed)
+        _refuse(_checked(text), disallowed)
         return self.tokenizer.encode(text, special=allowed)
 
     def encode_ordinary_batch(self, text: Iterable[str], *, num_threads: int = 8) -> list[list[int]]:
@@ -187,7 +193,7 @@ class Encoding:
             >>> tiktoken.get_encoding("gpt2").encode_ordinary_batch(["hello world", "goodbye world"])
             [[31373, 995], [11274, 16390, 995]]
         """
-        return _lists(self.tokenizer.encode_batch(text, threads=num_threads))
+        return _lists(self.tokenizer.encode_batch(map(_checked, text), threads=num_threads))
 
     def encode_batch(
         self,
@@ -207,7 +213,7 @@ class Encoding:
         allowed, disallowed = self._rules(allowed_special, disallowed_special)
         texts = list(text)
         for one in texts:
-            _refuse(one, disallowed)
+            _refuse(_checked(one), disallowed)
         return _lists(self.tokenizer.encode_batch(texts, threads=num_threads, special=allowed))
 
     def encode_single_token(self, text_or_bytes: str | bytes) -> int:
@@ -225,8 +231,10 @@ class Encoding:
 
     def _rules(self, allowed: _Allowed, disallowed: _Disallowed) -> tuple[AbstractSet[str], frozenset[str]]:
         """The special tokens to encode, and the texts to refuse."""
+        if isinstance(allowed, str) and allowed != "all":
+            raise TypeError(f'allowed_special: expected "all" or a set of names, not {allowed!r}')
         named = self.special_tokens_set if allowed == "all" else frozenset(allowed)
-        refused = self.special_tokens_set - named if disallowed == "all" else disallowed
+        refused = self.special_tokens_set - named if disallowed == "all" else disallowed or ()
         return named & self.special_tokens_set, frozenset(refused)
 
     # -- decoding --------------------------------------------------------------------------------------------
@@ -369,6 +377,13 @@ class Encoding:
     def _mergeable_ranks(self) -> dict[bytes, int]:
         ranks = self.tokenizer.vocabulary
         return {token: rank for token, rank in ranks.items() if rank not in self._special_ids}
+
+
+def _checked(text: str) -> str:
+    """The text; a list of them would be one text in parts elsewhere."""
+    if not isinstance(text, str):
+        raise TypeError(f"text: expected str, not {type(text).__name__}")
+    return text
 
 
 def _refuse(text: str, disallowed: frozenset[str]) -> None:

@@ -80,4 +80,15 @@ impl Error {
     pub fn argument(name: &'static str, message: impl Into<String>) -> Self {
         Error::Argument { name, message: message.into() }
     }
+
+    /// The same, where what is wrong is at a place among several, such as `text 5`.
+    #[must_use]
+    pub(crate) fn at(self, place: impl fmt::Display) -> Self {
+        match self {
+            Error::Argument { name, message } => {
+                Error::Argument { name, message: format!("{place}: {message}") }
+            }
+            other => other,
+        }
+    }
 }

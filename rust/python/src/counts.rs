@@ -520,14 +520,14 @@ fn count_documents(
     splitter: Splitter,
     options: &SourceOptions<'_, '_>,
 ) -> PyResult<Counts> {
-    let mut documents = source.try_iter().map_err(|_| {
-        let name = source.get_type();
-        PyTypeError::new_err(format!("source: is {name}, expected paths or an iterable of str or bytes"))
-    })?;
+    let mut documents = source
+        .try_iter()
+        .map_err(|_| named::unexpected("source", "paths or an iterable of str or bytes", source))?
+        .enumerate();
     let mut counter = Counter::new(splitter, options.count);
     let mut done = 0_u64;
     loop {
-        let (bytes, ends) = pull(&mut documents)?;
+        let (bytes, ends) = pull(py, &mut documents)?;
         if ends.is_empty() {
             break;
         }
@@ -545,15 +545,20 @@ fn count_documents(
 }
 
 /// The next documents, one after another, and where each ends; none when there are no more.
-fn pull(documents: &mut Bound<'_, pyo3::types::PyIterator>) -> PyResult<(Vec<u8>, Vec<usize>)> {
+fn pull<'py>(
+    py: Python<'py>,
+    documents: &mut impl Iterator<Item = (usize, PyResult<Bound<'py, PyAny>>)>,
+) -> PyResult<(Vec<u8>, Vec<usize>)> {
     let (mut bytes, mut ends) = (Vec::new(), Vec::new());
     while bytes.len() < BATCH_BYTES {
-        let Some(document) = documents.next() else { break };
+        let Some((number, document)) = documents.next() else { break };
         let document = document?;
-        bytes.extend_from_slice(&text_bytes("source", &document)?);
+        let text = text_bytes("source", &document)
+            .or_else(|_| text_bytes(&format!("source: document {number}"), &document))?;
+        bytes.extend_from_slice(&text);
         ends.push(bytes.len());
         if ends.len() % 4096 == 0 {
-            documents.py().check_signals()?;
+            py.check_signals()?;
         }
     }
     Ok((bytes, ends))

@@ -45,7 +45,10 @@ pub(crate) fn strings(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<Stri
     let items = value.cast::<PySequence>().map_err(|_| unexpected(name, expected, value))?;
     let string = |item: Bound<'_, PyAny>| match item.cast::<PyString>() {
         Ok(item) => item.extract(),
-        Err(_) => Err(unexpected(name, "a list of str, each", &item)),
+        Err(_) => Err(PyTypeError::new_err(format!(
+            "{name}: expected a list of str, but one is {}",
+            type_name(&item)
+        ))),
     };
     items.try_iter()?.map(|item| string(item?)).collect()
 }

@@ -651,7 +651,9 @@ impl Tokenizer {
     ///
     /// A span is the start and the end of the token, end exclusive, in characters of the `str` (`unit="char"`) or in
     /// bytes of its UTF-8 (`unit="byte"`). Spans in bytes are gapless; in characters a token that begins or ends inside
-    /// a character covers it, so that spans may overlap there, as they do in Hugging Face's tokenizers.
+    /// a character covers it, so that spans may overlap there, as they do in Hugging Face's tokenizers. Where more
+    /// happens to a text than a split by a pattern (a normalizer, other pretokenizers, a vocabulary of characters),
+    /// spans in bytes are those of whole characters, too, and what is left out has none.
     ///
     /// Args:
     ///     text: The text, or a list of spans as for `encode`; places are those in all of it.
@@ -730,7 +732,7 @@ impl Tokenizer {
         ids: &Bound<'py, PyAny>,
         errors: &str,
     ) -> PyResult<Bound<'py, PyString>> {
-        decoded_text(py, self.bytes_of_ids(py, ids)?, errors)
+        decoded_text(py, self.bytes_of_ids(py, ids, None)?, errors)
     }
 
     /// The bytes of token ids, exactly: `decode_bytes(encode(x)) == x` for any bytes `x`.
@@ -747,7 +749,7 @@ impl Tokenizer {
     ///     >>> tok.decode_bytes(tok.encode(b"low\xff"))
     ///     b'low\xff'
     fn decode_bytes<'py>(&self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.bytes_of_ids(py, ids)?))
+        Ok(PyBytes::new(py, &self.bytes_of_ids(py, ids, None)?))
     }
 
     /// The texts of many sequences of token ids, as a list of `str`.
@@ -773,7 +775,10 @@ impl Tokenizer {
         errors: &str,
     ) -> PyResult<Vec<Bound<'py, PyString>>> {
         let batch = named::items("batch", "a Ragged or an iterable of ids", batch)?;
-        batch.map(|ids| decoded_text(py, self.bytes_of_ids(py, &ids?)?, errors)).collect()
+        let texts = batch
+            .enumerate()
+            .map(|(number, ids)| decoded_text(py, self.bytes_of_ids(py, &ids?, Some(number))?, errors));
+        texts.collect()
     }
 
     /// A new `StreamDecoder`, which makes text of ids that come one at a time.

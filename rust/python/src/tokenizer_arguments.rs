@@ -21,6 +21,9 @@ const DETACH_BYTES: usize = 4096;
 /// Errors show no more ids than these.
 const SHOWN_IDS: usize = 8;
 
+/// How much of an object such an error shows.
+const REPR_CHARACTERS: usize = 200;
+
 /// The bytes of texts, and the policies of the spans of each.
 type TextsAndSpans<'a> = (Vec<Cow<'a, [u8]>>, Vec<Vec<Span>>);
 
@@ -91,13 +94,25 @@ impl Tokenizer {
         Ok(true)
     }
 
-    pub(crate) fn bytes_of_ids(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    /// The bytes of some ids, which may be a `sequence` of several.
+    pub(crate) fn bytes_of_ids(
+        &self,
+        py: Python<'_>,
+        ids: &Bound<'_, PyAny>,
+        sequence: Option<usize>,
+    ) -> PyResult<Vec<u8>> {
+        let placed = |error| match (error, sequence) {
+            (Error::Unknown(message), Some(number)) => {
+                Error::Unknown(format!("sequence {number}: {message}"))
+            }
+            (error, _) => error,
+        };
         if let Ok(ids) = ids.cast::<PyArray1<u32>>()
             && ids.is_contiguous()
             && ids.is_aligned()
         {
             let ids = ids.to_vec()?;
-            return py.detach(|| self.inner.decode(&ids)).into_python();
+            return py.detach(|| self.inner.decode(&ids)).map_err(placed).into_python();
         }
         let numbers = integers("ids", ids)?;
         py.detach(|| {
@@ -107,6 +122,7 @@ impl Tokenizer {
             let ids = numbers.iter().enumerate().map(id).collect::<Result<Vec<u32>, _>>()?;
             self.inner.decode(&ids)
         })
+        .map_err(placed)
         .into_python()
     }
 }
@@ -139,7 +155,9 @@ pub(crate) fn texts_and_spans<'a>(
     special: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<TextsAndSpans<'a>> {
     if !texts.iter().any(is_in_spans) {
-        let bytes = texts.iter().map(|text| text_bytes("texts", text));
+        let bytes = texts.iter().enumerate().map(|(number, text)| {
+            text_bytes("texts", text).or_else(|_| text_bytes(&format!("texts[{number}]"), text))
+        });
         return Ok((bytes.collect::<PyResult<_>>()?, Vec::new()));
     }
     let both = texts.iter().map(|text| text_and_spans(text, special));
@@ -242,6 +260,11 @@ pub(crate) fn detached<T: Send>(py: Python<'_>, text_bytes: usize, work: impl Fn
     if text_bytes > DETACH_BYTES { py.detach(work) } else { work() }
 }
 
+/// An object as Python writes it, for an error; cut short if it is long.
 pub(crate) fn repr(object: &Bound<'_, PyAny>) -> String {
-    object.repr().map_or_else(|_| "an object without repr".to_owned(), |text| text.to_string())
+    let text = object.repr().map_or_else(|_| "an object without repr".to_owned(), |text| text.to_string());
+    match text.char_indices().nth(REPR_CHARACTERS) {
+        Some((cut, _)) => format!("{}…", &text[..cut]),
+        None => text,
+    }
 }

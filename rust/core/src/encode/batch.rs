@@ -11,7 +11,7 @@ use super::ragged::Ragged;
 use super::room::IdArray;
 use super::shelf::with_shelf;
 use super::tokenizer::{EncodeOptions, Kept, Part, Tokenizer};
-use crate::{Result, map_in_order};
+use crate::{Error, Result, map_in_order};
 
 /// Less text than this is not worth a thread, whose start costs as much as encoding some 20 KB.
 const BYTES_PER_THREAD: usize = 64 << 10;
@@ -102,18 +102,19 @@ impl Tokenizer {
         let (ids, ends) = with_shelf(parts.iter().map(SizedPart::bytes).sum(), |shelf| {
             map_in_order(threads, jobs.len(), |job| {
                 let parts = &parts[jobs[job].clone()];
-                shelf.fill(job, parts.iter().map(SizedPart::bytes).sum(), |ids| self.encode_parts(parts, ids))
+                let bytes = parts.iter().map(SizedPart::bytes).sum();
+                shelf.fill(job, bytes, |ids| self.encode_parts(parts, texts.len(), ids))
             })
         });
         let ends = ends.into_iter().collect::<Result<Vec<_>>>()?;
         Ok(Ragged { ids, offsets: offsets(&parts, texts.len(), &ends) })
     }
 
-    /// Adds the ids of some parts to `ids`; returns where those of each end.
-    fn encode_parts(&self, parts: &[SizedPart<'_>], ids: &mut Ids) -> Result<Vec<usize>> {
+    /// Adds the ids of some parts of so many texts to `ids`; returns where those of each end.
+    fn encode_parts(&self, parts: &[SizedPart<'_>], texts: usize, ids: &mut Ids) -> Result<Vec<usize>> {
         let mut ends = Vec::with_capacity(parts.len());
         for part in parts {
-            self.encode_part(part.part, ids)?;
+            self.encode_part(part.part, ids).map_err(|error| of_text(error, part.text, texts))?;
             ends.push(ids.total());
         }
         Ok(ends)
@@ -132,8 +133,10 @@ impl Tokenizer {
         threads: usize,
     ) -> Result<Vec<usize>> {
         if options.max_tokens.is_some() {
-            let counts =
-                map_in_order(threads, texts.len(), |index| self.count_one(texts[index], index, options));
+            let counts = map_in_order(threads, texts.len(), |number| {
+                self.count_one(texts[number], number, options)
+                    .map_err(|error| of_text(error, number, texts.len()))
+            });
             return counts.into_iter().collect();
         }
         let parts = self.parts(texts, options, JOB_BYTES / 4)?;
@@ -142,7 +145,8 @@ impl Tokenizer {
             let mut counts = Vec::new();
             for part in &parts[jobs[job].clone()] {
                 let mut ids = Ids::count(usize::MAX);
-                self.encode_part(part.part, &mut ids)?;
+                self.encode_part(part.part, &mut ids)
+                    .map_err(|error| of_text(error, part.text, texts.len()))?;
                 counts.push((part.text, ids.total()));
             }
             Ok(counts)
@@ -164,7 +168,8 @@ impl Tokenizer {
         offsets.push(0);
         for (number, text) in texts.iter().enumerate() {
             ids.set_limit(options.max_tokens);
-            self.encode_to(text, number, options, &mut ids)?;
+            self.encode_to(text, number, options, &mut ids)
+                .map_err(|error| of_text(error, number, texts.len()))?;
             offsets.push(ids.total() as i64);
         }
         Ok(Ragged { ids: ids.into_array(), offsets })
@@ -177,8 +182,8 @@ impl Tokenizer {
             _ => self.encode_one(texts[number], number, options),
         });
         let (mut ids, mut offsets) = (Vec::new(), vec![0]);
-        for more in all {
-            ids.extend_from_slice(&more?);
+        for (number, more) in all.into_iter().enumerate() {
+            ids.extend_from_slice(&more.map_err(|error| of_text(error, number, texts.len()))?);
             offsets.push(ids.len() as i64);
         }
         Ok(Ragged { ids: ids.into(), offsets })
@@ -207,7 +212,8 @@ impl Tokenizer {
     ) -> Result<Vec<SizedPart<'t>>> {
         let mut parts = Vec::with_capacity(texts.len());
         for (number, text) in texts.iter().enumerate() {
-            self.add_parts(text, number, options, target, &mut parts)?;
+            self.add_parts(text, number, options, target, &mut parts)
+                .map_err(|error| of_text(error, number, texts.len()))?;
         }
         Ok(parts)
     }
@@ -247,6 +253,11 @@ impl SizedPart<'_> {
             Part::Text(stretch) => stretch.bytes.len(),
         }
     }
+}
+
+/// The error of one of several texts tells its number.
+fn of_text(error: Error, number: usize, texts: usize) -> Error {
+    if texts > 1 { error.at(format_args!("text {number}")) } else { error }
 }
 
 fn limit(options: &EncodeOptions) -> usize {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::bytes::text_of_bytes;
 use super::decoders::{Decoder, byte_of_token};
+use super::ids::Ids;
 use super::pipeline::{Output, Placing};
 use super::tokenizer::{EncodeOptions, Part, Tokenizer};
 use super::trims::Blanks;
@@ -122,19 +123,22 @@ impl Tokenizer {
         let mut placing = Placing { spans: Spans::default(), text, trims };
         if self.pipeline.is_plain() && self.specials.keep_to_themselves() {
             let ids = self.encode(text, options, threads)?;
-            let spans = self.byte_spans(&ids);
             if trims.is_empty() {
-                return Ok(Spans { ids: ids.into_vec(), spans });
+                return Ok(Spans { spans: self.byte_spans(&ids, 0), ids: ids.into_vec() });
             }
-            for (&id, span) in ids.iter().zip(spans) {
-                placing.push(id, span, || self.blanks_of(id));
-            }
+            self.place_bytes(&ids, 0, &mut placing);
             return Ok(placing.spans);
         }
         self.for_each_part(text, 0, options, |part| match part {
             Part::Id(id, place) => {
                 let found = || String::from_utf8_lossy(&text[place[0]..place[1]]);
                 placing.push(id, place.map(|at| at as i64), || Blanks::of_text(&found()));
+                Ok(true)
+            }
+            Part::Text(stretch) if self.pipeline.is_plain() => {
+                let mut inside = Ids::keep(stretch.bytes.len(), usize::MAX);
+                self.encoder.encode(stretch.bytes, &mut inside)?;
+                self.place_bytes(&inside.into_array(), stretch.start, &mut placing);
                 Ok(true)
             }
             Part::Text(stretch) => self.encode_stretch(stretch, &mut Output::Spans(&mut placing)),
@@ -147,9 +151,16 @@ impl Tokenizer {
         Ok(spans)
     }
 
-    /// Where each of `ids` stands in the bytes they decode to, as start and end.
-    fn byte_spans(&self, ids: &[u32]) -> Vec<[i64; 2]> {
-        let mut end = 0;
+    /// Adds `ids`, which stand where the bytes begin that they decode to, at `start`.
+    fn place_bytes(&self, ids: &[u32], start: usize, placing: &mut Placing<'_>) {
+        for (&id, span) in ids.iter().zip(self.byte_spans(ids, start)) {
+            placing.push(id, span, || self.blanks_of(id));
+        }
+    }
+
+    /// Where each of `ids` stands in a text that has the bytes that they decode to from `start` on: start and end.
+    fn byte_spans(&self, ids: &[u32], start: usize) -> Vec<[i64; 2]> {
+        let mut end = start as i64;
         let length = |id| self.bytes_of(id).map_or(0, <[u8]>::len) as i64;
         ids.iter()
             .map(|&id| {

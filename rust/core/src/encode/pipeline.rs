@@ -226,7 +226,7 @@ impl Tokenizer {
         let found = if self.pipeline.is_plain() {
             Vec::new()
         } else {
-            self.specials.find(aligned.text().as_bytes(), policy, Stage::Normalized)?
+            self.specials.find(aligned.text().as_bytes(), start, policy, Stage::Normalized)?
         };
         if found.is_empty() {
             return self.encode_normalized(aligned, start == 0, output);

@@ -48,6 +48,9 @@ pub struct Manner {
     pub unmarked: bool,
 }
 
+/// How many names an error tells.
+const NAMES_TOLD: usize = 20;
+
 /// When names are looked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -173,8 +176,15 @@ impl Specials {
     }
 
     /// The tokens in `text` that `policy` wants encoded at this stage, in order. They may reach over each other's ends where
-    /// one begins with white space that another takes with it.
-    pub(super) fn find(&self, text: &[u8], policy: &SpecialPolicy, stage: Stage) -> Result<Vec<Found>> {
+    /// one begins with white space that another takes with it. An error tells where one stands that is refused; `start` is
+    /// where `text` does.
+    pub(super) fn find(
+        &self,
+        text: &[u8],
+        start: usize,
+        policy: &SpecialPolicy,
+        stage: Stage,
+    ) -> Result<Vec<Found>> {
         let finder = if stage == Stage::Raw { &self.raw } else { &self.normalized };
         if finder.tokens.is_empty() {
             return Ok(Vec::new());
@@ -193,7 +203,7 @@ impl Specials {
             SpecialPolicy::Raise => {
                 let marked = self.found(finder, text, |number| !is_unmarked(number));
                 match marked.first() {
-                    Some(found) => Err(self.refused(found)),
+                    Some(found) => Err(self.refused(found, start)),
                     None => Ok(self.found(finder, text, is_unmarked)),
                 }
             }
@@ -228,11 +238,11 @@ impl Specials {
         found.collect()
     }
 
-    fn refused(&self, found: &Found) -> Error {
+    fn refused(&self, found: &Found, start: usize) -> Error {
         let name = self.number_with(found.id).map_or("", |number| &*self.tokens[number].0);
         let message = format!(
             "the text holds the special token {name:?} at byte {}; \"text\" encodes it as text, \"encode\" as the token",
-            found.start
+            start + found.start
         );
         Error::argument("special", message)
     }
@@ -244,8 +254,11 @@ impl Specials {
 
     fn require_number(&self, name: &str) -> Result<usize> {
         self.number_of(name).ok_or_else(|| {
-            let names: Vec<&str> = self.tokens.iter().map(|(name, _)| name.as_str()).collect();
-            Error::Unknown(format!("{name:?} is no special token of this tokenizer, which has {names:?}"))
+            let names: Vec<&str> = self.tokens.iter().map(|(name, _)| &**name).take(NAMES_TOLD).collect();
+            let more = if names.len() < self.tokens.len() { " and others" } else { "" };
+            Error::Unknown(format!(
+                "{name:?} is no special token of this tokenizer, which has {names:?}{more}"
+            ))
         })
     }
 }

@@ -550,7 +550,7 @@ impl Tokenizer {
     ) -> Result<bool> {
         let Stretch { bytes, start, policy } = stretch;
         let mut done = 0;
-        for found in self.specials.find(bytes, policy, stage)? {
+        for found in self.specials.find(bytes, start, policy, stage)? {
             let between = bytes.get(done..found.start).filter(|between| !between.is_empty());
             if let Some(between) = between
                 && !visit(Part::Text(Stretch { bytes: between, start: start + done, policy }))?
