@@ -20,16 +20,17 @@ mod tokenizer_json;
 pub mod windows;
 pub mod words;
 
+mod bytes;
 mod error;
-mod map;
+mod keys;
+mod memory;
 mod monitor;
 mod parallel;
 mod processor;
-mod reuse;
 mod utf8;
 mod whole_file;
 
 pub use error::{Error, Place, Result};
+pub use memory::Reuse;
 pub use monitor::{Monitor, Phase};
 pub use parallel::{available_threads, map_in_order};
-pub use reuse::Reuse;

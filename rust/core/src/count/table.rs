@@ -1,7 +1,7 @@
 //! One thread's tally of words.
 //!
 //! Words of at most 15 bytes, nearly all in most languages, are their own key of 16 bytes (see
-//! [`keys`](crate::encode::keys)), so neither comparing nor copying them touches other memory; the longer ones keep
+//! [`keys`](crate::keys)), so neither comparing nor copying them touches other memory; the longer ones keep
 //! their bytes in one arena. Both tables are open-addressed with linear probing, at most half full.
 //!
 //! A block of some hundreds of words is counted in two steps: first all keys and their places are found and the places
@@ -11,8 +11,8 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::Result;
 use crate::count::WordCounts;
-use crate::encode::keys::{Extent, Key, Keys, bucket_of, has_bytes};
-use crate::encode::table::{Table as Slots, prefetch};
+use crate::keys::{Extent, Key, Keys, bucket_of, has_bytes};
+use crate::memory::table::{Table as Slots, prefetch};
 use crate::processor::Level;
 use crate::split::{Ends, Pattern};
 

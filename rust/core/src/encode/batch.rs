@@ -7,9 +7,9 @@
 use std::ops::Range;
 
 use super::ids::Ids;
-use super::ragged::Ragged;
-use super::room::IdArray;
-use super::shelf::with_shelf;
+use super::ids::ragged::Ragged;
+use super::ids::room::IdArray;
+use super::ids::shelf::with_shelf;
 use super::tokenizer::{EncodeOptions, Kept, Part, Tokenizer};
 use crate::{Error, Result, map_in_order};
 

@@ -5,11 +5,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::end_ids::EndIds;
 use super::ids::Ids;
-use super::ragged::Ragged;
-use super::shelf::with_shelf;
+use super::ids::ragged::Ragged;
+use super::ids::shelf::with_shelf;
 use super::tokenizer::{EncodeOptions, Tokenizer};
+use super::vocabulary::end_ids::EndIds;
 use crate::text::{Portion, Portions};
 use crate::{Monitor, Phase, Result, map_in_order};
 

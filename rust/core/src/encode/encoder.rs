@@ -1,16 +1,16 @@
 //! Text → ids, for text without special tokens: split, cut what is long, look each piece up, merge where that fails.
 
-use super::arena::{Arena, Hash, MOST_BYTES};
+use super::bpe::cuts::Cuts;
+use super::bpe::merges::Merge;
+use super::bpe::ranks::{Merges, Ranks};
+use super::cache::arena::{Arena, Hash, MOST_BYTES};
+use super::cache::emit::write_known;
+use super::cache::holes::Holes;
+use super::cache::misses::MissSpace;
 use super::cache::{Cache, LANES};
-use super::cuts::Cuts;
-use super::emit::write_known;
-use super::holes::Holes;
 use super::ids::Ids;
-use super::keys::{Extent, Keys, has_bytes};
-use super::merges::Merge;
-use super::misses::MissSpace;
-use super::ranks::{Merges, Ranks};
 use super::vocabulary::Vocabulary;
+use crate::keys::{Extent, Keys, has_bytes};
 use crate::processor::Level;
 use crate::split::{Ends, Splitter};
 use crate::{Result, Reuse};

@@ -9,16 +9,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::affixes::{Affixes, mark_at, mark_before};
+use super::bpe::merges::Merge;
+use super::characters::affixes::{Affixes, mark_at, mark_before};
 use super::characters::{Characters, Placed, Unknown};
 use super::decode::Spans;
-use super::decoders::Decoder;
+use super::decode::decoders::Decoder;
+use super::decode::trims::{Blanks, Trim};
 use super::ids::Ids;
-use super::merges::Merge;
-use super::special::{SpecialPolicy, Stage};
 use super::tokenizer::Tokenizer;
-use super::trims::{Blanks, Trim};
 use super::vocabulary::Vocabulary;
+use super::vocabulary::special::{SpecialPolicy, Stage};
 use crate::normalize::{Aligned, Normalizer, Origin, Origins};
 use crate::pretokenize::{Pieces, Step, bytes_of_piece};
 use crate::{Error, Result};

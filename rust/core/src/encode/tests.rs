@@ -378,10 +378,10 @@ proptest! {
         words in prop::collection::vec("[abcd ]{1,15}", 0..120),
     ) {
         use super::cache::LANES;
-        use super::holes::Holes;
+        use super::cache::holes::Holes;
         use super::ids::Ids;
-        use super::keys::{Extent, key_of};
-        let mut space = misses::MissSpace::default();
+        use crate::keys::{Extent, key_of};
+        let mut space = super::cache::misses::MissSpace::default();
         let (mut ids, mut holes) = (Ids::keep(0, usize::MAX), Holes::default());
         let mut expected_ids = Vec::new();
         let keys: Vec<_> = words.iter().map(|word| key_of(word.as_bytes(), 0, word.len(), Extent::Pretoken)).collect();

@@ -5,21 +5,21 @@ use std::sync::OnceLock;
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::affixes::Affixes;
-use super::bytes::{BYTE_OF_ID, bytes_of_text};
+use super::bpe::merges::{MOST_MERGES, Merge};
+use super::bpe::ranks::{Merges, Spelled};
+use super::characters::affixes::Affixes;
 use super::characters::{Characters, Unknown};
 use super::encoder::{Encoder, WholePretokens};
-use super::end_ids::EndIds;
 use super::ids::Ids;
-use super::merges::{MOST_MERGES, Merge};
 use super::pipeline::{Output, Outside, Pipeline, Stretch};
-use super::ranks::{Merges, Spelled};
-use super::special::{
+use super::vocabulary::Vocabulary;
+use super::vocabulary::end_ids::EndIds;
+use super::vocabulary::special::{
     Manner, SpecialPolicy, Specials, Stage, check_decoded_name, check_names, first_names, ordinary_specials,
 };
-use super::tokens::Tokens;
-use super::vocabulary::Vocabulary;
-use crate::reuse::get_or_compute;
+use super::vocabulary::tokens::Tokens;
+use crate::bytes::{BYTE_OF_ID, bytes_of_text};
+use crate::memory::reuse::get_or_compute;
 use crate::split::{Pattern, Splitter};
 use crate::{Error, Result};
 

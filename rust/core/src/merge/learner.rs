@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::count::WordCounts;
-use crate::encode::table::prefetch;
+use crate::memory::table::prefetch;
 use crate::merge::cell::{Cell, Listed};
 use crate::merge::forecast::Forecast;
 use crate::merge::listing::list_pairs;

@@ -5,7 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use crate::encode::table::{Table, prefetch};
+use crate::memory::table::{Table, prefetch};
 
 /// A pair of neighbouring tokens.
 #[derive(Debug, Clone, Copy)]

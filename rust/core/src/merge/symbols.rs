@@ -12,8 +12,8 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use crate::count::WordCounts;
-use crate::encode::table::{Table, prefetch};
 use crate::map_in_order;
+use crate::memory::table::{Table, prefetch};
 use crate::merge::cell::{Cell, Listed, Place};
 use crate::merge::start::Start;
 use crate::merge::weights::Weights;

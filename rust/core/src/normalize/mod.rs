@@ -21,7 +21,7 @@ use unicode_normalization_alignments::char::is_combining_mark;
 use unicode_normalization_alignments::{IsNormalized, UnicodeNormalization as _, is_nfc_quick, is_nfd_quick};
 
 use crate::Result;
-use crate::encode::bytes::char_of_byte;
+use crate::bytes::char_of_byte;
 use crate::split::Find;
 pub(crate) use aligned::Rewriter;
 

@@ -16,7 +16,7 @@ use std::ops::Range;
 use unicode_categories::UnicodeCategories as _;
 
 use crate::Result;
-use crate::encode::bytes::byte_of_char;
+use crate::bytes::byte_of_char;
 use crate::normalize::{Aligned, Rewriter, write_bytes_as_characters};
 use crate::split::Find;
 

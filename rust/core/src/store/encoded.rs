@@ -7,7 +7,7 @@ use bytemuck::cast_slice;
 
 use crate::Result;
 use crate::encode::{EncodeOptions as TextOptions, EndIds, IdBuffer};
-use crate::reuse::Reuse;
+use crate::memory::reuse::Reuse;
 use crate::text::{Batch, Piece, Spare};
 
 use super::dtype::Dtype;

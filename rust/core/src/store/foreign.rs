@@ -10,7 +10,7 @@ use crate::{Error, Place, Result};
 
 use super::dtype::Dtype;
 use super::with_suffix;
-use crate::map::Map;
+use crate::memory::map::Map;
 
 /// Where in a file ids are, and how they make documents.
 #[derive(Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::foreign::{self, Contents};
 use super::index::Index;
 use super::manifest::{Checksums, Manifest};
 use super::with_suffix;
-use crate::map::Map;
+use crate::memory::map::Map;
 
 /// How often a store is looked at again that is being replaced, as far as its files tell: that takes milliseconds, unless
 /// its writer stopped.

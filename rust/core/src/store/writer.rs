@@ -23,7 +23,7 @@ use super::shard_set::check_no_folder;
 use super::whole_job::WholeJob;
 use super::write_back::WriteBack;
 use super::{TOKENIZER_SUFFIX, with_suffix};
-use crate::map::Map;
+use crate::memory::map::Map;
 
 /// Few ids wait until there are so many that hashing and writing them is worth it.
 const BUFFER_BYTES: usize = 256 << 10;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::map::Map;
+use crate::memory::map::Map;
 use crate::{Error, Result};
 
 use super::format::{Compression, Format, lowercase_name};

@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::thread;
 
-use crate::encode::table::prefetch;
+use crate::memory::table::prefetch;
 use crate::processor::Level;
 use crate::{Error, Result, available_threads};
 

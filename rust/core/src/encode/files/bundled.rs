@@ -7,7 +7,7 @@
 
 use super::published::Published;
 use crate::encode::tokenizer::{Definition, Tokenizer};
-use crate::encode::tokens::Tokens;
+use crate::encode::vocabulary::tokens::Tokens;
 
 /// The names that [`Tokenizer::bundled`] knows.
 pub const BUNDLED: [&str; 7] =

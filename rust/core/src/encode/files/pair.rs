@@ -11,15 +11,15 @@ use serde_json::Value;
 
 use super::huggingface::read_vocab;
 use super::{LoadOptions, read_file};
-use crate::encode::bytes::{bytes_of_text, is_of_other_bytes, text_of_bytes};
+use crate::bytes::{bytes_of_text, is_of_other_bytes, text_of_bytes};
+use crate::encode::bpe::merges::Merge;
+use crate::encode::bpe::ranks::Merges;
 use crate::encode::encoder::WholePretokens;
-use crate::encode::end_ids::EndIds;
-use crate::encode::merges::Merge;
 use crate::encode::pipeline::Pipeline;
-use crate::encode::ranks::Merges;
-use crate::encode::special::only_special;
 use crate::encode::tokenizer::{Definition, Tokenizer};
-use crate::encode::tokens::Tokens;
+use crate::encode::vocabulary::end_ids::EndIds;
+use crate::encode::vocabulary::special::only_special;
+use crate::encode::vocabulary::tokens::Tokens;
 use crate::split::Pattern;
 use crate::{Error, Place, Result};
 

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use crate::encode::bpe::ranks::Merges;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::pipeline::Pipeline;
-use crate::encode::ranks::Merges;
 use crate::encode::tokenizer::Definition;
-use crate::encode::tokens::Tokens;
+use crate::encode::vocabulary::tokens::Tokens;
 use crate::split::Pattern;
 
 /// A published encoding of tiktoken's kind.

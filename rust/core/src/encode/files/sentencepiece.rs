@@ -10,13 +10,13 @@ use std::sync::Arc;
 use aho_corasick::{AhoCorasick, MatchKind, StartKind};
 
 use super::protobuf::{Field, Reader};
+use crate::encode::bpe::ranks::Merges;
 use crate::encode::characters::Unknown;
-use crate::encode::decoders::{Decoder, Pieces, byte_of_token};
+use crate::encode::decode::decoders::{Decoder, Pieces, byte_of_token};
 use crate::encode::encoder::WholePretokens;
 use crate::encode::pipeline::{Pipeline, Written};
-use crate::encode::ranks::Merges;
-use crate::encode::special::Manner;
 use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::vocabulary::special::Manner;
 use crate::normalize::{Charsmap, Normalizer, SentencePiece};
 use crate::split::Pattern;
 

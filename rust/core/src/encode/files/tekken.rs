@@ -6,11 +6,11 @@ use serde::Deserialize;
 
 use super::Fault;
 use crate::Place;
+use crate::encode::bpe::ranks::Merges;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::pipeline::Pipeline;
-use crate::encode::ranks::Merges;
 use crate::encode::tokenizer::{Definition, Tokenizer};
-use crate::encode::tokens::Tokens;
+use crate::encode::vocabulary::tokens::Tokens;
 use crate::split::Pattern;
 
 #[derive(Deserialize)]

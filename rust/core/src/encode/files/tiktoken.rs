@@ -13,11 +13,11 @@ use memchr::memchr;
 
 use super::LoadOptions;
 use super::published::Published;
+use crate::encode::bpe::ranks::Merges;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::pipeline::Pipeline;
-use crate::encode::ranks::Merges;
 use crate::encode::tokenizer::{Definition, Tokenizer};
-use crate::encode::tokens::Tokens;
+use crate::encode::vocabulary::tokens::Tokens;
 use crate::{Error, Place, Result};
 
 /// Longer tokens are refused: no published token comes near.

@@ -1,7 +1,7 @@
 //! Hugging Face's `tokenizer.json`, as far as its model is BPE.
 //!
 //! Every part of the file that decides about ids is either understood or refused by name. Most files are of byte-level
-//! BPE, split by a pattern: their tokens are written with a character for each byte (see [`super::super::bytes`]), and
+//! BPE, split by a pattern: their tokens are written with a character for each byte (see [`crate::bytes`]), and
 //! nothing happens to a text but what the encoder does. For all others the parts become a [`Pipeline`].
 
 mod merges;
@@ -20,16 +20,16 @@ use serde_json::{Value, json};
 
 use super::Fault;
 use crate::Place;
-use crate::encode::affixes::Affixes;
-use crate::encode::bytes::{bytes_of_text, is_of_other_bytes, push_bytes_of_text};
+use crate::bytes::{bytes_of_text, is_of_other_bytes, push_bytes_of_text};
+use crate::encode::bpe::merges::Merge;
+use crate::encode::bpe::ranks::Merges;
 use crate::encode::characters::Unknown;
+use crate::encode::characters::affixes::Affixes;
 use crate::encode::encoder::WholePretokens;
-use crate::encode::merges::Merge;
 use crate::encode::pipeline::{Pipeline, Written};
-use crate::encode::ranks::Merges;
-use crate::encode::special::Manner;
 use crate::encode::tokenizer::{Definition, Tokenizer};
-use crate::encode::tokens::Tokens;
+use crate::encode::vocabulary::special::Manner;
+use crate::encode::vocabulary::tokens::Tokens;
 use crate::pretokenize::Step;
 use crate::split::{Pattern, from_oniguruma};
 use crate::tokenizer_json::{self, AddedToken, Vocab};

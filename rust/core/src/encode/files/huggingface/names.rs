@@ -10,7 +10,7 @@ use std::hash::{BuildHasher as _, RandomState};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::encode::table::prefetch;
+use crate::memory::table::prefetch;
 use crate::tokenizer_json::Vocab;
 
 /// A vocabulary that is asked by text. Of equal texts the last counts.

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::Value;
 
 use super::Checked;
-use crate::encode::decoders::Decoder;
+use crate::encode::decode::decoders::Decoder;
 use crate::normalize::{Bert, Charsmap, Normalizer};
 use crate::pretokenize::{Behavior, Prepend, Step};
 use crate::split::{Find, Pattern, from_oniguruma};

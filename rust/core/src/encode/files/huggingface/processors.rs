@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::parts::{brief, flat, unsupported};
 use super::{Checked, byte_level};
-use crate::encode::end_ids::EndIds;
+use crate::encode::decode::trims::Trim;
 use crate::encode::tokenizer::{Definition, Tokenizer};
-use crate::encode::trims::Trim;
+use crate::encode::vocabulary::end_ids::EndIds;
 
 /// All that post-processors do.
 #[derive(Debug, Default)]

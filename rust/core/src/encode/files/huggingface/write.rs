@@ -8,12 +8,12 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use super::{Main, processors, turn_names};
-use crate::encode::bytes::char_of_byte;
+use crate::bytes::char_of_byte;
+use crate::encode::bpe::merges::Merge;
 use crate::encode::encoder::WholePretokens;
-use crate::encode::merges::Merge;
-use crate::encode::special::{Manner, only_special};
 use crate::encode::tokenizer::{Definition, Tokenizer};
 use crate::encode::vocabulary::Vocabulary;
+use crate::encode::vocabulary::special::{Manner, only_special};
 use crate::split::Pattern;
 use crate::tokenizer_json::AddedToken;
 

@@ -1,0 +1,8 @@
+//! Memory for what is large: tables that are looked up at random, mapped files, and buffers that are used again.
+
+pub(crate) mod map;
+pub(crate) mod pages;
+pub(crate) mod reuse;
+pub(crate) mod table;
+
+pub use reuse::Reuse;
