@@ -323,6 +323,76 @@ def test_rows_of_parquet_are_documents(tokenizer, tmp_path, kind, rows):
         tokenizer.encode_files(tmp_path / "t.parquet", tmp_path / "y")
 
 
+def test_a_column_is_found_by_its_own_name(tokenizer, tmp_path):
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({"a": pa.array([{"b": "no"}]), "a.b": pa.array(["yes"])}), path)
+    store = tokenizer.encode_files(path, tmp_path / "x", text_field="a.b")
+    assert tokenizer.decode(store[0]) == "yes"
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]), path)
+    with pytest.raises(ValueError, match="2 columns are called 'text'; expected one"):
+        tokenizer.encode_files(path, tmp_path / "y")
+
+
+def test_where_all_is_left_out_the_error_says_why(tokenizer, tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"content": "a"}\n' * 3)
+    with pytest.raises(
+        ValueError, match=r'holds no text; .*; 3 were left out, .*t\.jsonl:1: no field "text"'
+    ):
+        tokenizer.encode_files(path, tmp_path / "x", on_error="skip")
+
+
+def test_a_store_in_the_place_of_a_shard_is_no_shard(tokenizer, tmp_path):
+    for number in range(4):
+        (tmp_path / f"{number}.txt").write_text(f"document {number}")
+    for rank in range(2):
+        tokenizer.encode_files(tmp_path, tmp_path / "x", rank=rank, world_size=2)
+    tokenizer.encode_files(tmp_path / "0.txt", tmp_path / "x-00001-of-00002")
+    for read in (bs.TokenStore.open, lambda path: bs.merge([path], tmp_path / "y")):
+        with pytest.raises(
+            ValueError, match="a shard of another job: the process that wrote it is one alone"
+        ):
+            read(tmp_path / "x")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has names that are not Unicode")
+def test_names_of_shards_are_unicode(tokenizer, tmp_path):
+    (tmp_path / "t.txt").write_text("text")
+    prefix = tmp_path / os.fsdecode(b"x\xe9")
+    with pytest.raises(ValueError, match="prefix: .* is not UTF-8; names of shards must be"):
+        tokenizer.encode_files(tmp_path / "t.txt", prefix, rank=0, world_size=2)
+    assert len(tokenizer.encode_files(tmp_path / "t.txt", prefix)) == 1
+
+
+def test_progress_begins_with_the_phase_that_is_meant(tokenizer, tmp_path):
+    (tmp_path / "t.txt").write_text("one<sep>" * 300_000)
+    prefix = tmp_path / "x"
+    seen = []
+
+    def note(*state):
+        seen.append(state)
+
+    store = tokenizer.encode_files(tmp_path / "t.txt", prefix, separator="<sep>", progress=note)
+    store.export(tmp_path / "m", "megatron", progress=note)
+    store.export(tmp_path / "d.ds", "datatrove", progress=note)
+    bs.merge([prefix] * 3, tmp_path / "y", progress=note)
+    assert {state[0] for state in seen} == {"encoding", "copying"}
+
+
+def test_what_no_export_or_merge_can_do_is_said_by_its_argument(tokenizer, tmp_path):
+    (tmp_path / "t.txt").write_text("text")
+    store = tokenizer.encode_files(tmp_path / "t.txt", tmp_path / "x")
+    for name in (tmp_path, f"{tmp_path}/"):
+        with pytest.raises(ValueError, match="path: .* names a folder; expected the start of a file name"):
+            store.export(name, "megatron")
+    with pytest.raises(ValueError, match="stores: there are none"):
+        bs.merge([], tmp_path / "y")
+    (tmp_path / "x.json").unlink()
+    with pytest.raises(ValueError, match="there is no manifest that says whether the tokenizer beside it"):
+        bs.TokenStore.open(tmp_path / "x").tokenizer  # noqa: B018
+
+
 def test_rows_behind_a_given_one_are_found(tmp_path):
     write_table(tmp_path / "t.parquet", KINDS["string"], row_group_size=2)
     for first in range(8):

@@ -39,13 +39,20 @@ def texts(path: str | PathLike[str], column: str, first: int = 0) -> Iterator[Te
                 read += size * row // total
             done += len(batch)
             skipped = min(max(first - (done - len(batch)), 0), len(batch))
-            yield from _buffers(batch.column(0)[skipped:], read)
+            # A path into another column that is a struct may be called the same, and comes first then.
+            found = batch.column(batch.schema.names.index(column))
+            yield from _buffers(found[skipped:], read)
 
 
 def _check_column(schema: "pa.Schema", column: str) -> None:
-    if column not in schema.names:
-        message = f"no column {column!r}; expected one of {', '.join(map(repr, schema.names))}"
-        raise ValueError(message)
+    match schema.names.count(column):
+        case 0:
+            message = f"no column {column!r}; expected one of {', '.join(map(repr, schema.names))}"
+        case 1:
+            return
+        case count:
+            message = f"{count} columns are called {column!r}; expected one"
+    raise ValueError(message)
 
 
 def _from_row(file: Any, first: int) -> tuple[list[int], int]:  # noqa: ANN401 (pyarrow has no types)

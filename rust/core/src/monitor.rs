@@ -12,17 +12,17 @@ use crate::{Error, Result};
 #[repr(u8)]
 pub enum Phase {
     /// Reading text and counting pretokens; progress in bytes of input as it lies on disk.
-    Count = 0,
+    Count = 1,
     /// Learning merges; progress in merges.
-    Merge = 1,
+    Merge = 2,
     /// Encoding text and writing ids; progress in bytes of input as it lies on disk.
-    Encode = 2,
+    Encode = 3,
     /// Reading token files and comparing them with their checksums; progress in bytes of ids.
-    Verify = 3,
+    Verify = 4,
     /// Copying token files; progress in bytes of ids.
-    Copy = 4,
+    Copy = 5,
     /// Adding up counts that were written to disk; progress in bytes of those.
-    Add = 5,
+    Add = 6,
 }
 
 impl Phase {
@@ -61,17 +61,18 @@ impl Monitor {
         self.done.fetch_add(units, Ordering::Relaxed);
     }
 
-    /// The current phase, units done, and units in total (0: unknown).
-    pub fn state(&self) -> (Phase, u64, u64) {
+    /// The current phase, units done, and units in total (0: unknown); `None` before the first phase.
+    pub fn state(&self) -> Option<(Phase, u64, u64)> {
         let phase = match self.phase.load(Ordering::Relaxed) {
-            0 => Phase::Count,
-            1 => Phase::Merge,
-            2 => Phase::Encode,
-            3 => Phase::Verify,
-            4 => Phase::Copy,
+            0 => return None,
+            1 => Phase::Count,
+            2 => Phase::Merge,
+            3 => Phase::Encode,
+            4 => Phase::Verify,
+            5 => Phase::Copy,
             _ => Phase::Add,
         };
-        (phase, self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+        Some((phase, self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed)))
     }
 
     /// Asks the job to stop; it does so at its next [`check`](Self::check).

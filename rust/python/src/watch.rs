@@ -60,8 +60,7 @@ pub(crate) fn run_watched<T: Send>(
 }
 
 fn report(monitor: &Monitor, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-    let Some(progress) = progress else { return Ok(()) };
-    let (phase, done, total) = monitor.state();
+    let (Some(progress), Some((phase, done, total))) = (progress, monitor.state()) else { return Ok(()) };
     progress.call1((phase.name(), done, (total > 0).then_some(total)))?;
     Ok(())
 }

@@ -183,7 +183,7 @@ fn learning_stops_when_asked_and_says_how_far_it_is() {
     let counts = counts([("abcd", 3)]);
     let monitor = Monitor::default();
     learn(&counts, &MergeOptions { merges: Some(9), ..ALL }, &monitor).expect("small counts");
-    assert_eq!(monitor.state(), (Phase::Merge, 3, 9));
+    assert_eq!(monitor.state(), Some((Phase::Merge, 3, 9)));
     monitor.cancel();
     assert!(matches!(learn(&counts, &ALL, &monitor), Err(crate::Error::Interrupted)));
 }

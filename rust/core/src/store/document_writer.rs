@@ -161,7 +161,11 @@ impl<'a> DocumentWriter<'a> {
             0 => String::new(),
             others => format!(", nor do the {others} other inputs"),
         };
-        let message = format!("it holds no text{others}; expected at least one document");
+        let skipped = self.skipped.first().map_or_else(String::new, |first| {
+            let count: u64 = self.sources.iter().map(|source| source.skipped).sum();
+            format!("; {count} were left out, the first for this: {first}")
+        });
+        let message = format!("it holds no text{others}; expected at least one document{skipped}");
         Error::malformed(self.inputs[0].path(), Place::Whole, message)
     }
 }

@@ -12,7 +12,7 @@ use crate::{Error, Monitor, Phase, Result};
 use super::dtype::Dtype;
 use super::index::write_index;
 use super::manifest::Manifest;
-use super::shard_set::check_ending;
+use super::shard_set::{check_ending, check_names_no_folder};
 use super::token_store::TokenStore;
 use super::with_suffix;
 
@@ -56,6 +56,11 @@ impl TokenStore {
     /// when all is written; an error if it belongs to a store with a manifest. Progress is in bytes of ids.
     pub fn export(&self, path: &Path, format: ExportFormat, monitor: &Monitor) -> Result<()> {
         let (dtype, count) = (self.dtype(), self.total_tokens());
+        monitor.start(Phase::Copy, count * dtype.width() as u64);
+        if format == ExportFormat::Megatron {
+            check_ending("path", path)?;
+            check_names_no_folder("path", path)?;
+        }
         let (ids, index) = match format {
             ExportFormat::Raw | ExportFormat::Numpy | ExportFormat::LlmC => (path.to_path_buf(), None),
             ExportFormat::Datatrove => (path.to_path_buf(), Some(with_suffix(path, ".index"))),
@@ -69,7 +74,6 @@ impl TokenStore {
             ExportFormat::LlmC => llm_c_header(dtype, count)?,
         };
         if format == ExportFormat::Megatron {
-            check_ending("path", path)?;
             // Whatever it is, a store of this prefix would be opened by it.
             let manifest = with_suffix(path, ".json");
             if manifest.exists() {
@@ -90,7 +94,6 @@ impl TokenStore {
     }
 
     fn write_ids(&self, path: &Path, header: &[u8], monitor: &Monitor) -> Result<Written> {
-        monitor.start(Phase::Copy, self.total_tokens() * self.dtype().width() as u64);
         let mut interrupted = Ok(());
         let written = Written::new(path, |file| {
             file.write_all(header)?;
@@ -206,7 +209,7 @@ mod tests {
         ] {
             let monitor = Monitor::default();
             store.export(&folder.path().join(name), format, &monitor).expect("a writable folder");
-            assert_eq!(monitor.state(), (Phase::Copy, 12, 12));
+            assert_eq!(monitor.state(), Some((Phase::Copy, 12, 12)));
             let again = TokenStore::open(&folder.path().join(opened)).expect("a good file");
             assert_eq!(again.tokens().expect("one shard").to_vec(), ids);
             if matches!(format, ExportFormat::Datatrove | ExportFormat::Megatron) {

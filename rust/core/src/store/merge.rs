@@ -22,6 +22,9 @@ use super::{TOKENIZER_SUFFIX, with_suffix};
 /// The shards of one job give the files that one process would have written. Progress is in bytes of ids.
 pub fn merge_stores(paths: &[PathBuf], prefix: &Path, monitor: &Monitor) -> Result<TokenStore> {
     check_alone(prefix, 1)?;
+    if paths.is_empty() {
+        return Err(Error::argument("stores", "there are none; expected at least one"));
+    }
     let merged = TokenStore::open_all(paths)?;
     let manifests = merged.parts().map(manifest_of).collect::<Result<Vec<_>>>()?;
     let facts = facts_of(&merged, &manifests)?;

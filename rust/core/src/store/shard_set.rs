@@ -79,6 +79,10 @@ pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
     };
     if world_size > 1 {
         check_no_folder(prefix)?;
+        if prefix.file_name().is_none_or(|name| name.to_str().is_none()) {
+            let message = format!("{} is not UTF-8; names of shards must be", prefix.display());
+            return Err(Error::argument("prefix", message));
+        }
         if with_suffix(prefix, ".bin").exists() {
             return taken(format!("whole, in {}", with_suffix(prefix, ".bin").display()));
         }
@@ -107,9 +111,14 @@ pub(super) fn check_ending(argument: &'static str, prefix: &Path) -> Result<()> 
 
 /// An error if `prefix` is the name of a folder.
 pub(super) fn check_no_folder(prefix: &Path) -> Result<()> {
+    check_names_no_folder("prefix", prefix)
+}
+
+/// The same, about this argument.
+pub(super) fn check_names_no_folder(argument: &'static str, prefix: &Path) -> Result<()> {
     if ends_as_folder(prefix) || prefix.is_dir() {
         let message = format!("{:?} names a folder; expected the start of a file name", prefix.display());
-        return Err(Error::argument("prefix", message));
+        return Err(Error::argument(argument, message));
     }
     Ok(())
 }

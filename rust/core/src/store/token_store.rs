@@ -166,7 +166,12 @@ impl TokenStore {
             let message = "there is no manifest that names its tokenizer; expected one, as other parts of the store have";
             return Err(Error::malformed(shard.path(), Place::Whole, message));
         }
-        let path = with_suffix(self.shards[0].shard.path(), TOKENIZER_SUFFIX);
+        let first = self.shards[0].shard.path();
+        let path = with_suffix(first, TOKENIZER_SUFFIX);
+        if self.fingerprint().is_none() && path.exists() {
+            let message = "there is no manifest that says whether the tokenizer beside it made the tokens";
+            return Err(Error::malformed(first, Place::Whole, message));
+        }
         let tokenizer = Tokenizer::load(&path, &LoadOptions::default())?;
         if self.fingerprint() != Some(tokenizer.fingerprint()) {
             let message = "is another tokenizer than the one that made the tokens";

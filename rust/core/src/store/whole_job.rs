@@ -61,10 +61,15 @@ impl WholeJob {
             _ => format!("{:?}", manifest.eos.as_slice()),
         };
         let mut facts = ["bos", "eos"].map(|name| (name, ids(name, here), ids(name, there))).to_vec();
-        // Shards of earlier versions say nothing about the job.
-        if let (Some(here), Some(there)) = (&here.job, &there.job) {
-            let jobs = here.facts().into_iter().zip(there.facts());
-            facts.extend(jobs.map(|((name, here), (_, there))| (name, here, there)));
+        match (&here.job, &there.job) {
+            (Some(here), Some(there)) => {
+                let jobs = here.facts().into_iter().zip(there.facts());
+                facts.extend(jobs.map(|((name, here), (_, there))| (name, here, there)));
+            }
+            (here, there) => {
+                let writer = |job: &Option<Self>| if job.is_some() { "one of several" } else { "one alone" };
+                facts.push(("the process that wrote it", writer(here).to_owned(), writer(there).to_owned()));
+            }
         }
         facts.into_iter().find(|(_, here, there)| here != there)
     }
