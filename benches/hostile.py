@@ -1,6 +1,6 @@
 """Text made to be slow: long pretokens of every kind. Each library meets each text in a process of its own.
 
-Some libraries take minutes or panic, so there is a time limit, and who fails at one size is spared the next.
+Some libraries take minutes or panic, so there is a time limit; one that fails at a size is spared the next.
 """
 
 import base64

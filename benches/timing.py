@@ -78,7 +78,7 @@ def alternate(contenders, rounds, measure):
     """
     passes = {}
     for number in range(rounds):
-        # Shuffled, not rotated: who always follows the same contender inherits the state it leaves memory in.
+        # Shuffled, not rotated: one that always follows another inherits the state it leaves memory in.
         for contender in random.Random(number).sample(contenders, len(contenders)):
             for name, seconds in measure(contender).items():
                 times = passes.setdefault(name, {}).setdefault(contender.name, Times(contender.name))

@@ -64,7 +64,7 @@ def test_what_no_file_can_hold_is_said_before_the_work(expression, what, tmp_pat
             ValueError, match=f"^pattern: .* has {what}.*, which a tokenizer.json cannot hold"
         ):
             work(iter(TEXT), pattern=expression)
-    # A rank file leaves the pattern to who reads it.
+    # A rank file leaves the pattern to its readers.
     bs.train(iter(TEXT), 260, pattern="gpt2").save(tmp_path / "ranks.tiktoken")
     loaded = bs.Tokenizer.load(tmp_path / "ranks.tiktoken", pattern=expression)
     assert loaded.decode(loaded.encode(TEXT[0])) == TEXT[0]

@@ -54,7 +54,7 @@ def test_a_pair_of_files_stands_for_the_split_of_gpt2(documents, tmp_path):
     for pattern in ("cl100k", None):
         made = bs.train(iter(documents), 300, pattern=pattern)
         with pytest.raises(
-            ValueError, match="path: who reads vocab.json and merges.txt splits as GPT-2 does"
+            ValueError, match="path: readers of vocab.json and merges.txt split as GPT-2 does"
         ):
             made.save(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-//! Ragged ids as Arrow's lists and back, through pyarrow, which only who asks for it needs.
+//! Ragged ids as Arrow's lists and back, through pyarrow, which is needed for nothing else here.
 
 use numpy::{PyArray1, PyArrayMethods};
 use pyo3::exceptions::{PyModuleNotFoundError, PyTypeError, PyValueError};

@@ -196,7 +196,7 @@ struct State {
     slow: u32,
 }
 
-/// A thread that makes batches ahead. Who waits for one has the lock, which a child that is forked meanwhile never gets: it
+/// A thread that makes batches ahead. The caller that waits for one has the lock, which a child that is forked meanwhile never gets: it
 /// looks at the process first.
 struct Thread {
     process: u32,

@@ -41,8 +41,8 @@ pub(crate) use with_type;
 
 /// Ids as one sequence that any thread may read, with or without the GIL: an array, or one for each shard of a store.
 ///
-/// The arrays are kept alive, and numpy refuses to give their memory another size or place while others refer to it; who
-/// tells it to do so all the same (`resize(refcheck=False)`) is found out at the next call.
+/// The arrays are kept alive, and numpy refuses to give their memory another size or place while others refer to it; where
+/// it was told to do so all the same (`resize(refcheck=False)`), the next call finds that out.
 #[derive(Debug)]
 pub(crate) struct Tokens {
     /// At least one.
@@ -61,7 +61,8 @@ struct Shard {
     before: usize,
 }
 
-// SAFETY: memory that is only read, through a pointer that stays valid as long as the array that owns it lives.
+// SAFETY: memory that is only read, through a pointer that stays valid as long as the array that owns it lives and has its
+// size: to write to it meanwhile, or to take it away in spite of numpy, is the caller's error, as with numpy's own views.
 unsafe impl Send for Shard {}
 // SAFETY: as above.
 unsafe impl Sync for Shard {}
@@ -178,7 +179,7 @@ impl<S: Token> Sequence for Typed<'_, S> {
             return &[];
         }
         // SAFETY: `count` elements of this type, contiguous and aligned as `checked` has seen, in memory that the array keeps
-        // alive. Another thread that writes to the array meanwhile makes ids of before or after: any bits are an integer.
+        // alive; any bits are an integer. For the rest see `Shard`.
         let ids = unsafe { std::slice::from_raw_parts(shard.start.cast(), shard.count) };
         let end = (range.end as usize - shard.before).min(shard.count);
         &ids[range.start as usize - shard.before..end]

@@ -114,7 +114,7 @@ pub(super) enum Part<'t> {
 }
 
 impl Tokenizer {
-    /// From its definition. An error is the text of what is wrong with it; who read it knows where.
+    /// From its definition. An error is the text of what is wrong with it; the reader of a file knows where.
     pub fn new(definition: Definition) -> std::result::Result<Self, String> {
         let Definition {
             pattern,

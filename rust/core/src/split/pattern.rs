@@ -131,7 +131,7 @@ impl Pattern {
     ];
 
     /// The pattern that a user means by `text`: what [`Pattern::new`] makes of it, or of the pattern of the encoding of this
-    /// name. A text of nothing but letters, digits, `_` and `-` is meant as a name, so one that is none is an error; who
+    /// name. A text of nothing but letters, digits, `_` and `-` is meant as a name, so one that is none is an error; whoever
     /// means an expression writes `(?:text)`.
     pub fn from_argument(text: Option<&str>) -> Result<Self> {
         let encoding = Self::ENCODINGS.iter().find(|(name, _)| Some(*name) == text);

@@ -69,7 +69,7 @@ pub struct EncodeOptions {
     pub max_memory: usize,
     /// What becomes of what cannot be read.
     pub on_error: OnError,
-    /// Who reads tables.
+    /// What reads tables.
     pub tables: Option<Arc<dyn TableReader>>,
     /// What becomes of what an interrupted run has written.
     pub resume: Resume,

@@ -129,7 +129,7 @@ impl Journal {
             text.extend(line(entry));
         }
         // Written whole and renamed: a journal that is cut short would forget what is done. The lock of the store keeps
-        // others away, so the name until then is always the same, and who is killed leaves nothing for good.
+        // others away, so the name until then is always the same, and a process that is killed leaves nothing for good.
         let new = with_suffix(prefix, NEW);
         let begin = || {
             let mut file = File::create(&new)?;

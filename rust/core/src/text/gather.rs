@@ -176,7 +176,7 @@ impl<'a> Gather<'a> {
     }
 
     /// Ends the input where it cannot be read on, and with it the document that is open. No batch ends between the two:
-    /// who goes on behind it would read the document once more.
+    /// whatever goes on behind it would read the document once more.
     pub(super) fn break_off(&mut self) -> Result<()> {
         if self.is_open() {
             self.end_piece(self.batch.bytes.len(), true);

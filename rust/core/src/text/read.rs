@@ -85,7 +85,7 @@ pub struct ReadOptions {
     pub max_document_bytes: usize,
     /// What becomes of what cannot be read.
     pub on_error: OnError,
-    /// Who reads tables; without one, a table is an error.
+    /// What reads tables; without one, a table is an error.
     pub tables: Option<Arc<dyn TableReader>>,
     /// Where batches find memory that others are done with.
     pub spare: Spare,

@@ -1,7 +1,7 @@
 //! Results made ahead on a thread, in order, a bounded number of them.
 //!
 //! The thread ends with its maker, with the results' last reader, or with the process. In a forked child there is no
-//! such thread; who finds [`Ahead::is_here`] false there makes results by itself.
+//! such thread; where [`Ahead::is_here`] is false, the caller makes results itself.
 
 use std::io;
 use std::num::NonZero;

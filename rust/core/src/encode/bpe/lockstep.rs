@@ -199,7 +199,7 @@ impl Questions {
         self.count += usize::from(question.asked.may_find() & is_pair);
     }
 
-    /// Gives the answers to those who wait for them.
+    /// Gives the answers to the words that wait for them.
     #[inline(always)]
     fn answer<const LANES: usize, R: PairRanks>(&mut self, ranks: &R, words: &mut [Word<LANES>; WIDTH]) {
         for question in &self.questions[..self.count] {

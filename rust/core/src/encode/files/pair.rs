@@ -122,7 +122,7 @@ pub(super) fn write(tokenizer: &Tokenizer, folder: &Path) -> Result<()> {
     }
     if definition.pattern.text() != Some(SPLIT) {
         let message = format!(
-            "who reads {VOCAB} and {MERGES} splits as GPT-2 does, and this tokenizer by {}; a tokenizer.json can hold it",
+            "readers of {VOCAB} and {MERGES} split as GPT-2 does, and this tokenizer by {}; a tokenizer.json can hold it",
             definition.pattern
         );
         return Err(Error::argument("path", message));

@@ -3,7 +3,7 @@
 //! Whether such a name in a text is the token or just text is decided by each call, and the default is text, so that
 //! a text from outside cannot put control tokens in. Where names overlap, the leftmost and then the longest counts.
 //!
-//! A `tokenizer.json` may add tokens without the mark of being special. They are part of ordinary text: who asks for
+//! A `tokenizer.json` may add tokens without the mark of being special. They are part of ordinary text: whoever asks for
 //! text gets them, too, as from Hugging Face. It may also say how a name stands in a text ([`Manner`]), and that it is
 //! looked for only behind the normalizer, in what the other names leave.
 
@@ -315,7 +315,7 @@ pub(crate) fn check_names<'n>(mut names: impl Iterator<Item = &'n str> + Clone) 
     names.try_for_each(check).map_err(|message| Error::argument("special_tokens", message))
 }
 
-/// A `tokenizer.json` does not tell names from tokens of bytes, and who decodes by it takes for one what looks like one.
+/// A `tokenizer.json` does not tell names from tokens of bytes, and decoders of others take for one what looks like one.
 pub(crate) fn check_decoded_name(name: &str) -> std::result::Result<(), String> {
     if !is_of_other_bytes(name) {
         return Ok(());
