@@ -85,7 +85,7 @@ def test_models_have_the_encodings_of_tiktoken():
 
 
 def test_loading_takes_milliseconds():
-    """Far above what it takes, for a machine under load; `benches` measures."""
-    start = time.perf_counter()
+    """Far above what it takes, for slow machines; `benches` measures."""
+    start = time.process_time()
     bs.Tokenizer.load("cl100k_base")
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5

@@ -147,10 +147,10 @@ def test_a_store_is_anything_with_tokens():
 
 def test_making_windows_takes_no_time_whatever_the_size():
     tokens = np.zeros(10**8, "uint16")  # never touched: no memory either
-    start = time.perf_counter()
+    start = time.process_time()
     for _ in range(100):
         bs.windows(tokens, 1_024, 1)
-    assert (time.perf_counter() - start) / 100 < 50e-6
+    assert (time.process_time() - start) / 100 < 50e-6
     assert len(bs.windows(tokens, 1_024, 1)) == 10**8 - 1_024
 
 
@@ -660,3 +660,27 @@ def test_all_ranks_end_an_epoch_in_the_same_state(windows_count):
         again = windows.batches(1, seed=3, drop_last=False)
         again.load_state_dict(states[0])
         assert list(again) == []
+
+
+def test_more_tokens_than_32_bits_count(tmp_path):
+    count = 2**32 + 1_000
+    with (tmp_path / "big.bin").open("wb") as file:  # a file with a hole, which takes no space
+        file.seek(2 * (count - 10))
+        file.write(np.arange(1, 11, dtype="uint16").tobytes())
+    store = bs.TokenStore.open(tmp_path / "big.bin", dtype="uint16")
+    windows = bs.windows(store, 4, 1)
+    assert len(windows) == count - 4
+    assert windows[-1][1].tolist() == [7, 8, 9, 10]
+    inputs, targets = windows.gather([0, len(windows) - 1])
+    assert inputs.tolist() == [[0, 0, 0, 0], [6, 7, 8, 9]]
+    assert targets.tolist() == [[0, 0, 0, 0], [7, 8, 9, 10]]
+    assert bs.mix([windows], [1.0])[-1][0].tolist() == [6, 7, 8, 9]
+    batches = windows.batches(2, shuffle=False)
+    batches.load_state_dict(batches.state_dict() | {"position": len(windows) - 2})
+    assert next(batches)[1].tolist() == [[6, 7, 8, 9], [7, 8, 9, 10]]
+    tokens = SimpleNamespace(tokens=store.tokens, offsets=np.array([0, 2**31, 2**32 + 5, count]))
+    within = bs.windows(tokens, 5, 5, boundaries="respect")
+    assert len(within) == sum((length - 1) // 5 for length in (2**31, 2**31 + 5, 995))
+    assert within[-1][1].tolist() == [2, 3, 4, 5, 6]
+    last = bs.pack(tokens, 2048)[-1]
+    assert last.inputs[last.inputs > 0].tolist() == list(range(1, 11))

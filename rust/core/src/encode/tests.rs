@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::Monitor;
-use crate::split::Pattern;
+use crate::processor::Level;
+use crate::split::{Pattern, Splitter};
 
 /// Merges as a list of pairs among the tokens so far, chosen by `picks`, of the letters a to d and the space.
 fn merges_from(picks: &[(usize, usize)]) -> Vec<Merge> {
@@ -79,6 +80,25 @@ fn a_full_cache_forgets_but_is_never_wrong() {
         for _ in 0..2 {
             assert!(tokenizer.encode(&text, &options(), 1).expect("encodes") == expected);
         }
+    }
+}
+
+#[test]
+fn processors_of_every_level_encode_alike() {
+    let characters = ('\0'..=char::MAX).step_by(41);
+    let text: String = characters.flat_map(|one| ['a', one, 'b', ' ', one, one, 'c', '1', '\'']).collect();
+    let picks: Vec<_> = (0..60).map(|pick| (pick * 7 % 13, pick * 5 % 11)).collect();
+    for pattern in ["gpt2", "cl100k", "o200k", "deepseek"] {
+        let mut results = Level::available().map(|level| {
+            let mut tokenizer = tokenizer(Some(pattern), &merges_from(&picks), WholePretokens::Take);
+            tokenizer.encoder.level = level;
+            tokenizer.encoder.splitter =
+                Splitter::at_level(&Pattern::new(Some(pattern)), level).expect("a pattern");
+            [(); 2].map(|()| tokenizer.encode(text.as_bytes(), &options(), 1).expect("encodes"))
+        });
+        let portable = results.next().expect("there is always one");
+        assert!(portable[0] == portable[1] && portable[0].len() > 100_000);
+        results.for_each(|other| assert!(other == portable, "{pattern}"));
     }
 }
 

@@ -68,7 +68,7 @@ impl Splitter {
     }
 
     /// With the scanner of a given level, where the pattern has one.
-    fn at_level(pattern: &Pattern, level: Level) -> Result<Self> {
+    pub(crate) fn at_level(pattern: &Pattern, level: Level) -> Result<Self> {
         if let Some(variant) = Variant::of(pattern)
             && let Some(engine) = engine_for(variant, level)
         {
