@@ -10,7 +10,8 @@ use super::ids::Ids;
 use super::ids::ragged::Ragged;
 use super::ids::room::IdArray;
 use super::ids::shelf::with_shelf;
-use super::tokenizer::{EncodeOptions, Kept, Part, Tokenizer};
+use super::parts::{EncodeOptions, Kept, Part};
+use super::tokenizer::Tokenizer;
 use crate::{Error, Result, map_in_order};
 
 /// Less text than this is not worth a thread, whose start costs as much as encoding some 20 KB.

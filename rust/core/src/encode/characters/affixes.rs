@@ -285,9 +285,11 @@ mod tests {
     use super::*;
     use crate::encode::bpe::ranks::Merges;
     use crate::encode::characters::Unknown;
+    use crate::encode::definition::Definition;
     use crate::encode::encoder::WholePretokens;
+    use crate::encode::parts::EncodeOptions;
     use crate::encode::pipeline::{Pipeline, Written};
-    use crate::encode::tokenizer::{Definition, EncodeOptions, Tokenizer};
+    use crate::encode::tokenizer::Tokenizer;
     use crate::encode::vocabulary::end_ids::EndIds;
     use crate::pretokenize::{Behavior, Step};
     use crate::split::{Find, Pattern};

@@ -8,8 +8,9 @@ use std::ops::Range;
 
 use crate::bytes::text_of_bytes;
 use crate::encode::ids::Ids;
+use crate::encode::parts::{EncodeOptions, Part};
 use crate::encode::pipeline::{Output, Placing};
-use crate::encode::tokenizer::{EncodeOptions, Part, Tokenizer};
+use crate::encode::tokenizer::Tokenizer;
 use crate::utf8::is_tail;
 use crate::{Error, Result};
 use decoders::{Decoder, byte_of_token};

@@ -6,7 +6,8 @@
 //! that GPT-3's second file leaves out.
 
 use super::published::Published;
-use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::definition::Definition;
+use crate::encode::tokenizer::Tokenizer;
 use crate::encode::vocabulary::tokens::Tokens;
 
 /// The names that [`Tokenizer::bundled`] knows.

@@ -16,7 +16,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::tokenizer::{Definition, Tokenizer};
+use super::definition::Definition;
+use super::tokenizer::Tokenizer;
 use crate::split::Pattern;
 use crate::whole_file::write_whole;
 use crate::{Error, Place, Result};

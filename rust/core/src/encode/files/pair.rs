@@ -13,11 +13,9 @@ use super::huggingface::read_vocab;
 use super::{LoadOptions, read_file};
 use crate::bytes::{bytes_of_text, is_of_other_bytes, text_of_bytes};
 use crate::encode::bpe::merges::Merge;
-use crate::encode::bpe::ranks::Merges;
+use crate::encode::definition::Definition;
 use crate::encode::encoder::WholePretokens;
-use crate::encode::pipeline::Pipeline;
-use crate::encode::tokenizer::{Definition, Tokenizer};
-use crate::encode::vocabulary::end_ids::EndIds;
+use crate::encode::tokenizer::Tokenizer;
 use crate::encode::vocabulary::special::only_special;
 use crate::encode::vocabulary::tokens::Tokens;
 use crate::split::Pattern;
@@ -75,17 +73,8 @@ pub(super) fn read(folder: &Path, options: &LoadOptions) -> Result<Tokenizer> {
             }
         }
     }
-    let definition = Definition {
-        pattern: options.pattern.clone().unwrap_or_else(|| Pattern::new(Some(SPLIT))),
-        tokens,
-        merges: Merges::Listed(merges),
-        whole_pretokens: WholePretokens::Merge,
-        special_tokens,
-        manners: Vec::new(),
-        pipeline: Pipeline::default(),
-        bos: EndIds::default(),
-        eos: EndIds::default(),
-    };
+    let pattern = options.pattern.clone().unwrap_or_else(|| Pattern::new(Some(SPLIT)));
+    let definition = Definition { special_tokens, ..Definition::of_merges(pattern, tokens, merges) };
     Tokenizer::new(definition).map_err(malformed)
 }
 

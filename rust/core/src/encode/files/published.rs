@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use crate::encode::bpe::ranks::Merges;
-use crate::encode::encoder::WholePretokens;
-use crate::encode::pipeline::Pipeline;
-use crate::encode::tokenizer::Definition;
+use crate::encode::definition::Definition;
 use crate::encode::vocabulary::tokens::Tokens;
 use crate::split::Pattern;
 
@@ -53,15 +50,10 @@ impl Published {
     /// The encoding of these ranks.
     pub(super) fn definition(&self, tokens: Tokens) -> Definition {
         Definition {
-            pattern: self.pattern(),
-            tokens,
-            merges: Merges::Spelled,
-            whole_pretokens: WholePretokens::Take,
             special_tokens: self.special_tokens(),
-            manners: Vec::new(),
-            pipeline: Pipeline::default(),
             bos: self.bos.into(),
             eos: self.eos.into(),
+            ..Definition::of_ranks(self.pattern(), tokens)
         }
     }
 

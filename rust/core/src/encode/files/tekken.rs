@@ -6,10 +6,8 @@ use serde::Deserialize;
 
 use super::Fault;
 use crate::Place;
-use crate::encode::bpe::ranks::Merges;
-use crate::encode::encoder::WholePretokens;
-use crate::encode::pipeline::Pipeline;
-use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::definition::Definition;
+use crate::encode::tokenizer::Tokenizer;
 use crate::encode::vocabulary::tokens::Tokens;
 use crate::split::Pattern;
 
@@ -88,15 +86,10 @@ fn definition(file: &File<'_>) -> std::result::Result<Definition, String> {
     let special_tokens = special_tokens(file)?;
     let id_of = |wanted: &str| special_tokens.iter().find(|(name, _)| name == wanted).map(|&(_, id)| id);
     Ok(Definition {
-        pattern: Pattern::new(Some(pattern)),
-        tokens,
-        merges: Merges::Spelled,
-        whole_pretokens: WholePretokens::Take,
         bos: id_of("<s>").into(),
         eos: id_of("</s>").into(),
         special_tokens,
-        manners: Vec::new(),
-        pipeline: Pipeline::default(),
+        ..Definition::of_ranks(Pattern::new(Some(pattern)), tokens)
     })
 }
 

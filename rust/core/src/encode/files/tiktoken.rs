@@ -14,9 +14,9 @@ use memchr::memchr;
 use super::LoadOptions;
 use super::published::Published;
 use crate::encode::bpe::ranks::Merges;
+use crate::encode::definition::Definition;
 use crate::encode::encoder::WholePretokens;
-use crate::encode::pipeline::Pipeline;
-use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::tokenizer::Tokenizer;
 use crate::encode::vocabulary::tokens::Tokens;
 use crate::{Error, Place, Result};
 
@@ -41,15 +41,10 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
         return Err(Error::argument("special_tokens", message));
     }
     let definition = Definition {
-        pattern,
-        tokens,
-        merges: Merges::Spelled,
-        whole_pretokens: WholePretokens::Take,
         special_tokens,
-        manners: Vec::new(),
-        pipeline: Pipeline::default(),
         bos: own.and_then(|known| known.bos).into(),
         eos: own.and_then(|known| known.eos).into(),
+        ..Definition::of_ranks(pattern, tokens)
     };
     Tokenizer::new(definition).map_err(|message| Error::malformed(path, Place::Whole, message))
 }

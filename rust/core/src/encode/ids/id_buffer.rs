@@ -3,7 +3,8 @@
 
 use super::Ids;
 use crate::Result;
-use crate::encode::tokenizer::{EncodeOptions, Tokenizer};
+use crate::encode::parts::EncodeOptions;
+use crate::encode::tokenizer::Tokenizer;
 
 /// Ids, and room for more without asking for memory.
 #[derive(Debug, Default)]

@@ -6,6 +6,10 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use super::Checked;
+use super::names::Names;
+use crate::encode::bpe::merges::Merge;
+use crate::encode::characters::affixes::Affixes;
 use crate::tokenizer_json::Text;
 
 /// A merge, written `"left right"` or `["left", "right"]`.
@@ -52,4 +56,45 @@ impl<'de: 'f, 'f> Deserialize<'de> for Pair<'f> {
 
         deserializer.deserialize_any(PairVisitor)
     }
+}
+
+/// How many merges' parts are on their way from memory at once.
+const AHEAD: usize = 32;
+
+/// The merges by the ids of `names`.
+pub(super) fn merges(pairs: &[Pair<'_>], names: &Names<'_>, affixes: &Affixes) -> Checked<Vec<Merge>> {
+    let mut merges = Vec::with_capacity(pairs.len());
+    let mut asked = Vec::with_capacity(AHEAD);
+    // What merges make mostly stands one behind the other.
+    let mut next = 0;
+    for few in pairs.chunks(AHEAD) {
+        asked.clear();
+        asked.extend(few.iter().map(|Pair(left, right)| [names.ask(left), names.ask(right)]));
+        for (Pair(left, right), hashes) in few.iter().zip(&asked) {
+            let fault = |text: &str| {
+                format!("merge {} ({left:?}, {right:?}): {text:?} is not in the vocabulary", merges.len())
+            };
+            let part = |text: &str, hash: u64| names.answer(text, hash).ok_or_else(|| fault(text));
+            let (left_id, right_id) = (part(left, hashes[0])?.1, part(right, hashes[1])?.1);
+            // As Hugging Face does, whatever the right part begins with.
+            let rest = right.get(affixes.prefix.len()..).ok_or_else(|| {
+                format!(
+                    "merge {} ({left:?}, {right:?}): {right:?} has no prefix {:?}",
+                    merges.len(),
+                    affixes.prefix
+                )
+            })?;
+            let id = if let Some(id) = names.id_at(next, [left, rest]) {
+                id
+            } else {
+                let made = format!("{left}{rest}");
+                let found = names.answer(&made, names.ask(&made)).ok_or_else(|| fault(&made))?;
+                next = found.0;
+                found.1
+            };
+            next += 1;
+            merges.push(Merge { left: left_id, right: right_id, id });
+        }
+    }
+    Ok(merges)
 }

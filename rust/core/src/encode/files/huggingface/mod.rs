@@ -4,6 +4,8 @@
 //! BPE, split by a pattern: their tokens are written with a character for each byte (see [`crate::bytes`]), and
 //! nothing happens to a text but what the encoder does. For all others the parts become a [`Pipeline`].
 
+mod added;
+mod cut;
 mod merges;
 mod names;
 mod parts;
@@ -13,27 +15,26 @@ mod write;
 pub(super) use write::write;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use super::Fault;
 use crate::Place;
-use crate::bytes::{bytes_of_text, is_of_other_bytes, push_bytes_of_text};
+use crate::bytes::is_of_other_bytes;
 use crate::encode::bpe::merges::Merge;
 use crate::encode::bpe::ranks::Merges;
 use crate::encode::characters::Unknown;
 use crate::encode::characters::affixes::Affixes;
+use crate::encode::definition::Definition;
 use crate::encode::encoder::WholePretokens;
 use crate::encode::pipeline::{Pipeline, Written};
-use crate::encode::tokenizer::{Definition, Tokenizer};
-use crate::encode::vocabulary::special::Manner;
-use crate::encode::vocabulary::tokens::Tokens;
-use crate::pretokenize::Step;
-use crate::split::{Pattern, from_oniguruma};
-use crate::tokenizer_json::{self, AddedToken, Vocab};
-use merges::Pair;
+use crate::encode::tokenizer::Tokenizer;
+use crate::split::Pattern;
+use crate::tokenizer_json::{self, Vocab};
+use added::{Ordinary, manner, special_tokens};
+use cut::Cut;
+use merges::{Pair, merges};
 use names::Names;
 use parts::unsupported;
 use processors::Processed;
@@ -215,195 +216,6 @@ fn check_model<'m, 'f>(model: &'m Model<'f>) -> Checked<&'m [Pair<'f>]> {
     model.merges.as_deref().ok_or_else(|| "model: it has no merges".to_owned())
 }
 
-fn manner(token: &AddedToken) -> Manner {
-    let &AddedToken { single_word, lstrip, rstrip, normalized, special, .. } = token;
-    Manner { normalized, single_word, lstrip, rstrip, unmarked: !special }
-}
-
-/// Names and ids of the added tokens. Hugging Face gives those that are not in the vocabulary the numbers behind it,
-/// whatever the file says; where that is not the same, one of the two would be wrong.
-fn special_tokens(added: &[AddedToken], names: &Names<'_>) -> Checked<Vec<(String, u32)>> {
-    let mut next = names.count() as u32;
-    let mut known = HashSet::new();
-    let mut check = |token: &AddedToken| {
-        let AddedToken { id, content, .. } = token;
-        if !known.insert(content.clone()) {
-            return Err(format!("added token {content:?} stands twice"));
-        }
-        if content.is_empty() {
-            return Err(format!("added token {id} is empty"));
-        }
-        match names.id_of(content) {
-            Some(other) if other != *id => {
-                Err(format!("added token {content:?} has id {id}, and {other} in the vocabulary"))
-            }
-            None if *id != next => Err(format!(
-                "added token {content:?} has id {id}, and Hugging Face would give it {next}, the next one behind the \
-                 vocabulary"
-            )),
-            found => {
-                next += u32::from(found.is_none());
-                Ok((content.clone(), *id))
-            }
-        }
-    };
-    let mut tokens = added.iter().map(&mut check).collect::<Checked<Vec<_>>>()?;
-    turn_names(&mut tokens, |&(_, id)| id, Main::LastToFirst);
-    Ok(tokens)
-}
-
-/// Where the main one of several names goes.
-#[derive(Clone, Copy)]
-enum Main {
-    FirstToLast,
-    LastToFirst,
-}
-
-/// Turns the names that an id has, in the places that they have: ours decodes it to the first one, Hugging Face to the
-/// last, which is the only one that it looks for in a text.
-fn turn_names<T>(tokens: &mut [T], id: impl Fn(&T) -> u32, main: Main) {
-    let mut places: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (place, token) in tokens.iter().enumerate() {
-        places.entry(id(token)).or_default().push(place);
-    }
-    for places in places.values() {
-        let pairs = places.windows(2);
-        match main {
-            Main::FirstToLast => pairs.for_each(|pair| tokens.swap(pair[0], pair[1])),
-            Main::LastToFirst => pairs.rev().for_each(|pair| tokens.swap(pair[0], pair[1])),
-        }
-    }
-}
-
-/// The entries of the vocabulary that text may become by merging.
-///
-/// They may be added tokens, too: a name may stand in a word where it does not count, or come out of a normalizer, or only
-/// be on the way to a longer token. But text that looks like a token with the mark of being special becomes that only where
-/// the file's own merges make it.
-struct Ordinary<'v, 'f> {
-    vocab: &'v Vocab<'f>,
-    /// The added tokens by id, and whether text may become them.
-    added: Vec<(u32, &'v AddedToken, bool)>,
-}
-
-impl<'v, 'f> Ordinary<'v, 'f> {
-    fn new(vocab: &'v Vocab<'f>, added: &'v [AddedToken], merges: &[Merge]) -> Self {
-        let marked = || added.iter().filter(|token| token.special).map(|token| token.id);
-        let ids = marked().min().unwrap_or(1)..=marked().max().unwrap_or(0);
-        let mut made: Vec<u32> = merges.iter().map(|merge| merge.id).filter(|id| ids.contains(id)).collect();
-        // Merges mostly come by id; then there is nothing to sort.
-        made.sort_unstable();
-        let is_made = |id: u32| made.binary_search(&id).is_ok();
-        let is_ordinary = |token: &AddedToken| {
-            !token.special || is_made(token.id) || token.content.chars().nth(1).is_none()
-        };
-        let mut added: Vec<_> = added.iter().map(|token| (token.id, token, is_ordinary(token))).collect();
-        added.sort_by_key(|&(id, ..)| id);
-        Self { vocab, added }
-    }
-
-    /// Whether text may become an entry that is an added token; `None` if it is none. One that is in the vocabulary has
-    /// its id there, and few entries do have one of these.
-    fn added(&self, (text, id): &(Cow<'_, str>, u32)) -> Option<bool> {
-        let first = self.added.partition_point(|&(other, ..)| other < *id);
-        let mut same = self.added[first..].iter().take_while(|&&(other, ..)| other == *id);
-        same.find(|&&(_, token, _)| token.content == *text).map(|&(.., is_ordinary)| is_ordinary)
-    }
-
-    fn entries(&self) -> impl Iterator<Item = &'v (Cow<'f, str>, u32)> {
-        self.vocab.0.iter().filter(|entry| self.added(entry) != Some(false))
-    }
-
-    /// Whether an entry is an added token that the normalizer makes another name of.
-    fn has_renamed(&self, pipeline: &Pipeline) -> Checked<bool> {
-        let is_entry = |id: u32| self.vocab.0.iter().any(|&(_, other)| other == id);
-        for &(id, token, _) in self.added.iter().filter(|(_, token, _)| token.normalized) {
-            let name = pipeline.normalized(&token.content).map_err(|error| error.to_string())?;
-            if name != token.content && is_entry(id) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The entries as tokens of bytes, if all bytes are among them. An added token is one only where its name is written as
-    /// it is.
-    fn of_bytes(&self) -> Option<Tokens> {
-        let mut has = [false; 256];
-        let mut tokens = Tokens::with_capacity(self.vocab.0.len(), self.vocab.0.len() * 8);
-        for entry in &self.vocab.0 {
-            let (text, id) = entry;
-            if self.added(entry).is_some_and(|is_ordinary| !is_ordinary || !is_written_as_it_is(text)) {
-                continue;
-            }
-            let write = |bytes: &mut Vec<u8>| {
-                let before = bytes.len();
-                push_bytes_of_text(text, bytes)?;
-                if let [byte] = bytes[before..] {
-                    has[usize::from(byte)] = true;
-                }
-                Ok::<u32, char>(*id)
-            };
-            tokens.push_with(write).ok()?;
-        }
-        has.iter().all(|&has| has).then_some(tokens)
-    }
-}
-
-/// Whether the characters of a text stand for the bytes that they have.
-fn is_written_as_it_is(text: &str) -> bool {
-    bytes_of_text(text).is_ok_and(|bytes| bytes == text.as_bytes())
-}
-
-/// How text is cut, and what that makes of the vocabulary.
-struct Cut {
-    pattern: Pattern,
-    steps: Option<Vec<Step>>,
-    /// The tokens as bytes, if the vocabulary is one of bytes.
-    tokens: Option<Tokens>,
-}
-
-impl Cut {
-    /// `own` is the pattern in our words, where that is known.
-    fn new(
-        file: &File<'_>,
-        ordinary: &Ordinary<'_, '_>,
-        affixes: &Affixes,
-        own: Option<&Pattern>,
-    ) -> Checked<Self> {
-        let parts = parts::flat("pre_tokenizer", &file.pre_tokenizer, "pretokenizers")?;
-        let normalizers = parts::flat("normalizer", &file.normalizer, "normalizers")?;
-        let tokens = if ends_in_bytes(&normalizers, &parts) && affixes.is_empty() {
-            ordinary.of_bytes()
-        } else {
-            None
-        };
-        if tokens.is_some()
-            && parts.iter().copied().any(is_byte_level)
-            && let Some(pattern) = own.cloned().or_else(|| pattern(&parts))
-        {
-            return Ok(Self { pattern, steps: None, tokens });
-        }
-        // Without pretokenizers there is nothing to do but to read characters as bytes, where they stand for some.
-        let has_steps = !parts.is_empty() || tokens.is_some();
-        let steps = if has_steps { Some(parts::steps(&parts)?) } else { None };
-        Ok(Self { pattern: Pattern::Whole, steps, tokens })
-    }
-}
-
-fn is_byte_level(part: &Value) -> bool {
-    part["type"] == "ByteLevel"
-}
-
-/// Whether all characters stand for bytes in the end: what writes some last is a `ByteLevel`, and there is no other. All
-/// pretokenizers but two only cut.
-fn ends_in_bytes(normalizers: &[&Value], parts: &[&Value]) -> bool {
-    let parts = parts.iter().filter(|part| is_byte_level(part) || part["type"] == "Metaspace");
-    let writers: Vec<&Value> = normalizers.iter().chain(parts).copied().collect();
-    let all = writers.iter().filter(|part| is_byte_level(part)).count();
-    all == 1 && writers.last().is_some_and(|part| is_byte_level(part))
-}
-
 /// What becomes of characters that are no tokens.
 fn unknown(model: &Model<'_>, names: &Names<'_>, merges: &[Merge]) -> Checked<Unknown> {
     if model.byte_fallback {
@@ -453,97 +265,4 @@ fn written(file: &File<'_>) -> Written {
         model,
         file: None,
     }
-}
-
-/// How many merges' parts are on their way from memory at once.
-const AHEAD: usize = 32;
-
-fn merges(pairs: &[Pair<'_>], names: &Names<'_>, affixes: &Affixes) -> Checked<Vec<Merge>> {
-    let mut merges = Vec::with_capacity(pairs.len());
-    let mut asked = Vec::with_capacity(AHEAD);
-    // What merges make mostly stands one behind the other.
-    let mut next = 0;
-    for few in pairs.chunks(AHEAD) {
-        asked.clear();
-        asked.extend(few.iter().map(|Pair(left, right)| [names.ask(left), names.ask(right)]));
-        for (Pair(left, right), hashes) in few.iter().zip(&asked) {
-            let fault = |text: &str| {
-                format!("merge {} ({left:?}, {right:?}): {text:?} is not in the vocabulary", merges.len())
-            };
-            let part = |text: &str, hash: u64| names.answer(text, hash).ok_or_else(|| fault(text));
-            let (left_id, right_id) = (part(left, hashes[0])?.1, part(right, hashes[1])?.1);
-            // As Hugging Face does, whatever the right part begins with.
-            let rest = right.get(affixes.prefix.len()..).ok_or_else(|| {
-                format!(
-                    "merge {} ({left:?}, {right:?}): {right:?} has no prefix {:?}",
-                    merges.len(),
-                    affixes.prefix
-                )
-            })?;
-            let id = if let Some(id) = names.id_at(next, [left, rest]) {
-                id
-            } else {
-                let made = format!("{left}{rest}");
-                let found = names.answer(&made, names.ask(&made)).ok_or_else(|| fault(&made))?;
-                next = found.0;
-                found.1
-            };
-            next += 1;
-            merges.push(Merge { left: left_id, right: right_id, id });
-        }
-    }
-    Ok(merges)
-}
-
-/// The pattern that does what these pretokenizers do: a `ByteLevel`, alone or behind `Split`s. `None` if there is none.
-fn pattern(parts: &[&Value]) -> Option<Pattern> {
-    let (byte_level, splits) = parts.split_last()?;
-    if byte_level["type"] != "ByteLevel" || byte_level["add_prefix_space"] != false {
-        return None;
-    }
-    let built_in = Pattern::new((byte_level["use_regex"] != false).then_some("gpt2"));
-    match splits {
-        [] => Some(built_in),
-        [split] if built_in == Pattern::Whole && keeps_matches(split) => {
-            // What does not match is dropped; a published pattern of one expression leaves nothing unmatched.
-            pattern_of(&[expression(split)?]).filter(|pattern| matches!(pattern, Pattern::Named(_)))
-        }
-        _ if splits.iter().all(|split| keeps_all(split)) => {
-            let built_in = built_in.portable_expressions();
-            let built_in = built_in.iter().map(|expression| Some(&**expression));
-            let expressions = splits.iter().map(|split| expression(split)).chain(built_in);
-            pattern_of(&expressions.collect::<Option<Vec<&str>>>()?)
-        }
-        _ => None,
-    }
-}
-
-/// The pattern of expressions that split in turn, as Hugging Face reads them.
-fn pattern_of(expressions: &[&str]) -> Option<Pattern> {
-    let joined = |expressions: &[&str]| Pattern::new(Some(&expressions.join(&Pattern::THEN.to_string())));
-    // Not as OpenAI writes it: what is possessive there, `{1,3}+`, is not here.
-    let is_portable = |pattern: &Pattern| pattern.portable_expressions() == expressions;
-    if let Some(named @ Pattern::Named(_)) = Some(joined(expressions)).filter(is_portable) {
-        return Some(named);
-    }
-    let ours = expressions.iter().map(|expression| from_oniguruma(expression).ok());
-    let ours = ours.collect::<Option<Vec<String>>>()?;
-    Some(joined(&ours.iter().map(String::as_str).collect::<Vec<_>>()))
-}
-
-/// The expression of a `Split`. As a pattern it must not mean anything else.
-fn expression(split: &Value) -> Option<&str> {
-    let is_one =
-        |text: &&str| !text.contains(Pattern::THEN) && Pattern::NAMED.iter().all(|known| known.name != *text);
-    split["pattern"]["Regex"].as_str().filter(is_one)
-}
-
-/// Whether a pretokenizer is a `Split` that leaves its matches, and what is between them, as pieces.
-fn keeps_all(step: &Value) -> bool {
-    step["type"] == "Split" && step["behavior"] == "Isolated" && step["invert"] != true
-}
-
-/// Whether a pretokenizer is a `Split` that leaves its matches alone.
-fn keeps_matches(step: &Value) -> bool {
-    step["type"] == "Split" && step["behavior"] == "Removed" && step["invert"] == true
 }

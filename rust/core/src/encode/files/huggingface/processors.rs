@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::parts::{brief, flat, unsupported};
 use super::{Checked, byte_level};
 use crate::encode::decode::trims::Trim;
-use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::definition::Definition;
+use crate::encode::tokenizer::Tokenizer;
 use crate::encode::vocabulary::end_ids::EndIds;
 
 /// All that post-processors do.

@@ -7,11 +7,13 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use super::{Main, processors, turn_names};
+use super::added::{Main, turn_names};
+use super::processors;
 use crate::bytes::char_of_byte;
 use crate::encode::bpe::merges::Merge;
+use crate::encode::definition::Definition;
 use crate::encode::encoder::WholePretokens;
-use crate::encode::tokenizer::{Definition, Tokenizer};
+use crate::encode::tokenizer::Tokenizer;
 use crate::encode::vocabulary::Vocabulary;
 use crate::encode::vocabulary::special::{Manner, only_special};
 use crate::split::Pattern;
