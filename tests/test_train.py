@@ -606,3 +606,17 @@ def test_what_cannot_be_extended_is_an_error():
         bs.extend(tokenizer, [b"a"], -1)
     with pytest.raises(ValueError, match="weights"):
         bs.extend(tokenizer, bs.WordCounts({"a": 1}, "gpt2"), 5, weights=[1])
+
+
+def test_counts_keep_their_pattern():
+    counts = bs.WordCounts({"a": 1}, "gpt2")
+    assert bs.WordCounts(counts, "gpt2") == counts
+    with pytest.raises(ValueError, match="pattern: expected gpt2, which cut these words, not cl100k"):
+        bs.WordCounts(counts)
+
+
+def test_paths_are_a_list(tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(TypeError, match=r"source: item 0 is a path; paths go into a list, as list\(paths\)"):
+        bs.train(tmp_path.glob("*.txt"), 260)
+    assert bs.train(list(tmp_path.glob("*.txt")), 260).vocab_size == 256

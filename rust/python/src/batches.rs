@@ -433,8 +433,8 @@ impl Batches {
     /// windows used then are not used again, all others are.
     ///
     /// Raises:
-    ///     ValueError: If the state is of other windows (another number or size, other tokens or rules), incomplete, or has a
-    ///         position beyond the end.
+    ///     ValueError: If the state is of other windows (another number or size, of another number of tokens, by other
+    ///         rules), incomplete, or has a position beyond the end.
     ///
     /// Example:
     ///     >>> import bytestride as bs, numpy as np

@@ -35,7 +35,8 @@ const BATCH_BYTES_PER_THREAD: usize = 1 << 20;
 ///     pattern: the pattern that cut them, as in `train`.
 ///
 /// Raises:
-///     ValueError: a count is negative or beyond 64 bits, all together are, or a word is empty.
+///     ValueError: a count is negative or beyond 64 bits, all together are, or a word is empty; or `words` are
+///         `WordCounts` that another pattern cut.
 ///
 /// Example:
 ///     >>> from bytestride import WordCounts
@@ -68,6 +69,14 @@ impl WordCounts {
     ) -> PyResult<Self> {
         let mut owned = Vec::new();
         if let Some(words) = words {
+            if let Ok(counts) = words.cast::<Self>()
+                && *counts.get().0.pattern() != pattern
+            {
+                let [own, other] =
+                    [counts.get().0.pattern(), &pattern].map(|one| one.text().unwrap_or("None"));
+                let message = format!("pattern: expected {own}, which cut these words, not {other}");
+                return Err(PyValueError::new_err(message));
+            }
             let pairs = if words.hasattr("items")? { words.call_method0("items")? } else { words.clone() };
             let expected = "a mapping from words to counts, or pairs of them";
             for pair in named::items("words", expected, &pairs)? {
@@ -553,8 +562,14 @@ fn pull<'py>(
     while bytes.len() < BATCH_BYTES {
         let Some((number, document)) = documents.next() else { break };
         let document = document?;
-        let text = text_bytes("source", &document)
-            .or_else(|_| text_bytes(&format!("source: document {number}"), &document))?;
+        let text = text_bytes("source", &document).or_else(|_| {
+            if document.hasattr("__fspath__")? {
+                let message =
+                    format!("source: item {number} is a path; paths go into a list, as list(paths)");
+                return Err(PyTypeError::new_err(message));
+            }
+            text_bytes(&format!("source: document {number}"), &document)
+        })?;
         bytes.extend_from_slice(&text);
         ends.push(bytes.len());
         if ends.len() % 4096 == 0 {
