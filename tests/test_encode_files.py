@@ -536,11 +536,27 @@ def test_names_that_are_not_unicode_are_read_like_others(tokenizer, tmp_path):
     folder.mkdir()
     (folder / "a.txt").write_text("one")
     Path(os.fsdecode(bytes(folder) + b"/b\xe9.txt")).write_text("two")
-    for name in (folder, folder / "*.txt"):
+    odd = Path(os.fsdecode(bytes(folder) + b"/b\xe9.txt"))
+    for name in (folder, folder / "*.txt", [folder / "a.txt", odd]):
         store = tokenizer.encode_files(name, tmp_path / "tokens")
         assert [tokenizer.decode(ids) for ids in store] == ["one", "two"]
         sources = json.loads((tmp_path / "tokens.json").read_text("utf-8"))["sources"]
         assert [Path(source["path"]).name for source in sources] == ["a.txt", "b\ufffd.txt"]
+    assert bs.count_words(odd) == bs.count_words([b"two"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_link_to_nothing_is_an_error_or_left_out(tokenizer, tmp_path):
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    (folder / "a.txt").write_text("one")
+    (folder / "b.txt").symlink_to("nowhere.txt")
+    for name in (folder, folder / "*.txt"):
+        with pytest.raises(FileNotFoundError, match="b.txt"):
+            tokenizer.encode_files(name, tmp_path / "tokens")
+        store = tokenizer.encode_files(name, tmp_path / "tokens", on_error="skip")
+        assert [tokenizer.decode(ids) for ids in store] == ["one"]
+        assert "b.txt" in store.skipped[0]
 
 
 # -- what was called for ------------------------------------------------------------------------------------------

@@ -608,7 +608,7 @@ def test_what_cannot_be_extended_is_an_error():
         bs.extend(tokenizer, bs.WordCounts({"a": 1}, "gpt2"), 5, weights=[1])
 
 
-def test_counts_keep_their_pattern():
+def test_counts_of_counts_keep_their_pattern():
     counts = bs.WordCounts({"a": 1}, "gpt2")
     assert bs.WordCounts(counts, "gpt2") == counts
     with pytest.raises(ValueError, match="pattern: expected gpt2, which cut these words, not cl100k"):

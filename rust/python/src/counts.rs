@@ -1,5 +1,6 @@
 //! Word counts: [`WordCounts`], [`count_words`], and what both share with training.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytestride_core::Error;
@@ -450,7 +451,7 @@ pub(crate) fn count_source(
 /// The paths that `source` names, or `None` if it holds documents.
 ///
 /// A list of `str` is paths and never documents: a mistyped file name must not be trained on.
-fn paths(source: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
+fn paths(source: &Bound<'_, PyAny>) -> PyResult<Option<Vec<PathBuf>>> {
     if let Some(path) = path(source)? {
         return Ok(Some(vec![path]));
     }
@@ -459,7 +460,7 @@ fn paths(source: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
         return Ok(None);
     }
     let items: Vec<Bound<'_, PyAny>> = source.try_iter()?.collect::<PyResult<_>>()?;
-    let paths: Vec<String> =
+    let paths: Vec<PathBuf> =
         items.iter().map(path).collect::<PyResult<Vec<_>>>()?.into_iter().flatten().collect();
     match paths.len() {
         0 => Ok(None),
@@ -471,14 +472,9 @@ fn paths(source: &Bound<'_, PyAny>) -> PyResult<Option<Vec<String>>> {
 }
 
 /// `item` as a path, if it is a `str` or an `os.PathLike`.
-fn path(item: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
-    if item.is_instance_of::<PyString>() {
-        item.extract().map(Some)
-    } else if item.hasattr("__fspath__")? {
-        Ok(Some(item.call_method0("__fspath__")?.extract()?))
-    } else {
-        Ok(None)
-    }
+fn path(item: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
+    let is_path = item.is_instance_of::<PyString>() || item.hasattr("__fspath__")?;
+    if is_path { item.extract().map(Some) } else { Ok(None) }
 }
 
 /// How many bytes of files are counted at a time: a part of the memory that counting may take.
@@ -490,7 +486,7 @@ fn batch_bytes(options: CountOptions) -> usize {
 /// The counts of files.
 fn count_paths(
     py: Python<'_>,
-    paths: &[String],
+    paths: &[PathBuf],
     splitter: &Splitter,
     options: &SourceOptions<'_, '_>,
 ) -> PyResult<Counts> {

@@ -395,15 +395,11 @@ pub(crate) fn encode_files(
 }
 
 /// Names of inputs: one path, or an iterable of paths.
-pub(crate) fn input_names(inputs: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
-    let name = |path: PathBuf| {
-        let message = format!("inputs: the name {} is not Unicode", path.display());
-        path.into_os_string().into_string().map_err(|_| PyValueError::new_err(message))
-    };
-    if let Ok(path) = inputs.extract() {
-        return Ok(vec![name(path)?]);
+pub(crate) fn input_names(inputs: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
+    match inputs.extract() {
+        Ok(path) => Ok(vec![path]),
+        Err(_) => several_paths("inputs", inputs),
     }
-    several_paths("inputs", inputs)?.into_iter().map(name).collect()
 }
 
 /// The suffixes of the files that a folder stands for; `None` for those of text.

@@ -114,7 +114,7 @@ impl Default for EncodeOptions {
 /// With a [`Share`] of more than one process the store is that process's shard, and may be empty.
 pub fn encode_files(
     tokenizer: &Tokenizer,
-    inputs: &[String],
+    inputs: &[impl AsRef<Path>],
     prefix: &Path,
     options: &EncodeOptions,
     monitor: &Monitor,
@@ -169,7 +169,7 @@ impl Encoder for Tokenizer {
 
 fn encode_with(
     tokenizer: &impl Encoder,
-    inputs: &[String],
+    inputs: &[impl AsRef<Path>],
     prefix: &Path,
     options: &EncodeOptions,
     monitor: &Monitor,

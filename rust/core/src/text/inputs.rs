@@ -58,6 +58,11 @@ impl Input {
         let source = if metadata.is_file() { Source::Regular(metadata.len()) } else { Source::Stream };
         Ok(Self { path, source })
     }
+
+    /// A file that was found; one that is none after all, as a link to nothing, cannot be read.
+    fn found(path: PathBuf) -> Self {
+        Self::file(path.clone()).unwrap_or(Self { path, source: Source::Regular(0) })
+    }
 }
 
 /// The files that `names` mean, in the order named.
@@ -66,17 +71,19 @@ impl Input {
 /// [`TEXT_SUFFIXES`] for the usual `suffixes`, in small or capital letters; links to folders are not followed, and names
 /// that begin with a dot left out), or `-` for standard input.
 /// A name that stands for nothing is an error.
-pub fn expand_inputs(names: &[String], suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
+pub fn expand_inputs(names: &[impl AsRef<Path>], suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for name in names {
-        let path = Path::new(name);
-        if name == "-" {
+        let path = name.as_ref();
+        let glob = path.to_str().filter(|name| name.contains(['*', '?', '[']));
+        if path == Path::new("-") {
             inputs.push(Input::standard_input());
         } else if path.is_dir() {
             inputs.extend(folder(path, suffixes)?);
-        } else if name.contains(['*', '?', '[']) && fs::symlink_metadata(path).is_err() {
-            let files = globs::files(name)?.into_iter().map(Input::file);
-            inputs.extend(files.collect::<Result<Vec<_>>>()?);
+        } else if let Some(glob) = glob
+            && fs::symlink_metadata(path).is_err()
+        {
+            inputs.extend(globs::files(glob)?.into_iter().map(Input::found));
         } else {
             inputs.push(Input::file(path.to_path_buf())?);
         }
@@ -130,7 +137,7 @@ fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
         return Err(Error::malformed(root, Place::Whole, message));
     }
     files.sort_unstable_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
-    files.into_iter().map(Input::file).collect()
+    Ok(files.into_iter().map(Input::found).collect())
 }
 
 fn has_suffix(name: &OsStr, suffixes: &[impl AsRef<str>]) -> bool {
@@ -233,8 +240,8 @@ mod tests {
         assert!(message("*.txt").contains("no file matches"));
         assert!(message("***").contains("is no glob"));
         assert!(message("sub").contains("holds no text; expected files that end in .txt"));
-        assert!(expand_inputs(&[], TEXT_SUFFIXES).is_err());
-        assert!(expand_inputs(&["-".into(), "-".into()], TEXT_SUFFIXES).is_err());
+        assert!(expand_inputs(&[""; 0], TEXT_SUFFIXES).is_err());
+        assert!(expand_inputs(&["-", "-"], TEXT_SUFFIXES).is_err());
     }
 
     #[test]
