@@ -272,7 +272,7 @@ def test_convert_says_how_a_file_is_read_that_does_not_hold_all(tmp_path, capsys
 
 def test_convert_writes_a_folder_of_two_files(tmp_path, capsys):
     assert main(["convert", "cl100k_base", "--out", str(tmp_path)]) == 1
-    assert "splits as GPT-2 does" in capsys.readouterr().err
+    assert "split as GPT-2 does" in capsys.readouterr().err
     assert main(["convert", "gpt2", "--out", str(tmp_path)]) == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["merges.txt", "vocab.json"]
     assert main(["convert", "gpt2", "--out", str(tmp_path)]) == 1

@@ -274,7 +274,8 @@ class WordTokenizer:
     def __hash__(self) -> int: ...
 
 _Path: TypeAlias = str | PathLike[str]
-_Source: TypeAlias = _Path | Iterable[_Path] | Iterable[str] | Iterable[bytes]
+# Paths are one, or a list or tuple; what is pulled from other iterables is documents.
+_Source: TypeAlias = _Path | Sequence[_Path] | Iterable[str] | Iterable[bytes]
 _Progress: TypeAlias = Callable[[str, int, int | None], object]
 
 _Text: TypeAlias = str | bytes

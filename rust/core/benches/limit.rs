@@ -156,7 +156,7 @@ fn place_of(key: Key) -> u32 {
 
 /// Asks for a cache line ahead of its use.
 #[inline(always)]
-#[expect(unsafe_code, reason = "the instruction takes a pointer")]
+#[cfg_attr(target_arch = "x86_64", expect(unsafe_code, reason = "the instruction takes a pointer"))]
 fn prefetch(bucket: &Bucket) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: prefetching has no effect but on time, whatever the address; this one is a reference's.

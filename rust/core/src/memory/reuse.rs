@@ -130,8 +130,9 @@ mod tests {
             }
         };
         thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
-        // More than one for each thread where the system has stopped the one that had the lock.
-        assert!(made.into_inner() < ROUNDS / 100);
+        // More than one for each thread where the system has stopped the one that had the lock, as it does often on a
+        // busy machine. If all gave up at once, it would be half of all.
+        assert!(made.into_inner() < ROUNDS / 10);
     }
 
     #[test]
