@@ -22,7 +22,7 @@ WORDS_AT_ONCE = 1 << 17
 RENYI_ORDER = 2.5
 
 # What `count_words` takes.
-Source = str | PathLike[str] | Iterable[str | PathLike[str]] | Iterable[str] | Iterable[bytes]
+Source = str | PathLike[str] | Sequence[str | PathLike[str]] | Iterable[str] | Iterable[bytes]
 
 
 @dataclass(frozen=True)
