@@ -536,6 +536,16 @@ def test_superwords_reach_across_words_and_encode_as_elsewhere(pattern, document
         assert tokenizer.encode(text).tolist() == theirs.encode(text).ids == loaded.encode(text).tolist()
 
 
+def test_progress_counts_superwords_behind_the_other_merges():
+    seen = []
+    text = [b"the cat sat on the mat, the cat sat on the hat"] * 50
+    made = bs.train(iter(text), 290, superwords_from=270, progress=lambda *state: seen.append(state))
+    assert seen[-1] == ("merging", len(made.merges), 34)
+    assert len(made.merges) > 14
+    bs.train(iter(text), 260, superwords_from=270, progress=lambda *state: seen.append(state))
+    assert seen[-1] == ("merging", 4, 4)
+
+
 def test_superwords_reach_into_four_words_at_most():
     tokenizer = bs.train([b"one two three four. a b c d e. " * 9], pattern="gpt2", superwords_from=300)
     assert max(len(tokenizer.bytes_of(id_).split()) for id_ in range(tokenizer.vocab_size)) == 4

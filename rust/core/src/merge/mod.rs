@@ -69,7 +69,7 @@ pub struct MergeOptions {
 /// Ids 0 to 255 are the bytes in the order of [`BYTE_OF_ID`](crate::encode::BYTE_OF_ID), the merges make 256, 257, and so on. They
 /// are those of Hugging Face's `BpeTrainer`, but for counts of 2^31 and more, which overflow there.
 pub fn learn(counts: &WordCounts, options: &MergeOptions, monitor: &Monitor) -> Result<Vec<Merge>> {
-    learn_from(Start::Bytes, counts, options, monitor)
+    learn_from(Start::Bytes, counts, options, 0, monitor)
 }
 
 /// `tokenizer` with the merges that `counts` call for on top of its own. All ids stay; the new ones come behind them.
@@ -82,7 +82,7 @@ pub fn extend(
     monitor: &Monitor,
 ) -> Result<Tokenizer> {
     let start = Start::from_tokenizer(tokenizer, counts, options.threads)?;
-    tokenizer.extended(&learn_from(start, counts, options, monitor)?)
+    tokenizer.extended(&learn_from(start, counts, options, 0, monitor)?)
 }
 
 /// The merges of superwords: up to `words` of them as [`learn`] finds them within the words of `counts`, whose pretokens
@@ -107,20 +107,27 @@ pub fn learn_superwords(
     let parts = count_parts(counts, &Splitter::new(&pattern)?, parts, monitor)?;
     let mut merges = learn(&parts, &within, monitor)?;
     drop(parts);
-    let tokenizer = Tokenizer::from_merges(counts.pattern().clone(), &merges, &[])?;
     let rest = options.merges.map(|all| all - merges.len());
+    if rest == Some(0) {
+        return Ok(merges);
+    }
+    let tokenizer = Tokenizer::from_merges(counts.pattern().clone(), &merges, &[])?;
     let start = Start::from_tokenizer(&tokenizer, counts, options.threads)?;
-    merges.extend(learn_from(start, counts, &MergeOptions { merges: rest, ..*options }, monitor)?);
+    let options = MergeOptions { merges: rest, ..*options };
+    merges.extend(learn_from(start, counts, &options, merges.len(), monitor)?);
     Ok(merges)
 }
 
+/// More merges behind `done` others, which count as progress.
 fn learn_from(
     start: Start<'_>,
     counts: &WordCounts,
     options: &MergeOptions,
+    done: usize,
     monitor: &Monitor,
 ) -> Result<Vec<Merge>> {
-    monitor.start(Phase::Merge, options.merges.map_or(0, |merges| merges as u64));
+    monitor.start(Phase::Merge, options.merges.map_or(0, |merges| (done + merges) as u64));
+    monitor.advance(done as u64);
     // A word of n bytes has fewer than n pairs.
     let total_bytes = counts.total_bytes()?;
     if options.max_token_bytes == Some(0) {
