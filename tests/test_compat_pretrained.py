@@ -450,3 +450,36 @@ def test_added_tokens_of_spaces_are_in_the_vocabulary(of_bytes, tmp_path):
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path / "x")
     assert ours.get_vocab() == theirs.get_vocab()
     assert ours.convert_tokens_to_ids(["  ", " the"]) == theirs.convert_tokens_to_ids(["  ", " the"])
+
+
+@pytest.mark.parametrize(
+    "template", ["{{ messages }}\n", {"default": "{{ a }}", "tool": "ü {{ b }}"}, {"rag": "{{ c }}"}, None]
+)
+def test_chat_templates_are_read_and_written_as_by_transformers(template, of_bytes, tmp_path):
+    (tmp_path / "tokenizer.json").write_text(of_bytes, "utf-8")
+    theirs = transformers.PreTrainedTokenizerFast(tokenizer_file=str(tmp_path / "tokenizer.json"))
+    theirs.chat_template = template
+    theirs.save_pretrained(tmp_path / "theirs")
+    ours = AutoTokenizer.from_pretrained(tmp_path / "theirs")
+    assert ours.chat_template == template
+    ours.save_pretrained(tmp_path / "ours")
+    again = transformers.AutoTokenizer.from_pretrained(tmp_path / "ours")
+    assert again.chat_template == template == AutoTokenizer.from_pretrained(tmp_path / "ours").chat_template
+
+
+def test_a_chat_template_of_a_file_goes_before_the_configuration(of_bytes, tmp_path):
+    (tmp_path / "tokenizer.json").write_text(of_bytes, "utf-8")
+    listed = [{"name": "default", "template": "a"}, {"name": "tool", "template": "b"}]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": listed}), "utf-8")
+    for one in (AutoTokenizer, transformers.AutoTokenizer):
+        assert one.from_pretrained(tmp_path).chat_template == {"default": "a", "tool": "b"}
+    (tmp_path / "chat_template.jinja").write_text("c", "utf-8")
+    for one in (AutoTokenizer, transformers.AutoTokenizer):
+        assert one.from_pretrained(tmp_path).chat_template == "c"
+
+
+def test_no_template_is_written_outside_the_folder(of_bytes, tmp_path):
+    (tmp_path / "tokenizer.json").write_text(of_bytes, "utf-8")
+    ours = AutoTokenizer.from_pretrained(tmp_path, chat_template={"../x": "a"})
+    with pytest.raises(ValueError, match=r"chat_template: '\.\./x' cannot be the name of a file"):
+        ours.save_pretrained(tmp_path / "ours")

@@ -1,10 +1,10 @@
 """What the files of a folder or repository say of a tokenizer, as transformers 5 reads them.
 
-Beside a `tokenizer.json` stand `tokenizer_config.json`, `config.json`, and in older repositories
-`special_tokens_map.json` and `added_tokens.json`. They name the tokens that have a use and the side of
-padding; what they leave open, a class of transformers may say, which they name, too (`classes`). Such a
-class also puts parts of its own in place of the file's. That is done here for Llama's, where it makes other
-ids, and for the space before a text.
+Beside a `tokenizer.json` stand `tokenizer_config.json`, `config.json`, templates of chats, and in older
+repositories `special_tokens_map.json` and `added_tokens.json`. They name the tokens that have a use and
+the side of padding; what they leave open, a class of transformers may say, which they name, too
+(`classes`). Such a class also puts parts of its own in place of the file's. That is done here for
+Llama's, where it makes other ids, and for the space before a text.
 
 (transformers 5.24, `tokenization_utils_tokenizers.py`, `tokenization_utils_base.py`.)
 """
@@ -20,7 +20,11 @@ from typing import Any, Self
 from bytestride import Tokenizer
 from bytestride.compat.classes import CLASSES, Class, class_of
 
-__all__ = ["NAMED_TOKENS", "Pretrained", "read_pretrained"]
+__all__ = ["CHAT_TEMPLATE", "CHAT_TEMPLATES", "NAMED_TOKENS", "Pretrained", "read_pretrained"]
+
+# A file, and a folder of others that have names.
+CHAT_TEMPLATE = "chat_template.jinja"
+CHAT_TEMPLATES = "additional_chat_templates"
 
 # In the order in which transformers adds them.
 NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -73,6 +77,8 @@ def read_pretrained(name: str, hub: Mapping[str, Any], changes: Mapping[str, Any
         message = f"{name}: {error}"
         raise ValueError(message) from None
     settings = _settings(asked, kind, head, tokens)
+    if "chat_template" not in changes:
+        settings |= _chat_template(name, hub)
     edits = _Edits(head, asked, kind)
     for token in described:
         edits.describe(token)
@@ -184,6 +190,18 @@ def _settings(
         settings[side] = config.get(side) or (str(direction).lower() if direction else otherwise)
     others = {use: token for use, token in tokens.uses.items() if use not in NAMED_TOKENS and token}
     return {**settings, "model_specific_special_tokens": others, "extra_special_tokens": tokens.extra}
+
+
+def _chat_template(name: str, hub: Mapping[str, Any]) -> dict[str, Any]:
+    """The setting by files of their own, which go before a configuration: one text, or several by name."""
+    file = _file(name, CHAT_TEMPLATE, hub)
+    others = sorted(Path(name, hub.get("subfolder") or "", CHAT_TEMPLATES).glob("*.jinja"))
+    templates = {"default": file} if file else {}
+    templates |= {other.stem: other for other in others}
+    texts = {called: path.read_text("utf-8") for called, path in templates.items()}
+    if not texts:
+        return {}
+    return {"chat_template": texts["default"] if [*texts] == ["default"] else texts}
 
 
 def _content(token: Any) -> str:

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bytestride import Tokenizer, bundled
-from bytestride.compat.pretrained import NAMED_TOKENS, read_pretrained
+from bytestride.compat.pretrained import CHAT_TEMPLATE, CHAT_TEMPLATES, NAMED_TOKENS, read_pretrained
 from bytestride.compat.rows import ENDS, Rows, Side, Tensors, own_end, padded, shaped, tensor
 
 __all__ = ["AutoTokenizer", "BatchEncoding", "PreTrainedTokenizerFast"]
@@ -194,6 +194,8 @@ class PreTrainedTokenizerFast:
                 raise ValueError(message)
             setattr(self, use, token)
             setattr(self, f"{use}_id", tokenizer_object.id_of(token))
+        if isinstance(chat_template, list | tuple):  # as older configurations have several
+            chat_template = {template["name"]: template["template"] for template in chat_template}
         self.chat_template = chat_template
         self.split_special_tokens = split_special_tokens
         self.clean_up_tokenization_spaces = clean_up_tokenization_spaces
@@ -209,9 +211,9 @@ class PreTrainedTokenizerFast:
         """The tokenizer of a folder, of a bundled name such as `"gpt2"`, or of a repository on the Hub.
 
         A folder has a `tokenizer.json` and what tells how it is used: `tokenizer_config.json`, `config.json`,
-        `special_tokens_map.json`, `added_tokens.json`. Special tokens that they name and the `tokenizer.json`
-        lacks are added behind its own. A repository's files are taken from the local cache or fetched by
-        `huggingface_hub`, if that is installed.
+        `chat_template.jinja`, `special_tokens_map.json`, `added_tokens.json`. Special tokens that they name
+        and the `tokenizer.json` lacks are added behind its own. A repository's files are taken from the local
+        cache or fetched by `huggingface_hub`, if that is installed.
 
         Args:
             name_or_path: The folder or name.
@@ -256,6 +258,8 @@ class PreTrainedTokenizerFast:
     def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, str]:
         """Writes `tokenizer_config.json` and `tokenizer.json` to a folder; returns their paths.
 
+        A chat template goes into a file of its own beside them, as transformers writes it.
+
         Example:
             >>> import tempfile
             >>> from bytestride.compat.transformers import AutoTokenizer
@@ -268,6 +272,15 @@ class PreTrainedTokenizerFast:
         config, tokenizer = Path(folder, "tokenizer_config.json"), Path(folder, "tokenizer.json")
         settings = self._stated() | self.model_specific_special_tokens
         settings |= {"tokenizer_class": "PreTrainedTokenizerFast"}
+        templates = settings.pop("chat_template", {})
+        for called, text in ({"default": templates} if isinstance(templates, str) else templates).items():
+            if Path(called).name != called:
+                message = f"chat_template: {called!r} cannot be the name of a file"
+                raise ValueError(message)
+            is_main = called == "default"
+            path = Path(folder, CHAT_TEMPLATE if is_main else f"{CHAT_TEMPLATES}/{called}.jinja")
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, "utf-8")
         config.write_text(json.dumps(settings, indent=2), "utf-8")
         self.backend.save(tokenizer)
         return str(config), str(tokenizer)
