@@ -452,6 +452,16 @@ def test_inspect_shows_what_a_terminal_would_obey(tokenizer_file, capsys):
     assert capsys.readouterr().out.replace("│", "") == "a␛[0m␇⇥\\xc2\\x9b2J␡⏎\n\n"
 
 
+def test_inspect_shows_what_a_terminal_would_obey_in_a_tokenizer(tmp_path, capsys):
+    names = ["<\x1b[31m中>"]
+    bs.train([b"low lower"], 262, pattern="low\x07|er", special_tokens=names).save(tmp_path / "t.json")
+    assert main(["inspect", "-t", str(tmp_path / "t.json")]) == 0
+    shown = capsys.readouterr().out
+    assert "<␛[31m中>" in shown
+    assert "low␇|er" in shown
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="arguments are Unicode there")
 @pytest.mark.parametrize("command", [["inspect", "-t", "gpt2", "--ids"], ["encode", "-t", "gpt2", "--text"]])
 def test_bytes_of_an_argument_are_not_replaced(command):
     shown = run(*command, b"\xff\xfe").stdout.decode().split()

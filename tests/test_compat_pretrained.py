@@ -480,6 +480,8 @@ def test_a_chat_template_of_a_file_goes_before_the_configuration(of_bytes, tmp_p
 
 def test_no_template_is_written_outside_the_folder(of_bytes, tmp_path):
     (tmp_path / "tokenizer.json").write_text(of_bytes, "utf-8")
-    ours = AutoTokenizer.from_pretrained(tmp_path, chat_template={"../x": "a"})
-    with pytest.raises(ValueError, match=r"chat_template: '\.\./x' cannot be the name of a file"):
-        ours.save_pretrained(tmp_path / "ours")
+    for name in ("../x", "", "a/b"):
+        ours = AutoTokenizer.from_pretrained(tmp_path, chat_template={"default": "a", name: "b"})
+        with pytest.raises(ValueError, match=f"chat_template: '{name}' cannot be the name of a file"):
+            ours.save_pretrained(tmp_path / "ours")
+        assert not (tmp_path / "ours" / "chat_template.jinja").exists()

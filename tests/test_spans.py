@@ -202,10 +202,16 @@ def test_an_error_in_a_batch_says_which_text(tok):
                 work(texts, special="raise", threads=threads)
         with pytest.raises(TypeError, match=r"texts\[1\]: expected str or bytes, not int"):
             work(["a", 5])
+        with pytest.raises(TypeError, match=r"texts\[1\]: text: expected str or bytes, not int"):
+            work([[("a", "text")], 5])
+        with pytest.raises(ValueError, match=r"texts\[1\]: special: expected"):
+            work([[("a", "text")], [("a", "nope")]])
     with pytest.raises(ValueError, match="special: the text holds"):
         tok.encode_batch(texts[5:], special="raise")
     with pytest.raises(KeyError, match=r"sequence 2: id 99999 at position 1 is no token"):
         tok.decode_batch([[1], [1, 2], [1, 99999]])
+    with pytest.raises(TypeError, match="sequence 1: ids: expected"):
+        tok.decode_batch([[1], ["a"]])
     with pytest.raises(TypeError, match="source: document 1: expected str or bytes, not int"):
         bs.train(iter([b"a", 5]), 260)
 
@@ -219,3 +225,20 @@ def test_spans_in_bytes_are_gapless_where_an_id_has_two_names(special_tokens):
     assert len(ids) == len(spans) > 6
     assert [0, *spans[:, 1]] == [*spans[:, 0], len(text.encode())]
     assert ids.tolist() == tok.encode(text, special="encode").tolist()
+
+
+def test_the_name_that_stands_in_the_text_is_told():
+    tok = bs.Tokenizer.load("gpt2", special_tokens={"<x>": 50258, "<y>": 50258})
+    with pytest.raises(ValueError, match='holds the special token "<y>" at byte 2'):
+        tok.encode("ab<y>", special="raise")
+
+
+def test_errors_are_of_a_length_that_can_be_read():
+    names = {f"<{number}>": 50258 + number for number in range(1000)}
+    tok = bs.Tokenizer.load("gpt2", special_tokens=names)
+    with pytest.raises(KeyError, match="and others") as raised:
+        tok.encode("a", special={"<nope>"})
+    assert len(str(raised.value)) < 400
+    with pytest.raises(KeyError, match="… is no token of this tokenizer") as raised:
+        tok.id_of("ab " * 10**5)
+    assert len(str(raised.value)) < 400

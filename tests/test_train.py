@@ -541,6 +541,7 @@ def test_progress_counts_superwords_behind_the_other_merges():
     text = [b"the cat sat on the mat, the cat sat on the hat"] * 50
     made = bs.train(iter(text), 290, superwords_from=270, progress=lambda *state: seen.append(state))
     assert seen[-1] == ("merging", len(made.merges), 34)
+    assert {total for phase, _, total in seen if phase == "merging"} == {34}
     assert len(made.merges) > 14
     bs.train(iter(text), 260, superwords_from=270, progress=lambda *state: seen.append(state))
     assert seen[-1] == ("merging", 4, 4)

@@ -5,6 +5,7 @@ import gc
 import json
 import os
 import pickle
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
@@ -662,6 +663,7 @@ def test_all_ranks_end_an_epoch_in_the_same_state(windows_count):
         assert list(again) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has holes in files only where they are asked for")
 def test_more_tokens_than_32_bits_count(tmp_path):
     count = 2**32 + 1_000
     with (tmp_path / "big.bin").open("wb") as file:  # a file with a hole, which takes no space

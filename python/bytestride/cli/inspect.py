@@ -15,6 +15,7 @@ from rich.text import Text
 import bytestride as bs
 from bytestride.cli import options
 from bytestride.cli.output import (
+    OBEYED,
     load_tokenizer,
     plural,
     print_facts,
@@ -28,9 +29,7 @@ from bytestride.cli.page import page
 # Alternating backgrounds, dark letters on light grounds that differ also for eyes that see few colours.
 STYLES = ("black on #9ecae1", "black on #fdd0a2", "black on #c7e9c0", "black on #dadaeb")
 LONGEST_SHOWN = 8
-# A terminal obeys control characters, so they are shown by their pictures.
-VISIBLE = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
-VISIBLE |= {code: f"\\x{code:x}" for code in range(0x80, 0xA0)} | {ord("\n"): "⏎\n", ord("\t"): "⇥"}
+VISIBLE = OBEYED | {ord("\n"): "⏎\n", ord("\t"): "⇥"}
 # A path, or a name that ends as those of texts do.
 LIKE_A_FILE = re.compile(r"\S*[/\\]\S*|\S+\.(txt|md|jsonl?|csv|html?|py|rs)")
 
@@ -156,9 +155,9 @@ def _show(tokens: list[str]) -> None:
 
 def _facts(tokenizer: bs.Tokenizer) -> Iterator[tuple[str, str]]:
     yield vocabulary_fact(tokenizer)
-    yield "pattern", "none" if tokenizer.pattern is None else tokenizer.pattern
+    yield "pattern", "none" if tokenizer.pattern is None else tokenizer.pattern.translate(OBEYED)
     for token, identifier in tokenizer.special_tokens.items():
-        yield "special", f"{token} = {identifier}"
+        yield "special", f"{token.translate(OBEYED)} = {identifier}"
     yield "fingerprint", tokenizer.fingerprint
     for longest in _longest(tokenizer):
         yield "long token", f"{tokenizer.id_of(longest)} {quoted(longest)}"

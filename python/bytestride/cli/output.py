@@ -27,6 +27,12 @@ def print_facts(facts: Iterable[tuple[str, str]], file: TextIO | None = None) ->
         print(f"{name:<{width}}  {value}", file=file)
 
 
+# Of control characters, which a browser does not show.
+PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
+# What a terminal would obey; some of it has no picture.
+OBEYED = PICTURES | {code: f"\\x{code:x}" for code in range(0x80, 0xA0)}
+
+
 def quoted(token: bytes) -> str:
     """A token as Python writes it: as text, or as bytes where it begins or ends inside a character."""
     try:

@@ -12,10 +12,10 @@ from html import escape
 from importlib.resources import files
 
 import bytestride as bs
-from bytestride.cli.output import plural
+from bytestride.cli.output import PICTURES, plural
 
-# All but the tab and the line end, which a page shows as what they are.
-_PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
+# A page shows the tab and the line end as what they are.
+_PICTURES = {code: picture for code, picture in PICTURES.items() if chr(code) not in "\t\n"}
 
 
 def page(text: str, tokenizers: Mapping[str, bs.Tokenizer], title: str) -> str:

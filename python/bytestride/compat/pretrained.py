@@ -193,7 +193,10 @@ def _settings(
 
 
 def _chat_template(name: str, hub: Mapping[str, Any]) -> dict[str, Any]:
-    """The setting by files of their own, which go before a configuration: one text, or several by name."""
+    """The setting by files of their own, which go before a configuration: one text, or several by name.
+
+    Those of other names are looked for in folders only.
+    """
     file = _file(name, CHAT_TEMPLATE, hub)
     others = sorted(Path(name, hub.get("subfolder") or "", CHAT_TEMPLATES).glob("*.jinja"))
     templates = {"default": file} if file else {}

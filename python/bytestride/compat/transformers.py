@@ -258,7 +258,8 @@ class PreTrainedTokenizerFast:
     def save_pretrained(self, folder: str | os.PathLike[str]) -> tuple[str, str]:
         """Writes `tokenizer_config.json` and `tokenizer.json` to a folder; returns their paths.
 
-        A chat template goes into a file of its own beside them, as transformers writes it.
+        A chat template goes into a file of its own beside them, as transformers writes it, and one that was
+        there before stays if it has another name.
 
         Example:
             >>> import tempfile
@@ -273,10 +274,12 @@ class PreTrainedTokenizerFast:
         settings = self._stated() | self.model_specific_special_tokens
         settings |= {"tokenizer_class": "PreTrainedTokenizerFast"}
         templates = settings.pop("chat_template", {})
-        for called, text in ({"default": templates} if isinstance(templates, str) else templates).items():
-            if Path(called).name != called:
-                message = f"chat_template: {called!r} cannot be the name of a file"
-                raise ValueError(message)
+        templates = {"default": templates} if isinstance(templates, str) else templates
+        strange = next((called for called in templates if not called or Path(called).name != called), None)
+        if strange is not None:
+            message = f"chat_template: {strange!r} cannot be the name of a file"
+            raise ValueError(message)
+        for called, text in templates.items():
             is_main = called == "default"
             path = Path(folder, CHAT_TEMPLATE if is_main else f"{CHAT_TEMPLATES}/{called}.jinja")
             path.parent.mkdir(exist_ok=True)

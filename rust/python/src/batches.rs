@@ -196,8 +196,8 @@ struct State {
     slow: u32,
 }
 
-/// A thread that makes batches ahead. The caller that waits for one has the lock, which a child that is forked meanwhile never gets: it
-/// looks at the process first.
+/// A thread that makes batches ahead. The caller that waits for one has the lock, which a child that is forked meanwhile
+/// never gets, so the child looks at the process first.
 struct Thread {
     process: u32,
     results: Mutex<Ahead<Taken>>,

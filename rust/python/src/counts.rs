@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytestride_core::Error;
 use bytestride_core::count::{CountOptions, Counter, WordCounts as Counts, count_batches};
 use bytestride_core::split::{Digits, Pattern, Splitter};
-use bytestride_core::text::{Format, Position, ReadOptions, expand_inputs, read_batches, total_bytes};
+use bytestride_core::text::{
+    Format, OnError, Position, ReadOptions, expand_inputs, read_batches, total_bytes,
+};
 use pyo3::exceptions::{PyKeyError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple, PyType};
@@ -491,7 +493,7 @@ fn count_paths(
     options: &SourceOptions<'_, '_>,
 ) -> PyResult<Counts> {
     let suffixes = file_suffixes(options.files.suffixes.clone());
-    let inputs = expand_inputs(paths, &suffixes).map_err(|error| match error {
+    let inputs = expand_inputs(paths, &suffixes, OnError::Raise).map_err(|error| match error {
         Error::Argument { message, .. } => Error::argument("source", message),
         error => error,
     });

@@ -1,9 +1,12 @@
 //! The core's errors as Python's: I/O becomes `OSError` with its errno and file name, a bad argument or file
 //! `ValueError`, an unknown id or token `KeyError`.
 
+use std::fmt::Display;
+
 use bytestride_core::Error;
 use pyo3::exceptions::{
-    PyFileNotFoundError, PyIsADirectoryError, PyKeyError, PyKeyboardInterrupt, PyOSError, PyValueError,
+    PyFileNotFoundError, PyIsADirectoryError, PyKeyError, PyKeyboardInterrupt, PyOSError, PyTypeError,
+    PyValueError,
 };
 use pyo3::prelude::*;
 
@@ -40,6 +43,15 @@ pub(crate) fn python_error(error: Error) -> PyErr {
             PyValueError::new_err(error.to_string())
         }
     }
+}
+
+/// The error with the place among several before its message, if it is about an argument.
+pub(crate) fn placed(py: Python<'_>, error: PyErr, place: impl Display) -> PyErr {
+    let kind = error.get_type(py);
+    if [py.get_type::<PyTypeError>(), py.get_type::<PyValueError>()].iter().any(|one| one.is(&kind)) {
+        return PyErr::from_type(kind, format!("{place}: {}", error.value(py)));
+    }
+    error
 }
 
 /// What the system says, without the « (os error N)» that Rust appends and Python prints itself.

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 
 use crate::arguments::{clamped, optional_size, thread_count};
-use crate::errors::IntoPython;
+use crate::errors::{IntoPython, placed};
 use crate::ragged::Ragged;
 use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
@@ -775,9 +775,10 @@ impl Tokenizer {
         errors: &str,
     ) -> PyResult<Vec<Bound<'py, PyString>>> {
         let batch = named::items("batch", "a Ragged or an iterable of ids", batch)?;
-        let texts = batch
-            .enumerate()
-            .map(|(number, ids)| decoded_text(py, self.bytes_of_ids(py, &ids?, Some(number))?, errors));
+        let texts = batch.enumerate().map(|(number, ids)| {
+            let place = |error| placed(py, error, format_args!("sequence {number}"));
+            decoded_text(py, self.bytes_of_ids(py, &ids?, Some(number)).map_err(place)?, errors)
+        });
         texts.collect()
     }
 

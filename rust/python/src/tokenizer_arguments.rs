@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::arguments::{integers, optional_size, shown_clamped};
-use crate::errors::IntoPython;
+use crate::errors::{IntoPython, placed};
 use crate::named::{items, unexpected};
 use crate::text::{character_positions, text_bytes};
 use crate::tokenizer::Tokenizer;
@@ -160,7 +160,10 @@ pub(crate) fn texts_and_spans<'a>(
         });
         return Ok((bytes.collect::<PyResult<_>>()?, Vec::new()));
     }
-    let both = texts.iter().map(|text| text_and_spans(text, special));
+    let both = texts.iter().enumerate().map(|(number, text)| {
+        let place = |error| placed(text.py(), error, format_args!("texts[{number}]"));
+        text_and_spans(text, special).map_err(place)
+    });
     Ok(both.collect::<PyResult<Vec<_>>>()?.into_iter().unzip())
 }
 

@@ -17,8 +17,8 @@ use crate::{Error, Result, map_in_order};
 /// Less text than this is not worth a thread, whose start costs as much as encoding some 20 KB.
 const BYTES_PER_THREAD: usize = 64 << 10;
 
-/// A single text is encoded on several threads from this length on. Callers that ask for the number of threads, which reads files of
-/// the system, pays more than a short text is worth.
+/// A single text is encoded on several threads from this length on. Callers that ask for the number of threads, which
+/// reads files of the system, pay more than a short text is worth.
 pub const LEAST_PARALLEL_BYTES: usize = 2 * BYTES_PER_THREAD;
 
 /// The most text in one job: so little that the last ones end together, and that its ids stay in near memory until

@@ -83,6 +83,7 @@ fn a_full_cache_forgets_but_is_never_wrong() {
     }
 }
 
+/// But for the merges, which always are those of this processor here; they are compared in `lockstep`.
 #[test]
 fn processors_of_every_level_encode_alike() {
     let characters = ('\0'..=char::MAX).step_by(41);

@@ -1,4 +1,4 @@
-//! The tokenizer: text with special tokens → ids, ids → bytes.
+//! A tokenizer, what it knows of its tokens, and its fingerprint.
 
 use std::sync::OnceLock;
 

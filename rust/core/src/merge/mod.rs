@@ -69,7 +69,12 @@ pub struct MergeOptions {
 /// Ids 0 to 255 are the bytes in the order of [`BYTE_OF_ID`](crate::encode::BYTE_OF_ID), the merges make 256, 257, and so on. They
 /// are those of Hugging Face's `BpeTrainer`, but for counts of 2^31 and more, which overflow there.
 pub fn learn(counts: &WordCounts, options: &MergeOptions, monitor: &Monitor) -> Result<Vec<Merge>> {
-    learn_from(Start::Bytes, counts, options, 0, monitor)
+    start_merging(options, monitor);
+    learn_from(Start::Bytes, counts, options, monitor)
+}
+
+fn start_merging(options: &MergeOptions, monitor: &Monitor) {
+    monitor.start(Phase::Merge, options.merges.map_or(0, |merges| merges as u64));
 }
 
 /// `tokenizer` with the merges that `counts` call for on top of its own. All ids stay; the new ones come behind them.
@@ -82,7 +87,8 @@ pub fn extend(
     monitor: &Monitor,
 ) -> Result<Tokenizer> {
     let start = Start::from_tokenizer(tokenizer, counts, options.threads)?;
-    tokenizer.extended(&learn_from(start, counts, options, 0, monitor)?)
+    start_merging(options, monitor);
+    tokenizer.extended(&learn_from(start, counts, options, monitor)?)
 }
 
 /// The merges of superwords: up to `words` of them as [`learn`] finds them within the words of `counts`, whose pretokens
@@ -105,7 +111,8 @@ pub fn learn_superwords(
         MergeOptions { merges: Some(options.merges.map_or(words, |merges| merges.min(words))), ..*options };
     let parts = CountOptions { threads: options.threads, ..CountOptions::default() };
     let parts = count_parts(counts, &Splitter::new(&pattern)?, parts, monitor)?;
-    let mut merges = learn(&parts, &within, monitor)?;
+    start_merging(options, monitor);
+    let mut merges = learn_from(Start::Bytes, &parts, &within, monitor)?;
     drop(parts);
     let rest = options.merges.map(|all| all - merges.len());
     if rest == Some(0) {
@@ -113,21 +120,17 @@ pub fn learn_superwords(
     }
     let tokenizer = Tokenizer::from_merges(counts.pattern().clone(), &merges, &[])?;
     let start = Start::from_tokenizer(&tokenizer, counts, options.threads)?;
-    let options = MergeOptions { merges: rest, ..*options };
-    merges.extend(learn_from(start, counts, &options, merges.len(), monitor)?);
+    merges.extend(learn_from(start, counts, &MergeOptions { merges: rest, ..*options }, monitor)?);
     Ok(merges)
 }
 
-/// More merges behind `done` others, which count as progress.
+/// The merges from a start on, each of which advances the phase.
 fn learn_from(
     start: Start<'_>,
     counts: &WordCounts,
     options: &MergeOptions,
-    done: usize,
     monitor: &Monitor,
 ) -> Result<Vec<Merge>> {
-    monitor.start(Phase::Merge, options.merges.map_or(0, |merges| (done + merges) as u64));
-    monitor.advance(done as u64);
     // A word of n bytes has fewer than n pairs.
     let total_bytes = counts.total_bytes()?;
     if options.max_token_bytes == Some(0) {

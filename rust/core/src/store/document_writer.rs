@@ -163,7 +163,7 @@ impl<'a> DocumentWriter<'a> {
         };
         let skipped = self.skipped.first().map_or_else(String::new, |first| {
             let count: u64 = self.sources.iter().map(|source| source.skipped).sum();
-            format!("; {count} were left out, the first for this: {first}")
+            format!("; {count} left out, the first: {first}")
         });
         let message = format!("it holds no text{others}; expected at least one document{skipped}");
         Error::malformed(self.inputs[0].path(), Place::Whole, message)

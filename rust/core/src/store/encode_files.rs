@@ -175,7 +175,7 @@ fn encode_with(
     monitor: &Monitor,
 ) -> Result<TokenStore> {
     tokenizer.as_tokenizer().map_or(Ok(()), Tokenizer::check_json)?;
-    let inputs = expand_inputs(inputs, &options.suffixes)?;
+    let inputs = expand_inputs(inputs, &options.suffixes, options.on_error)?;
     let whole_job = (options.share.world_size > 1).then(|| WholeJob::new(options, &inputs));
     let (shard, inputs) = options.share.of(prefix, inputs)?;
     check_alone(prefix, options.share.world_size)?;

@@ -79,7 +79,7 @@ pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
     };
     if world_size > 1 {
         check_no_folder(prefix)?;
-        if prefix.file_name().is_none_or(|name| name.to_str().is_none()) {
+        if prefix.file_name().is_some_and(|name| name.to_str().is_none()) {
             let message = format!("{} is not UTF-8; names of shards must be", prefix.display());
             return Err(Error::argument("prefix", message));
         }

@@ -67,7 +67,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use crate::text::{TEXT_SUFFIXES, expand_inputs};
+    use crate::text::{OnError, TEXT_SUFFIXES, expand_inputs};
 
     use super::*;
 
@@ -77,7 +77,8 @@ mod tests {
             let path = folder.path().join(format!("{number:03}.txt"));
             fs::write(path, vec![b'x'; size]).expect("a writable folder");
         }
-        let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES).expect("files");
+        let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES, OnError::Raise)
+            .expect("files");
         (folder, inputs)
     }
 
@@ -116,7 +117,7 @@ mod tests {
         assert_eq!(error.to_string(), "rank: 3; expected less than world_size, which is 3");
         let error = Share { rank: 0, world_size: 0 }.of(Path::new("x"), Vec::new()).expect_err("no process");
         assert_eq!(error.to_string(), "world_size: is 0, expected at least 1");
-        let stdin = expand_inputs(&["-".to_owned()], TEXT_SUFFIXES).expect("standard input");
+        let stdin = expand_inputs(&["-".to_owned()], TEXT_SUFFIXES, OnError::Raise).expect("standard input");
         let error = Share { rank: 0, world_size: 2 }.of(Path::new("x"), stdin).expect_err("a stream");
         assert!(error.to_string().starts_with("inputs: - cannot be shared"), "{error}");
     }

@@ -61,15 +61,9 @@ impl WholeJob {
             _ => format!("{:?}", manifest.eos.as_slice()),
         };
         let mut facts = ["bos", "eos"].map(|name| (name, ids(name, here), ids(name, there))).to_vec();
-        match (&here.job, &there.job) {
-            (Some(here), Some(there)) => {
-                let jobs = here.facts().into_iter().zip(there.facts());
-                facts.extend(jobs.map(|((name, here), (_, there))| (name, here, there)));
-            }
-            (here, there) => {
-                let writer = |job: &Option<Self>| if job.is_some() { "one of several" } else { "one alone" };
-                facts.push(("the process that wrote it", writer(here).to_owned(), writer(there).to_owned()));
-            }
+        if let (Some(here), Some(there)) = (&here.job, &there.job) {
+            let jobs = here.facts().into_iter().zip(there.facts());
+            facts.extend(jobs.map(|((name, here), (_, there))| (name, here, there)));
         }
         facts.into_iter().find(|(_, here, there)| here != there)
     }
@@ -100,6 +94,14 @@ pub(super) fn check_jobs<'a>(shards: impl Iterator<Item = &'a Shard>) -> Result<
         };
         let (first, expected) =
             *sets.entry((shard.path().parent(), stem, count)).or_insert((shard, manifest));
+        // Every one but the first is compared, so that a set of one, which is a store of such a name, is none.
+        if first.path() != shard.path()
+            && let Some((alone, _)) =
+                [(first, expected), (shard, manifest)].iter().find(|(_, manifest)| manifest.job.is_none())
+        {
+            let message = "a store that one process wrote; expected a shard of several, as its name says";
+            return Err(Error::malformed(alone.path(), Place::Whole, message));
+        }
         if let Some((what, here, there)) = WholeJob::difference(manifest, expected) {
             let message = format!(
                 "a shard of another job: {what} is {here}; expected {there}, as in {}: encode again with the same inputs \

@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::globs;
+use super::read::OnError;
 use crate::{Error, Place, Result};
 
 /// The suffixes of the files that a folder stands for; each may be followed by `.gz` or `.zst`.
@@ -58,11 +59,6 @@ impl Input {
         let source = if metadata.is_file() { Source::Regular(metadata.len()) } else { Source::Stream };
         Ok(Self { path, source })
     }
-
-    /// A file that was found; one that is none after all, as a link to nothing, cannot be read.
-    fn found(path: PathBuf) -> Self {
-        Self::file(path.clone()).unwrap_or(Self { path, source: Source::Regular(0) })
-    }
 }
 
 /// The files that `names` mean, in the order named.
@@ -71,19 +67,23 @@ impl Input {
 /// [`TEXT_SUFFIXES`] for the usual `suffixes`, in small or capital letters; links to folders are not followed, and names
 /// that begin with a dot left out), or `-` for standard input.
 /// A name that stands for nothing is an error.
-pub fn expand_inputs(names: &[impl AsRef<Path>], suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
+pub fn expand_inputs(
+    names: &[impl AsRef<Path>],
+    suffixes: &[impl AsRef<str>],
+    on_error: OnError,
+) -> Result<Vec<Input>> {
     let mut inputs = Vec::new();
     for name in names {
         let path = name.as_ref();
         let glob = path.to_str().filter(|name| name.contains(['*', '?', '[']));
-        if path == Path::new("-") {
+        if path.as_os_str() == "-" {
             inputs.push(Input::standard_input());
         } else if path.is_dir() {
-            inputs.extend(folder(path, suffixes)?);
+            inputs.extend(found(folder(path, suffixes)?, on_error)?);
         } else if let Some(glob) = glob
             && fs::symlink_metadata(path).is_err()
         {
-            inputs.extend(globs::files(glob)?.into_iter().map(Input::found));
+            inputs.extend(found(globs::files(glob)?, on_error)?);
         } else {
             inputs.push(Input::file(path.to_path_buf())?);
         }
@@ -105,7 +105,17 @@ pub fn total_bytes(inputs: &[Input]) -> u64 {
     inputs.iter().map(Input::bytes).sum::<Option<u64>>().unwrap_or(0)
 }
 
-fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
+/// Files that were found. One that is none after all, such as a link to nothing, is an error now, or when it is read if
+/// that is left out then.
+fn found(files: Vec<PathBuf>, on_error: OnError) -> Result<Vec<Input>> {
+    let input = |path: PathBuf| match (Input::file(path.clone()), on_error) {
+        (Err(_), OnError::Skip) => Ok(Input { path, source: Source::Regular(0) }),
+        (input, _) => input,
+    };
+    files.into_iter().map(input).collect()
+}
+
+fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -137,7 +147,7 @@ fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<Input>> {
         return Err(Error::malformed(root, Place::Whole, message));
     }
     files.sort_unstable_by(|a, b| a.as_os_str().as_encoded_bytes().cmp(b.as_os_str().as_encoded_bytes()));
-    Ok(files.into_iter().map(Input::found).collect())
+    Ok(files)
 }
 
 fn has_suffix(name: &OsStr, suffixes: &[impl AsRef<str>]) -> bool {
@@ -163,7 +173,8 @@ mod tests {
 
     /// What `name` below `folder` expands to, relative to it.
     fn expand(folder: &Path, name: &str) -> Result<Vec<String>> {
-        let inputs = expand_inputs(&[folder.join(name).display().to_string()], TEXT_SUFFIXES)?;
+        let inputs =
+            expand_inputs(&[folder.join(name).display().to_string()], TEXT_SUFFIXES, OnError::Raise)?;
         let relative =
             |input: &Input| input.path().strip_prefix(folder).expect("below").display().to_string();
         Ok(inputs.iter().map(relative).collect())
@@ -185,10 +196,11 @@ mod tests {
         ]);
         let expected = ["B.txt.zst", "a.MD", "a/deep/er/x.rst", "a/z.jsonl.gz", "b.txt"];
         assert_eq!(expand(folder.path(), "").expect("text is there"), expected);
-        let python = expand_inputs(&[folder.path().display().to_string()], &[".py"]).expect("one file");
+        let python = expand_inputs(&[folder.path().display().to_string()], &[".py"], OnError::Raise)
+            .expect("one file");
         assert_eq!(python.len(), 1);
-        let capital =
-            expand_inputs(&[folder.path().display().to_string()], &[".Md", ".PY"]).expect("two files");
+        let capital = expand_inputs(&[folder.path().display().to_string()], &[".Md", ".PY"], OnError::Raise)
+            .expect("two files");
         assert_eq!(capital.len(), 2);
     }
 
@@ -219,7 +231,11 @@ mod tests {
         let odd = folder.path().join(OsStr::from_bytes(b"caf\xe9.txt"));
         fs::write(&odd, b"x").expect("a writable folder");
         let paths = |name: &str| {
-            let inputs = expand_inputs(&[folder.path().join(name).display().to_string()], TEXT_SUFFIXES);
+            let inputs = expand_inputs(
+                &[folder.path().join(name).display().to_string()],
+                TEXT_SUFFIXES,
+                OnError::Raise,
+            );
             inputs.expect("matches").into_iter().map(|input| input.path).collect::<Vec<_>>()
         };
         assert_eq!(paths("*.txt"), [folder.path().join("a.txt"), odd.clone()]);
@@ -240,16 +256,23 @@ mod tests {
         assert!(message("*.txt").contains("no file matches"));
         assert!(message("***").contains("is no glob"));
         assert!(message("sub").contains("holds no text; expected files that end in .txt"));
-        assert!(expand_inputs(&[""; 0], TEXT_SUFFIXES).is_err());
-        assert!(expand_inputs(&["-", "-"], TEXT_SUFFIXES).is_err());
+        assert!(expand_inputs(&[""; 0], TEXT_SUFFIXES, OnError::Raise).is_err());
+        assert!(expand_inputs(&["-", "-"], TEXT_SUFFIXES, OnError::Raise).is_err());
+        assert!(
+            expand_inputs(&["-/"], TEXT_SUFFIXES, OnError::Raise).is_err(),
+            "a folder, if there were one"
+        );
     }
 
     #[test]
     fn sizes_are_known_unless_an_input_is_a_stream() {
         let folder = with_files(&["a.txt", "b.txt"]);
         let names = [folder.path().display().to_string(), "-".to_owned()];
-        assert_eq!(total_bytes(&expand_inputs(&names[..1], TEXT_SUFFIXES).expect("two files")), 2);
-        assert_eq!(total_bytes(&expand_inputs(&names, TEXT_SUFFIXES).expect("two files")), 0);
+        assert_eq!(
+            total_bytes(&expand_inputs(&names[..1], TEXT_SUFFIXES, OnError::Raise).expect("two files")),
+            2
+        );
+        assert_eq!(total_bytes(&expand_inputs(&names, TEXT_SUFFIXES, OnError::Raise).expect("two files")), 0);
     }
 
     #[cfg(unix)]

@@ -1,7 +1,8 @@
 //! A text of several documents → portions that threads take one after another, each to be split on its own.
 //!
 //! A portion ends behind a separator, or where the split cuts for certain and no separator is near; so all that is ever
-//! searched ahead of the threads is the few bytes around its end. The documents inside are found by the thread that works on it.
+//! searched ahead of the threads is the few bytes around its end. The documents inside are found by the thread that
+//! works on it.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};

@@ -1,9 +1,9 @@
 //! What becomes of text that the cache does not know.
 //!
-//! Tokens as a whole are looked up, if they count as such. Long pretokens are cut where no token can reach across, and the
-//! cache may know the pieces. Whatever is left merges, many at once ([`lockstep`](crate::encode::bpe::lockstep)), and the cache knows
-//! it from then on. That is done for all the [`holes`](super::holes) among some ids together; only a pretoken so long that
-//! its ids are not kept is encoded on the spot, some pieces at a time.
+//! Tokens as a whole are looked up, if they count as such. Long pretokens are cut where no token can reach across, and
+//! the cache may know the pieces. Whatever is left merges, many at once ([`lockstep`](crate::encode::bpe::lockstep)),
+//! and the cache knows it from then on. That is done for all the [`holes`](super::holes) among some ids together; only
+//! a pretoken so long that its ids are not kept is encoded on the spot, some pieces at a time.
 
 use std::ops::Range;
 

@@ -6,10 +6,11 @@
 //! [`Arena`]. Neither probes further, and both stop growing at a fixed size, so neither a large nor a hostile text can
 //! slow them or fill the memory. A stored key is always compared whole: a hash decides about speed only.
 //!
-//! When both slots are taken, the newcomer goes to the bucket beside it, which is looked at only where the first has it not; when
-//! that is full, too, it takes the second slot for good. So the first keeps what came first, which in any text are the
-//! frequent words. In the books 0.35 % of look-ups miss without the bucket beside (and cost a quarter of the time),
-//! against 0.46 % when the newcomer moves to the front, and 0.39 % when each use does, which costs a store besides.
+//! When both slots are taken, the newcomer goes to the bucket beside it, which is looked at only where the first has it
+//! not; when that is full, too, it takes the second slot for good. So the first keeps what came first, which in any
+//! text are the frequent words. In the books 0.35 % of look-ups miss without the bucket beside (and cost a quarter of
+//! the time), against 0.46 % when the newcomer moves to the front, and 0.39 % when each use does, which costs a store
+//! besides.
 
 pub(crate) mod arena;
 pub(crate) mod emit;

@@ -141,7 +141,7 @@ impl Tokenizer {
             }
             Part::Text(stretch) if self.pipeline.is_plain() => {
                 let mut inside = Ids::keep(stretch.bytes.len(), usize::MAX);
-                self.encoder.encode(stretch.bytes, &mut inside)?;
+                self.encode_part(part, &mut inside)?;
                 self.place_bytes(&inside.into_array(), stretch.start, &mut placing);
                 Ok(true)
             }

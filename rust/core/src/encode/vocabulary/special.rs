@@ -90,6 +90,8 @@ pub(crate) struct Found {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) id: u32,
+    /// Which of the tokens; an id may have several names.
+    number: usize,
 }
 
 impl Specials {
@@ -233,13 +235,13 @@ impl Specials {
             }
             let place = place(self.manners[number], text, hit.start()..hit.end(), done)?;
             done = place.end;
-            Some(Found { start: place.start, end: place.end, id: self.tokens[number].1 })
+            Some(Found { start: place.start, end: place.end, id: self.tokens[number].1, number })
         });
         found.collect()
     }
 
     fn refused(&self, found: &Found, start: usize) -> Error {
-        let name = self.number_with(found.id).map_or("", |number| &*self.tokens[number].0);
+        let name = &self.tokens[found.number].0;
         let message = format!(
             "the text holds the special token {name:?} at byte {}; \"text\" encodes it as text, \"encode\" as the token",
             start + found.start

@@ -490,7 +490,7 @@ fn shards_of_different_jobs_are_no_store() {
     manifest.as_object_mut().expect("an object").remove("job").expect("it is there");
     fs::write(&json, manifest.to_string()).expect("a writable folder");
     assert!(
-        message().contains("the process that wrote it is one alone; expected one of several"),
+        message().contains("a store that one process wrote; expected a shard of several"),
         "{}",
         message()
     );

@@ -31,7 +31,7 @@ fn folder_with(files: &[(&str, &[u8])]) -> TempDir {
 
 /// Everything in the folder, sorted by name.
 fn read_with(folder: &Path, options: ReadOptions, pattern: Option<&str>) -> Result<Vec<Batch>> {
-    let inputs = expand_inputs(&[folder.display().to_string()], TEXT_SUFFIXES)?;
+    let inputs = expand_inputs(&[folder.display().to_string()], TEXT_SUFFIXES, OnError::Raise)?;
     let total = total_bytes(&inputs);
     let count = inputs.len();
     let monitor = Monitor::default();
@@ -242,7 +242,7 @@ fn the_format_is_as_told_and_never_guessed() {
     let monitor = Monitor::default();
     for name in ["a.json", "b.tar.gz", "c.parquet.gz"] {
         let name = folder.path().join(name).display().to_string();
-        let inputs = expand_inputs(&[name], TEXT_SUFFIXES).expect("it exists");
+        let inputs = expand_inputs(&[name], TEXT_SUFFIXES, OnError::Raise).expect("it exists");
         let refused = read_batches(inputs, Position::default(), small_batches(), &splitter(None), &monitor);
         assert!(matches!(refused, Err(Error::Argument { name: "format", .. })));
     }
@@ -316,7 +316,8 @@ fn reading_goes_on_wherever_a_batch_ended() {
             .flat_map(|(text, closes)| [text, if closes { b"|" } else { b"" }].concat())
             .collect::<Vec<u8>>()
     };
-    let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES).expect("files");
+    let inputs =
+        expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES, OnError::Raise).expect("files");
     assert!(whole.len() > 30);
     for (index, batch) in whole.iter().enumerate() {
         let (monitor, splitter) = (Monitor::default(), splitter(Some("gpt2")));
@@ -333,7 +334,8 @@ fn reading_goes_on_wherever_a_batch_ended() {
 #[test]
 fn an_error_ends_the_batches() {
     let folder = folder_with(&[("a.txt", "some words ".repeat(1_000).as_bytes()), ("b.txt.gz", b"broken")]);
-    let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES).expect("two files");
+    let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES, OnError::Raise)
+        .expect("two files");
     let monitor = Monitor::default();
     let splitter = splitter(Some("gpt2"));
     let mut batches = read_batches(inputs, Position::default(), small_batches(), &splitter, &monitor)
@@ -347,7 +349,8 @@ fn an_error_ends_the_batches() {
 #[test]
 fn batches_may_be_dropped_before_their_end() {
     let folder = folder_with(&[("a.txt", "some words ".repeat(100_000).as_bytes())]);
-    let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES).expect("a file");
+    let inputs =
+        expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES, OnError::Raise).expect("a file");
     let monitor = Monitor::default();
     let mut batches =
         read_batches(inputs, Position::default(), small_batches(), &splitter(Some("gpt2")), &monitor)
@@ -361,7 +364,8 @@ fn batches_may_be_dropped_before_their_end() {
 #[test]
 fn a_wish_to_stop_is_heard() {
     let folder = folder_with(&[("a.txt", b"text")]);
-    let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES).expect("a file");
+    let inputs =
+        expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES, OnError::Raise).expect("a file");
     let monitor = Monitor::default();
     monitor.cancel();
     let mut batches = read_batches(inputs, Position::default(), small_batches(), &splitter(None), &monitor)
@@ -377,7 +381,7 @@ fn a_wish_to_stop_is_heard_while_a_pipe_is_silent() {
     let path = folder.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
     assert!(made.success());
-    let inputs = expand_inputs(&[path.display().to_string()], TEXT_SUFFIXES).expect("a pipe");
+    let inputs = expand_inputs(&[path.display().to_string()], TEXT_SUFFIXES, OnError::Raise).expect("a pipe");
     assert_eq!(total_bytes(&inputs), 0);
     let monitor = Monitor::default();
     let mut batches = read_batches(inputs, Position::default(), small_batches(), &splitter(None), &monitor)
