@@ -4,8 +4,9 @@ What a data pipeline and a generating model call: texts in, `input_ids` and `att
 truncated as the call says, and ids back into text, with the results of transformers 5. As there, the names of
 special tokens in a text are the tokens unless `split_special_tokens=True` says otherwise.
 
-What is not here, such as pairs of texts, chat templates and overflowing tokens, is an error by Python's own
-hand: no parameter or method of that name. A batch of unequal lengths is no array: it needs padding.
+What is not here, such as pairs of texts, the use of chat templates and overflowing tokens, is an error by
+Python's own hand: no parameter or method of that name. A batch of unequal lengths is no array: it needs
+padding.
 
 transformers has classes that put a normalizer and a pretokenizer of their own in place of those in a
 `tokenizer.json`. Here the file counts, but for `LlamaTokenizer`, and for `add_prefix_space`.
