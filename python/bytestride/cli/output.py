@@ -17,6 +17,10 @@ SAMPLE_TOKENS = 1 << 26
 KILO = 1000
 # How many errors that were passed over are shown.
 LISTED = 10
+# Of control characters, which a browser does not show.
+PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
+# What a terminal would obey; some of it has no picture.
+OBEYED = PICTURES | {code: f"\\x{code:x}" for code in range(0x80, 0xA0)}
 
 
 def print_facts(facts: Iterable[tuple[str, str]], file: TextIO | None = None) -> None:
@@ -25,12 +29,6 @@ def print_facts(facts: Iterable[tuple[str, str]], file: TextIO | None = None) ->
     width = max((len(name) for name, _ in facts), default=0)
     for name, value in facts:
         print(f"{name:<{width}}  {value}", file=file)
-
-
-# Of control characters, which a browser does not show.
-PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
-# What a terminal would obey; some of it has no picture.
-OBEYED = PICTURES | {code: f"\\x{code:x}" for code in range(0x80, 0xA0)}
 
 
 def quoted(token: bytes) -> str:

@@ -20,11 +20,11 @@ from typing import Any, Self
 from bytestride import Tokenizer
 from bytestride.compat.classes import CLASSES, Class, class_of
 
-__all__ = ["CHAT_TEMPLATE", "CHAT_TEMPLATES", "NAMED_TOKENS", "Pretrained", "read_pretrained"]
+__all__ = ["NAMED_TOKENS", "Pretrained", "read_pretrained", "write_chat_template"]
 
 # A file, and a folder of others that have names.
-CHAT_TEMPLATE = "chat_template.jinja"
-CHAT_TEMPLATES = "additional_chat_templates"
+_CHAT_TEMPLATE = "chat_template.jinja"
+_CHAT_TEMPLATES = "additional_chat_templates"
 
 # In the order in which transformers adds them.
 NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -197,14 +197,28 @@ def _chat_template(name: str, hub: Mapping[str, Any]) -> dict[str, Any]:
 
     Those of other names are looked for in folders only.
     """
-    file = _file(name, CHAT_TEMPLATE, hub)
-    others = sorted(Path(name, hub.get("subfolder") or "", CHAT_TEMPLATES).glob("*.jinja"))
+    file = _file(name, _CHAT_TEMPLATE, hub)
+    others = sorted(Path(name, hub.get("subfolder") or "", _CHAT_TEMPLATES).glob("*.jinja"))
     templates = {"default": file} if file else {}
     templates |= {other.stem: other for other in others}
     texts = {called: path.read_text("utf-8") for called, path in templates.items()}
     if not texts:
         return {}
     return {"chat_template": texts["default"] if [*texts] == ["default"] else texts}
+
+
+def write_chat_template(folder: Path, template: str | Mapping[str, str]) -> None:
+    """Writes one text, or several by name, to the files that `read_pretrained` finds them in."""
+    templates = {"default": template} if isinstance(template, str) else template
+    strange = next((called for called in templates if not called or Path(called).name != called), None)
+    if strange is not None:
+        message = f"chat_template: {strange!r} cannot be the name of a file"
+        raise ValueError(message)
+    for called, text in templates.items():
+        is_main = called == "default"
+        path = Path(folder, _CHAT_TEMPLATE if is_main else f"{_CHAT_TEMPLATES}/{called}.jinja")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
 
 
 def _content(token: Any) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bytestride import Tokenizer, bundled
-from bytestride.compat.pretrained import CHAT_TEMPLATE, CHAT_TEMPLATES, NAMED_TOKENS, read_pretrained
+from bytestride.compat.pretrained import NAMED_TOKENS, read_pretrained, write_chat_template
 from bytestride.compat.rows import ENDS, Rows, Side, Tensors, own_end, padded, shaped, tensor
 
 __all__ = ["AutoTokenizer", "BatchEncoding", "PreTrainedTokenizerFast"]
@@ -274,17 +274,7 @@ class PreTrainedTokenizerFast:
         config, tokenizer = Path(folder, "tokenizer_config.json"), Path(folder, "tokenizer.json")
         settings = self._stated() | self.model_specific_special_tokens
         settings |= {"tokenizer_class": "PreTrainedTokenizerFast"}
-        templates = settings.pop("chat_template", {})
-        templates = {"default": templates} if isinstance(templates, str) else templates
-        strange = next((called for called in templates if not called or Path(called).name != called), None)
-        if strange is not None:
-            message = f"chat_template: {strange!r} cannot be the name of a file"
-            raise ValueError(message)
-        for called, text in templates.items():
-            is_main = called == "default"
-            path = Path(folder, CHAT_TEMPLATE if is_main else f"{CHAT_TEMPLATES}/{called}.jinja")
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, "utf-8")
+        write_chat_template(Path(folder), settings.pop("chat_template", {}))
         config.write_text(json.dumps(settings, indent=2), "utf-8")
         self.backend.save(tokenizer)
         return str(config), str(tokenizer)

@@ -560,13 +560,13 @@ fn pull<'py>(
     while bytes.len() < BATCH_BYTES {
         let Some((number, document)) = documents.next() else { break };
         let document = document?;
-        let text = text_bytes("source", &document).or_else(|_| {
-            if document.hasattr("__fspath__")? {
+        let text = text_bytes(format_args!("source: document {number}"), &document).map_err(|error| {
+            if document.hasattr("__fspath__").unwrap_or(false) {
                 let message =
                     format!("source: item {number} is a path; paths go into a list, as list(paths)");
-                return Err(PyTypeError::new_err(message));
+                return PyTypeError::new_err(message);
             }
-            text_bytes(&format!("source: document {number}"), &document)
+            error
         })?;
         bytes.extend_from_slice(&text);
         ends.push(bytes.len());

@@ -45,13 +45,17 @@ pub(crate) fn python_error(error: Error) -> PyErr {
     }
 }
 
-/// The error with the place among several before its message, if it is about an argument.
+/// The error with the place among several before its message, if it is about an argument or an unknown id.
 pub(crate) fn placed(py: Python<'_>, error: PyErr, place: impl Display) -> PyErr {
     let kind = error.get_type(py);
-    if [py.get_type::<PyTypeError>(), py.get_type::<PyValueError>()].iter().any(|one| one.is(&kind)) {
-        return PyErr::from_type(kind, format!("{place}: {}", error.value(py)));
+    let own = [py.get_type::<PyTypeError>(), py.get_type::<PyValueError>(), py.get_type::<PyKeyError>()];
+    let message = error.value(py).getattr("args").and_then(|arguments| arguments.get_item(0));
+    match message {
+        Ok(message) if own.iter().any(|one| one.is(&kind)) => {
+            PyErr::from_type(kind, format!("{place}: {message}"))
+        }
+        _ => error,
     }
-    error
 }
 
 /// What the system says, without the « (os error N)» that Rust appends and Python prints itself.

@@ -1,6 +1,7 @@
 //! Text as Python hands it over.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -11,7 +12,7 @@ use crate::named::{items, unexpected};
 /// The bytes of the argument `name`, a `str`, as UTF-8, or `bytes`; borrowed from the object.
 ///
 /// A `str` with surrogates is taken as tiktoken takes it: pairs are the character they encode, others U+FFFD.
-pub(crate) fn text_bytes<'a>(name: &str, object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+pub(crate) fn text_bytes<'a>(name: impl Display, object: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
     if let Ok(text) = object.cast::<PyString>() {
         return match text.to_str() {
             Ok(text) => Ok(Cow::Borrowed(text.as_bytes())),
@@ -20,7 +21,7 @@ pub(crate) fn text_bytes<'a>(name: &str, object: &'a Bound<'_, PyAny>) -> PyResu
     }
     match object.cast::<PyBytes>() {
         Ok(bytes) => Ok(Cow::Borrowed(bytes.as_bytes())),
-        Err(_) => Err(unexpected(name, "str or bytes", object)),
+        Err(_) => Err(unexpected(&name.to_string(), "str or bytes", object)),
     }
 }
 

@@ -732,7 +732,7 @@ impl Tokenizer {
         ids: &Bound<'py, PyAny>,
         errors: &str,
     ) -> PyResult<Bound<'py, PyString>> {
-        decoded_text(py, self.bytes_of_ids(py, ids, None)?, errors)
+        decoded_text(py, self.bytes_of_ids(py, ids)?, errors)
     }
 
     /// The bytes of token ids, exactly: `decode_bytes(encode(x)) == x` for any bytes `x`.
@@ -749,7 +749,7 @@ impl Tokenizer {
     ///     >>> tok.decode_bytes(tok.encode(b"low\xff"))
     ///     b'low\xff'
     fn decode_bytes<'py>(&self, py: Python<'py>, ids: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, &self.bytes_of_ids(py, ids, None)?))
+        Ok(PyBytes::new(py, &self.bytes_of_ids(py, ids)?))
     }
 
     /// The texts of many sequences of token ids, as a list of `str`.
@@ -777,7 +777,7 @@ impl Tokenizer {
         let batch = named::items("batch", "a Ragged or an iterable of ids", batch)?;
         let texts = batch.enumerate().map(|(number, ids)| {
             let place = |error| placed(py, error, format_args!("sequence {number}"));
-            decoded_text(py, self.bytes_of_ids(py, &ids?, Some(number)).map_err(place)?, errors)
+            decoded_text(py, self.bytes_of_ids(py, &ids?).map_err(place)?, errors)
         });
         texts.collect()
     }

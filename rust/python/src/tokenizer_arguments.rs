@@ -94,25 +94,13 @@ impl Tokenizer {
         Ok(true)
     }
 
-    /// The bytes of some ids, which may be a `sequence` of several.
-    pub(crate) fn bytes_of_ids(
-        &self,
-        py: Python<'_>,
-        ids: &Bound<'_, PyAny>,
-        sequence: Option<usize>,
-    ) -> PyResult<Vec<u8>> {
-        let placed = |error| match (error, sequence) {
-            (Error::Unknown(message), Some(number)) => {
-                Error::Unknown(format!("sequence {number}: {message}"))
-            }
-            (error, _) => error,
-        };
+    pub(crate) fn bytes_of_ids(&self, py: Python<'_>, ids: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
         if let Ok(ids) = ids.cast::<PyArray1<u32>>()
             && ids.is_contiguous()
             && ids.is_aligned()
         {
             let ids = ids.to_vec()?;
-            return py.detach(|| self.inner.decode(&ids)).map_err(placed).into_python();
+            return py.detach(|| self.inner.decode(&ids)).into_python();
         }
         let numbers = integers("ids", ids)?;
         py.detach(|| {
@@ -122,7 +110,6 @@ impl Tokenizer {
             let ids = numbers.iter().enumerate().map(id).collect::<Result<Vec<u32>, _>>()?;
             self.inner.decode(&ids)
         })
-        .map_err(placed)
         .into_python()
     }
 }
@@ -155,9 +142,8 @@ pub(crate) fn texts_and_spans<'a>(
     special: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<TextsAndSpans<'a>> {
     if !texts.iter().any(is_in_spans) {
-        let bytes = texts.iter().enumerate().map(|(number, text)| {
-            text_bytes("texts", text).or_else(|_| text_bytes(&format!("texts[{number}]"), text))
-        });
+        let numbered = texts.iter().enumerate();
+        let bytes = numbered.map(|(number, text)| text_bytes(format_args!("texts[{number}]"), text));
         return Ok((bytes.collect::<PyResult<_>>()?, Vec::new()));
     }
     let both = texts.iter().enumerate().map(|(number, text)| {

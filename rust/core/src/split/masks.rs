@@ -3,6 +3,8 @@
 //! [`Masks::portable`] defines what the masks of ASCII are; the versions for particular processors give the same, and
 //! the tests compare them on every byte at every place. [`wide`](super::wide) adds the other characters.
 
+use crate::utf8::is_tail;
+
 /// One bit per byte of a block of 64, the first byte in the lowest bit. All bytes of a character have its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Masks {
@@ -50,7 +52,7 @@ impl Masks {
             apostrophe: of(|byte| byte == b'\''),
             slash: of(|byte| byte == b'/'),
             high: of(|byte| !byte.is_ascii()),
-            tail_byte: of(|byte| byte & 0xC0 == 0x80),
+            tail_byte: of(is_tail),
             ..Self::default()
         }
     }

@@ -12,7 +12,7 @@ use crate::{Error, Monitor, Phase, Result};
 use super::dtype::Dtype;
 use super::index::write_index;
 use super::manifest::Manifest;
-use super::shard_set::{check_ending, check_names_no_folder};
+use super::shard_set::{check_ending, check_no_folder};
 use super::token_store::TokenStore;
 use super::with_suffix;
 
@@ -57,10 +57,6 @@ impl TokenStore {
     pub fn export(&self, path: &Path, format: ExportFormat, monitor: &Monitor) -> Result<()> {
         let (dtype, count) = (self.dtype(), self.total_tokens());
         monitor.start(Phase::Copy, count * dtype.width() as u64);
-        if format == ExportFormat::Megatron {
-            check_ending("path", path)?;
-            check_names_no_folder("path", path)?;
-        }
         let (ids, index) = match format {
             ExportFormat::Raw | ExportFormat::Numpy | ExportFormat::LlmC => (path.to_path_buf(), None),
             ExportFormat::Datatrove => (path.to_path_buf(), Some(with_suffix(path, ".index"))),
@@ -74,6 +70,8 @@ impl TokenStore {
             ExportFormat::LlmC => llm_c_header(dtype, count)?,
         };
         if format == ExportFormat::Megatron {
+            check_ending("path", path)?;
+            check_no_folder("path", path)?;
             // Whatever it is, a store of this prefix would be opened by it.
             let manifest = with_suffix(path, ".json");
             if manifest.exists() {

@@ -78,7 +78,7 @@ pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
         ))
     };
     if world_size > 1 {
-        check_no_folder(prefix)?;
+        check_no_folder("prefix", prefix)?;
         if prefix.file_name().is_some_and(|name| name.to_str().is_none()) {
             let message = format!("{} is not UTF-8; names of shards must be", prefix.display());
             return Err(Error::argument("prefix", message));
@@ -109,13 +109,8 @@ pub(super) fn check_ending(argument: &'static str, prefix: &Path) -> Result<()> 
     }
 }
 
-/// An error if `prefix` is the name of a folder.
-pub(super) fn check_no_folder(prefix: &Path) -> Result<()> {
-    check_names_no_folder("prefix", prefix)
-}
-
-/// The same, about this argument.
-pub(super) fn check_names_no_folder(argument: &'static str, prefix: &Path) -> Result<()> {
+/// An error about the `argument` if `prefix` is the name of a folder.
+pub(super) fn check_no_folder(argument: &'static str, prefix: &Path) -> Result<()> {
     if ends_as_folder(prefix) || prefix.is_dir() {
         let message = format!("{:?} names a folder; expected the start of a file name", prefix.display());
         return Err(Error::argument(argument, message));

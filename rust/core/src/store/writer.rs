@@ -356,7 +356,7 @@ fn partial_path(prefix: &Path, suffix: &str) -> PathBuf {
 
 /// Makes sure that nothing but an earlier store, or what an interrupted writer left, will be replaced.
 fn check_prefix(prefix: &Path) -> Result<()> {
-    check_no_folder(prefix)?;
+    check_no_folder("prefix", prefix)?;
     let foreign = match Manifest::is_at(&with_suffix(prefix, ".json"))? {
         Some(true) => return Ok(()),
         Some(false) => Some(with_suffix(prefix, ".json")),
