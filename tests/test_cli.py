@@ -441,7 +441,9 @@ def test_inspect_lists_ids(tokenizer, tokenizer_file, capsys):
     assert main(["inspect", "-t", tokenizer_file, "naïve", "--ids"]) == 0
     rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
     assert [int(row[0]) for row in rows] == tokenizer.encode("naïve").tolist()
-    assert [eval(row[1]) for row in rows][:4] == ["n", "a", b"\xc3", b"\xaf"]
+    tokens = [eval(row[1]) for row in rows]
+    assert tokens[:4] == ["n", "a", b"\xc3", b"\xaf"]
+    assert b"".join(one if isinstance(one, bytes) else one.encode() for one in tokens) == "naïve".encode()
     assert main(["inspect", "-t", "gpt2", "naïve 中", "--ids"]) == 0
     rows = [line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines()]
     assert rows == ["'na'", "'ïve'", "' '", "'中'"]
