@@ -154,6 +154,12 @@ impl Keys {
         &self.long
     }
 
+    /// The same, and the places of all, so that those may be given others.
+    #[inline(always)]
+    pub(crate) fn long_and_places(&mut self) -> (&[u32], &mut [u32]) {
+        (&self.long, &mut self.places)
+    }
+
     /// One of them.
     #[inline(always)]
     pub(crate) fn at(&self, number: usize) -> (Key, u32) {

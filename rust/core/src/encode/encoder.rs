@@ -3,10 +3,11 @@
 use super::bpe::cuts::Cuts;
 use super::bpe::merges::Merge;
 use super::bpe::ranks::{Merges, Ranks};
-use super::cache::arena::{Arena, Hash, MOST_BYTES};
+use super::cache::arena::{Hash, MOST_BYTES};
 use super::cache::emit::write_known;
 use super::cache::holes::Holes;
 use super::cache::misses::MissSpace;
+use super::cache::seats::Seats;
 use super::cache::{Cache, LANES};
 use super::ids::Ids;
 use super::vocabulary::Vocabulary;
@@ -54,51 +55,9 @@ struct Workspace {
 #[derive(Debug, Default)]
 struct BlockSpace {
     keys: Keys,
-    long: LongPretokens,
+    seats: Seats,
     holes: Holes,
     misses: MissSpace,
-}
-
-/// The hashes of a block's long pretokens, in the order in which they are asked for.
-#[derive(Debug, Default)]
-struct LongPretokens {
-    hashes: Vec<Option<Hash>>,
-    asked: usize,
-}
-
-impl LongPretokens {
-    /// Replaces them by those of another block, `numbers` in which are long.
-    #[inline(always)]
-    fn find(&mut self, text: &[u8], pretokens: &Ends, numbers: &[u32], arena: &Arena) {
-        self.asked = 0;
-        self.hashes.clear();
-        for &number in numbers {
-            let hash = Hash::of(&text[pretokens.place(number as usize)]);
-            hash.inspect(|&hash| arena.fetch(hash));
-            self.hashes.push(hash);
-        }
-    }
-
-    /// The hash of the next one; the first time, all the others' entries get on their way into near memory.
-    #[inline]
-    fn next(&self, arena: &Arena) -> Option<Hash> {
-        if self.asked == 0 {
-            self.hashes.iter().flatten().for_each(|&hash| arena.fetch_entry(hash));
-        }
-        self.peek()
-    }
-
-    /// The same, without that.
-    #[inline]
-    fn peek(&self) -> Option<Hash> {
-        self.hashes[self.asked]
-    }
-
-    /// Is done with the next one.
-    #[inline]
-    fn take(&mut self) {
-        self.asked += 1;
-    }
 }
 
 impl Encoder {
@@ -177,15 +136,15 @@ impl Encoder {
         ids: &mut Ids,
     ) -> Result<bool> {
         space.keys.find(self.level, text, pretokens, Extent::Pretoken, space.misses.cache.view());
-        space.long.find(text, pretokens, space.keys.long(), &space.misses.cache.arena);
+        space.seats.give(text, pretokens, &mut space.keys, &mut space.misses.cache);
         let mut done = 0;
         while done < pretokens.len() {
-            let BlockSpace { keys, long, holes, misses: MissSpace { cache, .. } } = space;
+            let BlockSpace { keys, holes, misses: MissSpace { cache, .. }, .. } = space;
             let start = ids.len();
             let elsewhere = |number, before, room: &mut [u32]| {
                 let pretoken = Pretoken { number, text, pretokens, keys };
-                write_kept(cache, pretoken, long, room)
-                    .or_else(|| leave_hole(holes, pretoken, long, start + before, room.len()))
+                write_kept(cache, pretoken, room)
+                    .or_else(|| leave_hole(holes, pretoken, start + before, room.len()))
             };
             let numbers = done..pretokens.len();
             let known = write_known(self.level, cache.view(), keys, numbers, ids, elsewhere);
@@ -219,9 +178,9 @@ impl Encoder {
             ids.room(MOST_BYTES);
             return Ok(false);
         }
-        space.long.take();
         self.encode_huge(&mut space.misses, pretoken, ids)?;
         space.keys.follow(space.misses.cache.view());
+        space.seats.give(text, pretokens, &mut space.keys, &mut space.misses.cache);
         Ok(true)
     }
 
@@ -250,45 +209,29 @@ impl<'b> Pretoken<'b> {
     }
 }
 
-/// Copies the ids of a pretoken to `room`, from the arena or from a slot beside its place, if they are there and if
-/// there is room; tells how many.
+/// Copies the ids of a pretoken to `room`, from wherever they are, if they are known and if there is room; tells how
+/// many.
 #[inline(never)]
-fn write_kept(
-    cache: &Cache,
-    pretoken: Pretoken<'_>,
-    long: &mut LongPretokens,
-    room: &mut [u32],
-) -> Option<usize> {
+fn write_kept(cache: &Cache, pretoken: Pretoken<'_>, room: &mut [u32]) -> Option<usize> {
     let (key, place) = pretoken.keys.at(pretoken.number);
-    if has_bytes(key) {
-        let lanes = cache.find_now(key, place)?;
-        if lanes.len() > LANES {
-            return cache.arena.copy(lanes.excerpt(), room);
-        }
-        *room.first_chunk_mut()? = lanes.ids();
-        return Some(lanes.len());
+    let lanes = if has_bytes(key) {
+        cache.find_now(key, place)?
+    } else {
+        cache.find_long(pretoken.bytes(), place)?
+    };
+    if lanes.len() > LANES {
+        return cache.arena.view().copy(lanes.excerpt(), room);
     }
-    let hash = long.next(&cache.arena)?;
-    let ids = cache.arena.find(hash, pretoken.bytes(), Extent::Pretoken)?;
-    let count = cache.arena.copy(ids, room)?;
-    long.take();
-    Some(count)
+    *room.first_chunk_mut()? = lanes.ids();
+    Some(lanes.len())
 }
 
 /// Leaves a hole at `start` for the ids of a pretoken, unless it is too long, if `most` ids are enough; tells how many.
 #[inline(never)]
-fn leave_hole(
-    holes: &mut Holes,
-    pretoken: Pretoken<'_>,
-    long: &mut LongPretokens,
-    start: usize,
-    most: usize,
-) -> Option<usize> {
+fn leave_hole(holes: &mut Holes, pretoken: Pretoken<'_>, start: usize, most: usize) -> Option<usize> {
     let (key, place) = pretoken.keys.at(pretoken.number);
     if has_bytes(key) {
         return holes.leave_short(start, key, place, most);
     }
-    let room = holes.leave_long(start, pretoken.bytes(), long.peek()?, most)?;
-    long.take();
-    Some(room)
+    holes.leave_long(start, pretoken.bytes(), Hash::of(pretoken.bytes())?, most)
 }

@@ -24,6 +24,9 @@ const MOST_BITS: u32 = 16;
 /// The most bytes of a piece that is kept: longer ones hardly ever come again.
 pub(crate) const MOST_BYTES: usize = 128;
 
+/// So many words are copied at once: also where there are fewer ids, that is faster than just the right number.
+pub(crate) const AT_ONCE: usize = 16;
+
 /// Where some ids stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Excerpt {
@@ -94,30 +97,16 @@ impl Arena {
         }
     }
 
+    /// The ids as they are now.
+    #[inline(always)]
+    pub(crate) fn view(&self) -> View<'_> {
+        View { words: &self.words, filling: self.filling }
+    }
+
     /// The ids of an excerpt, if they are still here.
     #[inline]
     pub(crate) fn ids(&self, excerpt: Excerpt) -> Option<&[u32]> {
-        if excerpt.filling != self.filling {
-            return None;
-        }
-        self.words.get(excerpt.start as usize..)?.get(..excerpt.count as usize)
-    }
-
-    /// Copies the ids of an excerpt, if they are still here and there is room; tells how many they are.
-    #[inline]
-    pub(crate) fn copy(&self, excerpt: Excerpt, room: &mut [u32]) -> Option<usize> {
-        /// So many words at once, also where there are fewer ids, are faster than just the right number.
-        const AT_ONCE: usize = 16;
-        let ids = self.ids(excerpt)?;
-        let (words, count) = (&self.words[excerpt.start as usize..], ids.len());
-        if count <= AT_ONCE
-            && let (Some(from), Some(to)) = (words.first_chunk::<AT_ONCE>(), room.first_chunk_mut())
-        {
-            *to = *from;
-        } else {
-            room.get_mut(..count)?.copy_from_slice(ids);
-        }
-        Some(count)
+        self.view().ids(excerpt)
     }
 
     /// Keeps some ids.
@@ -196,11 +185,49 @@ impl Arena {
     /// Forgets everything if there is no room for so many more words.
     fn make_room(&mut self, words: usize) {
         if self.words.len() + words > MOST_WORDS {
-            self.words.clear();
-            self.buckets.entries_mut().fill([Slot::default(); 4]);
-            self.filled = 0;
-            self.filling = self.filling.wrapping_add(1);
+            self.forget();
         }
+    }
+
+    /// Forgets everything.
+    pub(crate) fn forget(&mut self) {
+        self.words.clear();
+        self.buckets.entries_mut().fill([Slot::default(); 4]);
+        self.filled = 0;
+        self.filling = self.filling.wrapping_add(1);
+    }
+}
+
+/// The ids in an [`Arena`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub(crate) words: &'a [u32],
+    pub(crate) filling: u32,
+}
+
+impl<'a> View<'a> {
+    /// The ids of an excerpt, if they are still here.
+    #[inline]
+    fn ids(self, excerpt: Excerpt) -> Option<&'a [u32]> {
+        if excerpt.filling != self.filling {
+            return None;
+        }
+        self.words.get(excerpt.start as usize..)?.get(..excerpt.count as usize)
+    }
+
+    /// Copies the ids of an excerpt, if they are still here and there is room; tells how many they are.
+    #[inline]
+    pub(crate) fn copy(self, excerpt: Excerpt, room: &mut [u32]) -> Option<usize> {
+        let ids = self.ids(excerpt)?;
+        let (words, count) = (&self.words[excerpt.start as usize..], ids.len());
+        if count <= AT_ONCE
+            && let (Some(from), Some(to)) = (words.first_chunk::<AT_ONCE>(), room.first_chunk_mut())
+        {
+            *to = *from;
+        } else {
+            room.get_mut(..count)?.copy_from_slice(ids);
+        }
+        Some(count)
     }
 }
 

@@ -18,10 +18,12 @@ pub(crate) mod holes;
 pub(crate) mod lookup;
 pub(crate) mod misses;
 pub(crate) mod probe;
+pub(crate) mod seats;
 
 use crate::keys::{Key, bucket_of};
 use crate::memory::table::{Table, prefetch};
 use arena::{Arena, Excerpt};
+use seats::SEATS;
 
 /// The most ids that a slot holds.
 pub(crate) const LANES: usize = 4;
@@ -99,11 +101,11 @@ pub(crate) struct Slot {
 /// Two slots in one cache line.
 pub(crate) type Bucket = [Slot; 2];
 
-/// The slots of short pieces.
+/// The slots of short pieces, and behind them the seats of long ones.
 #[derive(Debug)]
 struct Buckets {
     table: Table<Bucket>,
-    /// log2 of how many there are.
+    /// log2 of how many there are for short pieces.
     bits: u32,
     /// Slots filled since these buckets were made.
     filled: usize,
@@ -112,7 +114,12 @@ struct Buckets {
 impl Buckets {
     /// 2 to the power of `bits` pairs of slots.
     fn new(bits: u32) -> Self {
-        Self { table: Table::new(1 << bits), bits, filled: 0 }
+        Self { table: Table::new((1 << bits) + SEATS), bits, filled: 0 }
+    }
+
+    /// Those of short pieces.
+    fn by_hash(&self) -> &[Bucket] {
+        &self.table.entries()[..1 << self.bits]
     }
 
     fn insert(&mut self, key: Key, lanes: Lanes) {
@@ -149,7 +156,8 @@ impl Cache {
     /// The slots as they are now; places hold until the next [`insert`](Self::insert).
     #[inline(always)]
     pub(crate) fn view(&self) -> View<'_> {
-        View { buckets: self.buckets.table.entries(), bits: self.buckets.bits }
+        let Buckets { table, bits, .. } = &self.buckets;
+        View { buckets: table.entries(), bits: *bits, arena: self.arena.view() }
     }
 
     /// The ids of a short piece, as far as they are near. In a full cache what is not at its place is hardly ever beside it,
@@ -183,23 +191,24 @@ impl Cache {
     /// Keeps the ids of a short piece, instead of those that it had.
     pub(crate) fn insert(&mut self, key: Key, lanes: Lanes) {
         self.buckets.insert(key, lanes);
-        let Buckets { table, bits, filled } = &self.buckets;
-        if *filled <= 1 << bits || *bits >= MOST_BITS {
+        let Buckets { bits, filled, .. } = self.buckets;
+        if filled <= 1 << bits || bits >= MOST_BITS {
             return;
         }
         let mut larger = Buckets::new(bits + 2);
-        for slot in table.entries().iter().flatten().filter(|slot| slot.key != 0) {
+        for slot in self.buckets.by_hash().iter().flatten().filter(|slot| slot.key != 0) {
             larger.insert(slot.key, slot.lanes);
         }
         self.buckets = larger;
     }
 }
 
-/// The slots of a [`Cache`].
+/// The slots of a [`Cache`], and the ids that stand elsewhere.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'c> {
     buckets: &'c [Bucket],
     bits: u32,
+    pub(crate) arena: arena::View<'c>,
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -208,9 +217,9 @@ impl<'c> View<'c> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "one comparison instead of four")]
     pub(crate) fn buckets(self, places: &[u32; 4]) -> [&'c Bucket; 4] {
-        let all = places[0] | places[1] | places[2] | places[3];
-        assert!((all as usize) < self.buckets.len(), "places of another cache");
-        // SAFETY: no place is larger than all bits of the four together.
+        let last = places[0].max(places[1]).max(places[2].max(places[3]));
+        assert!((last as usize) < self.buckets.len(), "places of another cache");
+        // SAFETY: no place is larger than the last one.
         places.map(|place| unsafe { self.buckets.get_unchecked(place as usize) })
     }
 }

@@ -1,0 +1,118 @@
+//! Slots for a block's long pretokens.
+//!
+//! A long pretoken has no key, and its hash leads to no slot. So that looking up a block's pretokens need not stop at each
+//! of them (code and Chinese take 3 % longer then), it has a seat while the block is encoded: a bucket behind those that
+//! hashes choose, with the ids that the arena has of it, or where they are. All seats have the key of what has none, but
+//! only the pretoken whose seat it is has its place.
+
+use bytemuck::Zeroable;
+
+use super::arena::{Arena, Hash};
+use super::{Cache, LANES, Lanes, Slot};
+use crate::keys::{Extent, Keys, NO_KEY};
+use crate::split::Ends;
+
+/// How many seats there are. Text has some dozens of long pretokens in a block.
+pub(crate) const SEATS: usize = 256;
+
+/// The hashes of a block's long pretokens, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Seats(Vec<Option<Hash>>);
+
+impl Seats {
+    /// Gives seats to the long ones among the pretokens of `text`, whose keys these are: their places lead there.
+    #[inline(always)]
+    pub(crate) fn give(&mut self, text: &[u8], pretokens: &Ends, keys: &mut Keys, cache: &mut Cache) {
+        if keys.long().is_empty() {
+            return;
+        }
+        // Three times over all of them, each with the memory on its way that the next one looks at.
+        self.0.clear();
+        self.0.extend(keys.long().iter().map(|&number| {
+            let hash = Hash::of(&text[pretokens.place(number as usize)]);
+            hash.inspect(|&hash| cache.arena.fetch(hash))
+        }));
+        self.0.iter().flatten().for_each(|&hash| cache.arena.fetch_entry(hash));
+        let (first, seats, arena) = cache.seats();
+        let (long, places) = keys.long_and_places();
+        for ((place, seat), (&number, hash)) in (first..).zip(seats).zip(long.iter().zip(&self.0)) {
+            let pretoken = &text[pretokens.place(number as usize)];
+            let lanes = hash.and_then(|hash| lanes_of(arena, hash, pretoken));
+            seat[0] = lanes.map_or(Slot::zeroed(), |lanes| Slot { key: NO_KEY, lanes });
+            places[number as usize] = place;
+        }
+    }
+}
+
+/// The ids of a long pretoken, or where they are.
+#[inline]
+fn lanes_of(arena: &Arena, hash: Hash, pretoken: &[u8]) -> Option<Lanes> {
+    let excerpt = arena.find(hash, pretoken, Extent::Pretoken)?;
+    let ids = arena.ids(excerpt)?;
+    if ids.len() > LANES {
+        return Some(Lanes::elsewhere(excerpt));
+    }
+    Some(Lanes::of(std::array::from_fn(|at| ids.get(at).copied().unwrap_or_default()), ids.len()))
+}
+
+impl Cache {
+    /// The place of the first seat, all seats, and the arena.
+    #[inline(always)]
+    fn seats(&mut self) -> (u32, &mut [super::Bucket], &Arena) {
+        let count = 1_usize << self.buckets.bits;
+        (count as u32, &mut self.buckets.table.entries_mut()[count..][..SEATS], &self.arena)
+    }
+
+    /// What there is of a long pretoken with this place. Where there were more of them than seats, it is in the arena.
+    #[inline]
+    pub(crate) fn find_long(&self, pretoken: &[u8], place: u32) -> Option<Lanes> {
+        let has_seat = place as usize >> self.buckets.bits != 0;
+        if has_seat {
+            self.view().find(NO_KEY, place)
+        } else {
+            lanes_of(&self.arena, Hash::of(pretoken)?, pretoken)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::processor::Level;
+
+    #[test]
+    fn all_long_pretokens_are_found_also_where_there_are_more_than_seats() {
+        let is_known = |number: usize| number % 3 != 0;
+        let ids = |number: usize| vec![number as u32; 1 + number % 7];
+        let (mut text, mut pretokens, mut cache) = (Vec::new(), Ends::new(), Cache::new());
+        for number in 0..2 * SEATS {
+            let pretoken = format!("long pretoken, number {number}");
+            if is_known(number) {
+                let hash = Hash::of(pretoken.as_bytes()).expect("not too long");
+                cache.arena.insert(hash, pretoken.as_bytes(), Extent::Pretoken, &ids(number));
+            }
+            for bytes in ["short", &pretoken] {
+                text.extend_from_slice(bytes.as_bytes());
+                pretokens.push(text.len());
+            }
+        }
+        let mut keys = Keys::default();
+        keys.find(Level::best(), &text, &pretokens, Extent::Pretoken, cache.view());
+        // Some that are of another block.
+        Seats::default().give(&[&text[1..], b"."].concat(), &pretokens, &mut keys, &mut cache);
+        Seats::default().give(&text, &pretokens, &mut keys, &mut cache);
+        for number in 0..2 * SEATS {
+            let (short, long) = (2 * number, 2 * number + 1);
+            assert!(cache.view().find(keys.at(short).0, keys.at(short).1).is_none());
+            let found = cache.find_long(&text[pretokens.place(long)], keys.at(long).1);
+            assert_eq!(found.is_some(), is_known(number), "{number}");
+            let Some(lanes) = found else { continue };
+            assert_eq!(lanes.len() <= LANES, ids(number).len() <= LANES);
+            if lanes.len() <= LANES {
+                assert_eq!(lanes.ids()[..lanes.len()], ids(number));
+            } else {
+                assert_eq!(cache.arena.ids(lanes.excerpt()), Some(&*ids(number)));
+            }
+        }
+    }
+}
