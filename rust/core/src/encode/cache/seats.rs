@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn all_long_pretokens_are_found_also_where_there_are_more_than_seats() {
-        let is_known = |number: usize| number % 3 != 0;
+        let is_known = |number: usize| !number.is_multiple_of(3);
         let ids = |number: usize| vec![number as u32; 1 + number % 7];
         let (mut text, mut pretokens, mut cache) = (Vec::new(), Ends::new(), Cache::new());
         for number in 0..2 * SEATS {
