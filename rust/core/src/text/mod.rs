@@ -8,6 +8,7 @@ mod documents;
 mod format;
 mod gather;
 mod globs;
+mod gzip;
 mod inputs;
 mod json;
 mod portions;

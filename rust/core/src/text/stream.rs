@@ -9,11 +9,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use flate2::bufread::MultiGzDecoder;
-
 use crate::{Error, Place, Result};
 
 use super::format::{Compression, lowercase_name};
+use super::gzip::Members;
 use super::inputs::Input;
 
 /// How much is read at once. Tests read so little that every line spans several reads.
@@ -85,7 +84,7 @@ impl Source {
             return Err(Error::malformed(&self.path, Place::Byte(0), message));
         }
         match self.compression {
-            Compression::Gzip => Ok(Box::new(MultiGzDecoder::new(source))),
+            Compression::Gzip => Ok(Box::new(Members::new(source))),
             Compression::Zstd => {
                 let decoder = zstd::Decoder::with_buffer(source).map_err(|error| self.error(error))?;
                 Ok(Box::new(decoder))

@@ -188,6 +188,12 @@ fn all_members_of_compressed_files_are_read() {
         read(&[("a.txt.gz", &members)], small_batches()).expect("readable"),
         both.each_ref().map(String::as_bytes)
     );
+    let zeros = vec![0; 200];
+    let padded = [gzip(one.as_bytes()), zeros.clone(), gzip(two.as_bytes()), zeros].concat();
+    assert_eq!(
+        read(&[("a.txt.gz", &padded)], small_batches()).expect("readable"),
+        both.each_ref().map(String::as_bytes)
+    );
     let frames = [zstandard(one.as_bytes()), zstandard(two.as_bytes())].concat();
     assert_eq!(
         read(&[("A.TXT.ZST", &frames)], small_batches()).expect("readable"),
@@ -218,7 +224,8 @@ fn damaged_and_foreign_data_in_compressed_files_are_errors() {
     let last = damaged.len() - 5;
     damaged[last] ^= 1;
     let trailing = [gzip(b"text"), b"trailing".to_vec()].concat();
-    for bytes in [&damaged[..], &trailing, b"no gzip at all"] {
+    let behind_zeros = [gzip(b"text"), vec![0; 100], b"trailing".to_vec()].concat();
+    for bytes in [&damaged[..], &trailing, &behind_zeros, b"no gzip at all", &[0; 100]] {
         let error = read(&[("a.txt.gz", bytes)], small_batches()).expect_err("damaged");
         assert!(matches!(error, Error::Malformed { place: Place::Byte(_), .. }), "{error}");
     }
