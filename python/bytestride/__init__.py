@@ -2,6 +2,7 @@
 
 from bytestride._core import (
     Batches,
+    FileCount,
     Mix,
     Packs,
     Ragged,
@@ -28,6 +29,7 @@ from bytestride.packed import Packed
 __all__ = [
     "Batches",
     "Evaluation",
+    "FileCount",
     "Mix",
     "Packed",
     "Packs",

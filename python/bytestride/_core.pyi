@@ -11,6 +11,7 @@ from bytestride.packed import Packed
 
 __all__ = [
     "Batches",
+    "FileCount",
     "Mix",
     "Packs",
     "Ragged",
@@ -176,6 +177,20 @@ class Packs:
         prefetch: SupportsIndex = 2,
         out: _Out | None = None,
     ) -> Batches[Packed]: ...
+
+@final
+class FileCount:
+    @property
+    def path(self) -> str: ...
+    @property
+    def bytes(self) -> int | None: ...
+    @property
+    def documents(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
 
 @final
 class TokenStore:
@@ -376,6 +391,19 @@ class Tokenizer:
     def count_batch(
         self, texts: Iterable[_Text | _Spans], *, threads: int | None = None, special: _Special = "text"
     ) -> NDArray[np.int64]: ...
+    def count_files(
+        self,
+        inputs: _Path | Iterable[_Path],
+        *,
+        format: Literal["auto", "text", "jsonl", "parquet"] = "auto",
+        text_field: str = "text",
+        separator: _Text | None = None,
+        suffixes: Sequence[str] | None = None,
+        threads: int | None = None,
+        max_memory: int | str | None = None,
+        on_error: Literal["raise", "skip"] = "raise",
+        progress: _Progress | None = None,
+    ) -> list[FileCount]: ...
     def encode_files(
         self,
         inputs: _Path | Iterable[_Path],

@@ -15,9 +15,6 @@ from bytestride.cli.inputs import readable
 from bytestride.cli.output import load_tokenizer
 from bytestride.progress import Progress
 
-# What `encode_files` says of inputs without a document.
-NO_TEXT = ": it holds no text"
-
 
 @dataclass
 class Count:
@@ -60,20 +57,11 @@ def count(
 
 
 def _count(tokenizer: bs.Tokenizer, source: str, reading: options.Reading) -> Count:
-    """Counts one input by way of a token store that is thrown away: every format, in bounded memory."""
+    """Counts one input, of all of whose files there is one count."""
     with tempfile.TemporaryDirectory(prefix="bytestride-") as folder, Progress() as progress:
-        prefix = Path(folder, "counted")
-        inputs = readable([source], Path(folder))
-        documents = tokens = 0
-        try:
-            store = tokenizer.encode_files(inputs, prefix, progress=progress, **reading)
-            documents, tokens = len(store), len(store.tokens)
-        except ValueError as error:
-            # No store can be made of nothing, but nothing can be counted.
-            if NO_TEXT not in str(error):
-                raise
-        size = sum(phase.done for phase in progress.phases)
-        return Count(source, documents, tokens, size)
+        files = tokenizer.count_files(readable([source], Path(folder)), progress=progress, **reading)
+        documents, tokens = sum(file.documents for file in files), sum(file.tokens for file in files)
+        return Count(source, documents, tokens, sum(phase.done for phase in progress.phases))
 
 
 def _total(counts: Iterable[Count]) -> Count:

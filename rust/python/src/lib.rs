@@ -16,6 +16,7 @@ mod batches;
 mod blocks;
 mod counts;
 mod errors;
+mod file_counts;
 mod ids;
 mod made;
 mod memory;
@@ -46,6 +47,8 @@ mod _core {
     use crate::batches::Batches;
     #[pymodule_export]
     use crate::counts::{WordCounts, count_words};
+    #[pymodule_export]
+    use crate::file_counts::FileCount;
     #[pymodule_export]
     use crate::mix::{Mix, mix};
     #[pymodule_export]

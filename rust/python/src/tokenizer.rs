@@ -14,6 +14,7 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 
 use crate::arguments::{clamped, optional_size, thread_count};
 use crate::errors::{IntoPython, placed};
+use crate::file_counts::{self, CountArguments, FileCount};
 use crate::ragged::Ragged;
 use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
@@ -537,6 +538,59 @@ impl Tokenizer {
         let texts: Vec<&[u8]> = texts.iter().map(|text| &**text).collect();
         let counts = py.detach(|| self.inner.count_batch(&texts, &options, threads)).into_python()?;
         Ok(counts.into_iter().map(|count| count as i64).collect::<Vec<_>>().into_pyarray(py))
+    }
+
+    /// Counts the documents and tokens of files, without keeping or writing any ids.
+    ///
+    /// Gives a list with a `FileCount` for each file, in order.
+    /// The files are read as by `encode_files`, and the counts are those of the store that it makes, without BOS and
+    /// EOS. Memory is bounded by `max_memory` whatever the files' sizes are.
+    ///
+    /// Args:
+    ///     inputs: Paths, globs, folders, `"-"`, as for `encode_files`.
+    ///     format: As for `encode_files`.
+    ///     text_field: As for `encode_files`.
+    ///     separator: As for `encode_files`.
+    ///     suffixes: As for `encode_files`.
+    ///     threads: How many threads count; `None` for all that the process may use.
+    ///     max_memory: As for `encode_files`.
+    ///     on_error: `"raise"`, or `"skip"`: what `encode_files` would leave out is left out, and `skipped` tells how much.
+    ///     progress: Called as `progress(phase, done, total)` some twenty times a second with `"counting"`, and bytes of
+    ///         input; `total` is `None` for a pipe.
+    ///
+    /// Raises:
+    ///     OSError: A file cannot be read, or is missing (`FileNotFoundError`).
+    ///     ValueError: A file is malformed, with its line or byte; an argument is out of range; or a document does not fit in
+    ///         `max_memory`.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, pathlib, tempfile
+    ///     >>> folder = pathlib.Path(tempfile.mkdtemp())
+    ///     >>> _ = (folder / "a.txt").write_text("low lower"), (folder / "b.jsonl").write_text('{"text": "lowest"}')
+    ///     >>> counts = bs.train([b"low lower lowest"] * 2, 260).count_files(folder)
+    ///     >>> [(count.documents, count.tokens) for count in counts]
+    ///     [(1, 3), (1, 4)]
+    #[pyo3(signature = (
+        inputs, *, format="auto", text_field="text".to_owned(), separator=None, suffixes=None, threads=None,
+        max_memory=None, on_error="raise", progress=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
+    fn count_files(
+        &self,
+        py: Python<'_>,
+        inputs: &Bound<'_, PyAny>,
+        format: &str,
+        text_field: String,
+        #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
+        #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
+        threads: Option<&Bound<'_, PyAny>>,
+        max_memory: Option<&Bound<'_, PyAny>>,
+        on_error: &str,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Vec<FileCount>> {
+        let arguments =
+            CountArguments { inputs, format, text_field, separator, suffixes, threads, max_memory, on_error };
+        file_counts::count(py, &self.inner, arguments, progress)
     }
 
     /// Encodes files into a token store on disk and opens it.

@@ -4,7 +4,7 @@ use std::mem;
 use std::path::Path;
 
 use crate::encode::EndIds;
-use crate::text::{Batch, Input, Position};
+use crate::text::{Batch, BatchEvent, Input, Position};
 use crate::{Error, Place, Result};
 
 use super::encode_files::{EncodeOptions, Resume};
@@ -87,21 +87,21 @@ impl<'a> DocumentWriter<'a> {
     }
 
     /// Writes the ids of a batch, whose text is not needed any more; the next one must be the one behind it.
-    pub(super) fn write(&mut self, encoded: &Encoded, batch: Batch) -> Result<()> {
-        self.skipped.extend(batch.skipped);
+    pub(super) fn write(&mut self, encoded: &Encoded, batch: &Batch) -> Result<()> {
+        self.skipped.extend_from_slice(&batch.skipped);
         self.skipped.truncate(Batch::LISTED_ERRORS);
         self.writer.push_bytes(encoded.bytes())?;
-        let mut ends = batch.input_ends.iter().peekable();
-        for (number, (piece, length)) in batch.pieces.iter().zip(&encoded.lengths).enumerate() {
-            while let Some(end) = ends.next_if(|end| end.pieces == number) {
-                self.end_source(end.skipped);
-            }
-            self.open_tokens += length;
-            if piece.closes {
-                self.writer.end_document_of(mem::take(&mut self.open_tokens))?;
+        for event in batch.events() {
+            match event {
+                BatchEvent::Piece { number, closes } => {
+                    self.open_tokens += encoded.lengths[number];
+                    if closes {
+                        self.writer.end_document_of(mem::take(&mut self.open_tokens))?;
+                    }
+                }
+                BatchEvent::InputEnd { skipped } => self.end_source(skipped),
             }
         }
-        ends.for_each(|end| self.end_source(end.skipped));
         self.note(batch.end)
     }
 

@@ -196,10 +196,9 @@ fn encode_with(
         if lacks_tokenizer.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
-        let input_bytes = batch.input_bytes;
-        documents.write(&encoded, batch)?;
+        documents.write(&encoded, &batch)?;
         encoding.give_back(encoded);
-        monitor.advance(input_bytes);
+        monitor.advance(batch.input_bytes);
         Ok(())
     };
     thread::scope(|scope| {
@@ -231,12 +230,12 @@ fn dtype_of(tokenizer: &impl Encoder, options: &EncodeOptions) -> Result<Dtype> 
 }
 
 /// How much text may be on its way: what the memory allows, but no more than evens out how fast the threads are.
-fn on_their_way(options: &EncodeOptions) -> usize {
+pub(super) fn on_their_way(options: &EncodeOptions) -> usize {
     let even = BATCHES_AHEAD.saturating_mul(options.threads + 1).saturating_mul(BATCH_BYTES);
     even.min(options.max_memory / MEMORY_PER_ENCODED_BYTE)
 }
 
-fn read_options(options: &EncodeOptions) -> Result<ReadOptions> {
+pub(super) fn read_options(options: &EncodeOptions) -> Result<ReadOptions> {
     let limit = options.max_memory / MEMORY_PER_BYTE;
     if limit < SMALLEST_LIMIT {
         let (given, least) = (options.max_memory, SMALLEST_LIMIT * MEMORY_PER_BYTE);

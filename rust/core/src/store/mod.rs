@@ -10,6 +10,7 @@
 compile_error!("token files are little-endian and mapped as they are: big-endian machines are not supported");
 
 mod checksum;
+mod count_files;
 mod document_writer;
 mod dtype;
 mod encode_files;
@@ -30,6 +31,7 @@ mod whole_job;
 mod write_back;
 mod writer;
 
+pub use count_files::{InputCount, count_files};
 pub use dtype::{Dtype, Tokens};
 pub use encode_files::{EncodeOptions, Resume, encode_files};
 pub use export::ExportFormat;

@@ -40,6 +40,23 @@ pub struct InputEnd {
     pub skipped: u64,
 }
 
+/// What comes next in a [`Batch`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchEvent {
+    /// The piece of this number, and whether its document ends with it.
+    Piece {
+        /// Its number in the batch.
+        number: usize,
+        /// Whether it is the last of its document.
+        closes: bool,
+    },
+    /// The end of the input that all pieces since the last end belong to.
+    InputEnd {
+        /// How many lines and rows of the input were left out, and whether its rest was.
+        skipped: u64,
+    },
+}
+
 impl Position {
     /// The start of an input.
     pub(super) fn at_input(input: usize) -> Self {
@@ -75,6 +92,21 @@ impl Batch {
     /// Each piece's text, and whether its document ends with it.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&[u8], bool)> {
         self.pieces.iter().map(|piece| (&self.bytes[piece.start..piece.end], piece.closes))
+    }
+
+    /// Pieces and ends of inputs in their order.
+    pub fn events(&self) -> impl Iterator<Item = BatchEvent> {
+        let mut ends = self.input_ends.iter().peekable();
+        let mut pieces = self.pieces.iter().enumerate();
+        let mut done = 0;
+        std::iter::from_fn(move || {
+            if let Some(end) = ends.next_if(|end| end.pieces == done) {
+                return Some(BatchEvent::InputEnd { skipped: end.skipped });
+            }
+            let (number, piece) = pieces.next()?;
+            done += 1;
+            Some(BatchEvent::Piece { number, closes: piece.closes })
+        })
     }
 
     /// How much memory the text takes, in bytes.

@@ -18,7 +18,7 @@ mod stream;
 mod tables;
 mod text_file;
 
-pub use batch::{Batch, InputEnd, Piece, Position};
+pub use batch::{Batch, BatchEvent, InputEnd, Piece, Position};
 pub use format::Format;
 pub use inputs::{Input, TEXT_SUFFIXES, expand_inputs, total_bytes};
 pub use portions::{Part, Portion, Portions};
