@@ -31,7 +31,7 @@ pub(crate) enum Extent {
     Piece = 0x80,
 }
 
-/// A key that no slot holds, for what is too long to have one: no bytes have this length.
+/// The key of what is too long to have one: no bytes have this length, so no hash leads to a slot with it.
 pub(crate) const NO_KEY: Key = (NO_LENGTH as Key) << LENGTH_SHIFT;
 
 const NO_LENGTH: u8 = 0x40;
@@ -109,7 +109,7 @@ pub(crate) struct Keys {
     pub(crate) places: Vec<u32>,
     /// The numbers of those that are too long to have a key.
     long: Vec<u32>,
-    /// log2 of the number of places that there are.
+    /// log2 of the number of places that a hash may choose.
     pub(crate) bits: u32,
 }
 

@@ -7,7 +7,7 @@ use super::cache::arena::{Hash, MOST_BYTES};
 use super::cache::emit::write_known;
 use super::cache::holes::Holes;
 use super::cache::misses::MissSpace;
-use super::cache::seats::Seats;
+use super::cache::seats::Usher;
 use super::cache::{Cache, LANES};
 use super::ids::Ids;
 use super::vocabulary::Vocabulary;
@@ -55,7 +55,7 @@ struct Workspace {
 #[derive(Debug, Default)]
 struct BlockSpace {
     keys: Keys,
-    seats: Seats,
+    usher: Usher,
     holes: Holes,
     misses: MissSpace,
 }
@@ -136,7 +136,7 @@ impl Encoder {
         ids: &mut Ids,
     ) -> Result<bool> {
         space.keys.find(self.level, text, pretokens, Extent::Pretoken, space.misses.cache.view());
-        space.seats.give(text, pretokens, &mut space.keys, &mut space.misses.cache);
+        space.usher.seat(text, pretokens, &mut space.keys, &mut space.misses.cache);
         let mut done = 0;
         while done < pretokens.len() {
             let BlockSpace { keys, holes, misses: MissSpace { cache, .. }, .. } = space;
@@ -180,7 +180,6 @@ impl Encoder {
         }
         self.encode_huge(&mut space.misses, pretoken, ids)?;
         space.keys.follow(space.misses.cache.view());
-        space.seats.give(text, pretokens, &mut space.keys, &mut space.misses.cache);
         Ok(true)
     }
 

@@ -11,10 +11,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// The size of a large page, on the processors that have the vector instructions.
-const LARGE_PAGE: usize = 2 << 20;
+pub(super) const LARGE_PAGE: usize = 2 << 20;
 
 /// Smaller memory does without.
-const LEAST_IN_LARGE_PAGES: usize = 4 << 20;
+pub(super) const LEAST_IN_LARGE_PAGES: usize = 4 << 20;
 
 /// A large page that was at hand takes 0.1 to 0.3 ms. Tests have them whatever they take.
 const SLOW: Duration = if cfg!(test) { Duration::MAX } else { Duration::from_millis(1) };

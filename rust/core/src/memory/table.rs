@@ -7,11 +7,13 @@ use std::marker::PhantomData;
 use bytemuck::Pod;
 use memmap2::MmapMut;
 
-use super::pages::Pages;
+use super::pages::{LARGE_PAGE, LEAST_IN_LARGE_PAGES, Pages};
 
 /// A table of a fixed number of entries, all zero at first.
 pub(crate) struct Table<T> {
     memory: Memory,
+    /// How much of the memory is the table's.
+    bytes: usize,
     entries: PhantomData<T>,
 }
 
@@ -29,34 +31,45 @@ impl<T: Pod> Table<T> {
     pub(crate) fn new(count: usize) -> Self {
         assert!(align_of::<T>() <= align_of::<u128>(), "memory is aligned to 16 bytes");
         let bytes = count * size_of::<T>();
-        let map = if bytes >= LEAST_MAPPED { MmapMut::map_anon(bytes).ok() } else { None };
+        let map = if bytes >= LEAST_MAPPED { MmapMut::map_anon(mapped(bytes)).ok() } else { None };
         let memory = match map {
             Some(mut map) => {
-                Pages::of(&map).prepare(&mut map);
+                // What goes beyond whole large pages takes small ones, and not one of 2 MiB.
+                let whole = &mut map[..bytes / LARGE_PAGE * LARGE_PAGE];
+                Pages::of(whole).prepare(whole);
                 Memory::Mapped(map)
             }
             None => Memory::Allocated(vec![0; bytes.div_ceil(size_of::<u128>())]),
         };
-        let mut table = Self { memory, entries: PhantomData };
+        let mut table = Self { memory, bytes, entries: PhantomData };
         touch(bytemuck::cast_slice_mut(table.entries_mut()));
         table
     }
 
-    /// All entries; in small tables there may be more than were asked for.
+    /// All entries.
     #[inline(always)]
     pub(crate) fn entries(&self) -> &[T] {
         match &self.memory {
-            Memory::Mapped(map) => bytemuck::cast_slice(map),
-            Memory::Allocated(words) => bytemuck::cast_slice(words),
+            Memory::Mapped(map) => bytemuck::cast_slice(&map[..self.bytes]),
+            Memory::Allocated(words) => {
+                bytemuck::cast_slice(&bytemuck::cast_slice::<_, u8>(words)[..self.bytes])
+            }
         }
     }
 
     pub(crate) fn entries_mut(&mut self) -> &mut [T] {
         match &mut self.memory {
-            Memory::Mapped(map) => bytemuck::cast_slice_mut(map),
-            Memory::Allocated(words) => bytemuck::cast_slice_mut(words),
+            Memory::Mapped(map) => bytemuck::cast_slice_mut(&mut map[..self.bytes]),
+            Memory::Allocated(words) => {
+                bytemuck::cast_slice_mut(&mut bytemuck::cast_slice_mut::<_, u8>(words)[..self.bytes])
+            }
         }
     }
+}
+
+/// How many bytes to map: whole large pages, because systems align only such maps to them.
+fn mapped(bytes: usize) -> usize {
+    if bytes < LEAST_IN_LARGE_PAGES { bytes } else { bytes.next_multiple_of(LARGE_PAGE) }
 }
 
 /// Writes to every page. One that is read first is the system's page of zeros, and replacing that by a page of its own at

@@ -6,9 +6,9 @@
 //! With AVX-512 four pretokens are handled at once, with half the instructions: a vector of four keys is compared with
 //! the keys in both slots of their buckets, the lanes are chosen by what was equal, and those used, moved together,
 //! are written at once. Where ids of some of the four stand elsewhere, but are not many, the ids of each are written by
-//! themselves, still without a branch for each (Chinese with gpt2 is a sixth faster so). Whatever is behind the first
-//! pretoken of the four that the cache has not is left out of that, and the next four begin behind it. With AVX2 four
-//! pretokens are handled at once where the cache has them all.
+//! themselves, still without a branch for each (Chinese with gpt2 is a sixth faster so). Otherwise whatever is behind the
+//! first pretoken of the four that has no lanes is left out, and the next four begin behind it, after its own ids. With
+//! AVX2 four pretokens are handled at once where the cache has the lanes of all.
 
 use std::ops::Range;
 
@@ -19,7 +19,7 @@ use crate::keys::Keys;
 use crate::processor::Level;
 
 /// Writes the ids of pretokens of these numbers to the room there is among `ids`, up to the first that is not known, or
-/// that does not fit. `cache` has those with few ids. `elsewhere` is given the number of another one, how many ids were
+/// that does not fit. `cache` has most of them. `elsewhere` is given the number of another one, how many ids were
 /// written, and the room behind; it writes ids and tells how many, if it can.
 #[inline(always)]
 pub(crate) fn write_known(
@@ -123,23 +123,21 @@ mod x86 {
         let mut known = Known { pretokens: 0, ids: 0 };
         let (fours, count) = (keys.fours(numbers.clone(), GROUP - 1), numbers.len());
         while let Some((group, places)) = fours.fetching(known.pretokens, cache) {
-            let Some(group_room) = room[known.ids..].first_chunk_mut() else { break };
             let found = find(group, cache.buckets(places));
             let lanes = found.lanes;
-            if found.is_all() && elsewhere_marks(lanes) == 0 && known.pretokens + GROUP <= count {
-                // The usual case, in which nothing waits for what was found, but for where to write the next ids.
-                known.ids += write_used(lanes, used_lanes(lanes), group_room);
-                known.pretokens += GROUP;
-                continue;
-            }
-            if found.is_all()
-                && known.pretokens + GROUP <= count
-                && let Some(group_room) = room[known.ids..].first_chunk_mut()
-                && let Some(ids) = write_excerpts(lanes, cache.arena, group_room)
-            {
-                known.ids += ids;
-                known.pretokens += GROUP;
-                continue;
+            if found.is_all() && known.pretokens + GROUP <= count {
+                let written = if elsewhere_marks(lanes) == 0 {
+                    // The usual case, in which nothing waits for what was found, but for where to write the next ids.
+                    room[known.ids..].first_chunk_mut().map(|room| write_used(lanes, used_lanes(lanes), room))
+                } else {
+                    let room = room[known.ids..].first_chunk_mut();
+                    room.and_then(|room| write_excerpts(lanes, cache.arena, room))
+                };
+                if let Some(ids) = written {
+                    known.ids += ids;
+                    known.pretokens += GROUP;
+                    continue;
+                }
             }
             let Some(group_room) = room[known.ids..].first_chunk_mut() else { break };
             let here = found.keys() & !_pext_u32(elsewhere_marks(lanes).into(), LAST_LANES.into());
@@ -270,8 +268,9 @@ mod x86 {
         _mm512_cmpgt_epi32_mask(counts, numbers)
     }
 
-    /// Writes the ids of four pretokens, some of which stand in the arena, and whatever behind them; tells how many, or
-    /// nothing where they are too many, or no longer there.
+    /// Writes the ids of four pretokens, some of which stand in the arena, and whatever behind them; tells how many.
+    /// `None` where one has too many ids, or has them too near the arena's end for as many to be loaded at once, or
+    /// no longer there.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,popcnt")]
     fn write_excerpts(

@@ -4,7 +4,8 @@
 //! most [`KEY_BYTES`](crate::keys::KEY_BYTES) bytes has one 32-byte slot, with its ids if there are at most [`LANES`]; the
 //! two slots that a hash may choose from share a cache line. What is longer, and ids that are more, stand in an
 //! [`Arena`]. Neither probes further, and both stop growing at a fixed size, so neither a large nor a hostile text can
-//! slow them or fill the memory. A stored key is always compared whole: a hash decides about speed only.
+//! slow them or fill the memory. A stored key is always compared whole: a hash decides about speed only. While a block of
+//! text is encoded, its long pieces have slots, too, their [`seats`].
 //!
 //! When both slots are taken, the newcomer goes to the bucket beside it, which is looked at only where the first has it
 //! not; when that is full, too, it takes the second slot for good. So the first keeps what came first, which in any
@@ -20,7 +21,7 @@ pub(crate) mod misses;
 pub(crate) mod probe;
 pub(crate) mod seats;
 
-use crate::keys::{Key, bucket_of};
+use crate::keys::{Key, bucket_of, has_bytes};
 use crate::memory::table::{Table, prefetch};
 use arena::{Arena, Excerpt};
 use seats::SEATS;
@@ -123,6 +124,7 @@ impl Buckets {
     }
 
     fn insert(&mut self, key: Key, lanes: Lanes) {
+        debug_assert!(has_bytes(key), "no hash leads there");
         let place = bucket_of(key, self.bits);
         let buckets = self.table.entries_mut();
         // The key's own slot comes before any free one, because none is ever freed.
@@ -153,7 +155,8 @@ impl Cache {
         Self { buckets: Buckets::new(FEWEST_BITS), arena: Arena::new() }
     }
 
-    /// The slots as they are now; places hold until the next [`insert`](Self::insert).
+    /// The slots as they are now; places hold until the next [`insert`](Self::insert), those of
+    /// seats until the next are given.
     #[inline(always)]
     pub(crate) fn view(&self) -> View<'_> {
         let Buckets { table, bits, .. } = &self.buckets;
@@ -231,7 +234,7 @@ impl View<'_> {
         bucket_of(key, self.bits) as u32
     }
 
-    /// log2 of the number of places.
+    /// log2 of the number of places that a hash may choose.
     #[inline(always)]
     pub(crate) fn bits(self) -> u32 {
         self.bits

@@ -2,8 +2,8 @@
 //!
 //! A long pretoken has no key, and its hash leads to no slot. So that looking up a block's pretokens need not stop at each
 //! of them (code and Chinese take 3 % longer then), it has a seat while the block is encoded: a bucket behind those that
-//! hashes choose, with the ids that the arena has of it, or where they are. All seats have the key of what has none, but
-//! only the pretoken whose seat it is has its place.
+//! hashes choose, with the ids that the arena has of it, or where they are. Every seat's key is [`NO_KEY`], like that of
+//! every long pretoken, and a seat is found by its place alone.
 
 use bytemuck::Zeroable;
 
@@ -15,27 +15,30 @@ use crate::split::Ends;
 /// How many seats there are. Text has some dozens of long pretokens in a block.
 pub(crate) const SEATS: usize = 256;
 
-/// The hashes of a block's long pretokens, in order.
+/// Gives long pretokens their seats.
 #[derive(Debug, Default)]
-pub(crate) struct Seats(Vec<Option<Hash>>);
+pub(crate) struct Usher {
+    /// The hashes of a block's long pretokens, in order.
+    hashes: Vec<Option<Hash>>,
+}
 
-impl Seats {
+impl Usher {
     /// Gives seats to the long ones among the pretokens of `text`, whose keys these are: their places lead there.
     #[inline(always)]
-    pub(crate) fn give(&mut self, text: &[u8], pretokens: &Ends, keys: &mut Keys, cache: &mut Cache) {
+    pub(crate) fn seat(&mut self, text: &[u8], pretokens: &Ends, keys: &mut Keys, cache: &mut Cache) {
         if keys.long().is_empty() {
             return;
         }
-        // Three times over all of them, each with the memory on its way that the next one looks at.
-        self.0.clear();
-        self.0.extend(keys.long().iter().map(|&number| {
+        // Three passes, each of which asks for the memory that the next one reads.
+        self.hashes.clear();
+        self.hashes.extend(keys.long().iter().map(|&number| {
             let hash = Hash::of(&text[pretokens.place(number as usize)]);
             hash.inspect(|&hash| cache.arena.fetch(hash))
         }));
-        self.0.iter().flatten().for_each(|&hash| cache.arena.fetch_entry(hash));
+        self.hashes.iter().flatten().for_each(|&hash| cache.arena.fetch_entry(hash));
         let (first, seats, arena) = cache.seats();
         let (long, places) = keys.long_and_places();
-        for ((place, seat), (&number, hash)) in (first..).zip(seats).zip(long.iter().zip(&self.0)) {
+        for ((place, seat), (&number, hash)) in (first..).zip(seats).zip(long.iter().zip(&self.hashes)) {
             let pretoken = &text[pretokens.place(number as usize)];
             let lanes = hash.and_then(|hash| lanes_of(arena, hash, pretoken));
             seat[0] = lanes.map_or(Slot::zeroed(), |lanes| Slot { key: NO_KEY, lanes });
@@ -63,7 +66,8 @@ impl Cache {
         (count as u32, &mut self.buckets.table.entries_mut()[count..][..SEATS], &self.arena)
     }
 
-    /// What there is of a long pretoken with this place. Where there were more of them than seats, it is in the arena.
+    /// What there is of a long pretoken with this place. It has no seat where there were more of them than seats, or where
+    /// the cache has grown since; the arena has it all the same.
     #[inline]
     pub(crate) fn find_long(&self, pretoken: &[u8], place: u32) -> Option<Lanes> {
         let has_seat = place as usize >> self.buckets.bits != 0;
@@ -78,6 +82,7 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keys::key_of;
     use crate::processor::Level;
 
     #[test]
@@ -85,12 +90,13 @@ mod tests {
         let is_known = |number: usize| !number.is_multiple_of(3);
         let ids = |number: usize| vec![number as u32; 1 + number % 7];
         let (mut text, mut pretokens, mut cache) = (Vec::new(), Ends::new(), Cache::new());
+        let mut others = Vec::new();
         for number in 0..2 * SEATS {
-            let pretoken = format!("long pretoken, number {number}");
-            if is_known(number) {
-                let hash = Hash::of(pretoken.as_bytes()).expect("not too long");
-                cache.arena.insert(hash, pretoken.as_bytes(), Extent::Pretoken, &ids(number));
-            }
+            let [pretoken, other] = ["long", "some"].map(|what| format!("{what} pretoken, number {number}"));
+            let known = if is_known(number) { &pretoken } else { &other };
+            let hash = Hash::of(known.as_bytes()).expect("not too long");
+            cache.arena.insert(hash, known.as_bytes(), Extent::Pretoken, &ids(number));
+            others.extend_from_slice(format!("short{other}").as_bytes());
             for bytes in ["short", &pretoken] {
                 text.extend_from_slice(bytes.as_bytes());
                 pretokens.push(text.len());
@@ -98,13 +104,16 @@ mod tests {
         }
         let mut keys = Keys::default();
         keys.find(Level::best(), &text, &pretokens, Extent::Pretoken, cache.view());
-        // Some that are of another block.
-        Seats::default().give(&[&text[1..], b"."].concat(), &pretokens, &mut keys, &mut cache);
-        Seats::default().give(&text, &pretokens, &mut keys, &mut cache);
+        let mut usher = Usher::default();
+        // Those of another block, which are known where these are not.
+        usher.seat(&others, &pretokens, &mut keys, &mut cache);
+        usher.seat(&text, &pretokens, &mut keys, &mut cache);
+        let find = |cache: &Cache, keys: &Keys, number: usize| {
+            cache.find_long(&text[pretokens.place(2 * number + 1)], keys.at(2 * number + 1).1)
+        };
         for number in 0..2 * SEATS {
-            let (short, long) = (2 * number, 2 * number + 1);
-            assert!(cache.view().find(keys.at(short).0, keys.at(short).1).is_none());
-            let found = cache.find_long(&text[pretokens.place(long)], keys.at(long).1);
+            assert!(cache.view().find(keys.at(2 * number).0, keys.at(2 * number).1).is_none());
+            let found = find(&cache, &keys, number);
             assert_eq!(found.is_some(), is_known(number), "{number}");
             let Some(lanes) = found else { continue };
             assert_eq!(lanes.len() <= LANES, ids(number).len() <= LANES);
@@ -113,6 +122,19 @@ mod tests {
             } else {
                 assert_eq!(cache.arena.ids(lanes.excerpt()), Some(&*ids(number)));
             }
+        }
+        // The seats are gone when the cache has grown, and no hash leads to what was in them.
+        let bits = cache.view().bits();
+        for number in 0_u32.. {
+            cache.insert(key_of(&number.to_le_bytes(), 0, 4, Extent::Pretoken), Lanes::one(number));
+            if cache.view().bits() > bits {
+                break;
+            }
+        }
+        keys.follow(cache.view());
+        assert!(cache.view().find_near(NO_KEY, cache.view().place_of(NO_KEY)).is_none());
+        for number in 0..2 * SEATS {
+            assert_eq!(find(&cache, &keys, number).is_some(), is_known(number), "{number}");
         }
     }
 }
