@@ -386,6 +386,16 @@ def test_decode_refuses_what_is_no_id(tokenizer_file, word):
 # -- count, inspect, windows ---------------------------------------------------------------------------------
 
 
+def test_zstd_data_of_standard_input_may_begin_with_a_frame_to_be_skipped(tokenizer_file):
+    frame = b"\x28\xb5\x2f\xfd\x20\x03\x19\0\0low"
+    skipped = b"\x50\x2a\x4d\x18\4\0\0\0size"
+    plain, compressed, parallel = (
+        run("encode", "--tokenizer", tokenizer_file, stdin=text) for text in (b"low", frame, skipped + frame)
+    )
+    assert plain.stdout
+    assert plain.stdout == compressed.stdout == parallel.stdout
+
+
 def test_count_counts_each_input_and_all(corpus, documents, tokenizer, tokenizer_file, capsys):
     files = [str(corpus / "0000.txt"), str(corpus / "0001.txt")]
     assert main(["count", "-t", tokenizer_file, *files, "--json"]) == 0

@@ -574,3 +574,27 @@ def test_what_is_missing_or_meaningless_is_named(tokenizer, tmp_path):
     ):
         tokenizer.encode_file(tmp_path / "a.json")
     assert names(tmp_path) == ["a.json", "a.txt"]
+
+
+def test_lines_that_are_not_quite_json_are_errors(tokenizer, tmp_path):
+    path = tmp_path / "t.jsonl"
+    for line in (
+        b'{"text": "a\tb"}',
+        b'{"text": "a\0b"}',
+        b'{"te\txt": 1, "text": "a"}',
+        b'{"text": "a", "other": "\xff"}',
+    ):
+        path.write_bytes(b'{"text": "good"}\n' + line + b"\n")
+        with pytest.raises(ValueError, match=r"t\.jsonl:2: .* \(column \d+\); expected one JSON object"):
+            tokenizer.encode_files(path, tmp_path / "x")
+        store = tokenizer.encode_files(path, tmp_path / "x", on_error="skip")
+        assert (len(store), store.skipped_count) == (1, 1)
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+@pytest.mark.parametrize("format", ["auto", "parquet"])
+def test_parquet_compressed_as_a_whole_is_an_error_that_says_so(tokenizer, tmp_path, suffix, format):
+    path = tmp_path / f"t.parquet.{suffix}"
+    path.write_bytes(b"PAR1")
+    with pytest.raises(ValueError, match="Parquet is not read through compression of the whole file"):
+        tokenizer.encode_files(path, tmp_path / "x", format=format)

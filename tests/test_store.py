@@ -548,3 +548,31 @@ def test_what_is_not_ours_is_not_overwritten(tokenizer, tmp_path):
     with pytest.raises(ValueError, match="prefix: .*folder.* names a folder"):
         tokenizer.encode_files(tmp_path / "text.txt", tmp_path / "folder")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c.tokenizer.json", "folder", "text.txt"]
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".idx"])
+def test_files_cut_short_while_they_are_open_are_errors(tmp_path, suffix):
+    tokenizer = bs.Tokenizer.load("gpt2")
+    (tmp_path / "a.txt").write_text("some words " * 20_000)
+    store = tokenizer.encode_files(tmp_path / "a.txt", tmp_path / "x")
+    os.truncate(tmp_path / f"x{suffix}", 10)
+    for call in (store.verify, lambda: store.export(tmp_path / "y.bin", "raw")):
+        with pytest.raises(ValueError, match=rf"x\{suffix}: was cut short to 10 bytes while it was open; expected"):
+            call()
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(bytes(20_000))
+    store = bs.TokenStore.open(raw, dtype="uint16")
+    os.truncate(raw, 0)
+    with pytest.raises(ValueError, match=r"raw\.bin: was cut short to 0 bytes"):
+        store.export(tmp_path / "z.npy", "npy")
+
+
+def test_a_store_whose_files_are_replaced_is_the_old_one(tmp_path):
+    tokenizer = bs.Tokenizer.load("gpt2")
+    (tmp_path / "a.txt").write_text("some words " * 20_000)
+    (tmp_path / "b.txt").write_text("few")
+    store = tokenizer.encode_files(tmp_path / "a.txt", tmp_path / "x")
+    tokenizer.encode_files(tmp_path / "b.txt", tmp_path / "x")
+    store.verify()
+    store.export(tmp_path / "y.bin", "raw")
+    assert (tmp_path / "y.bin").stat().st_size == 2 * len(store.tokens)

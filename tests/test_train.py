@@ -631,3 +631,15 @@ def test_paths_are_a_list(tmp_path):
     with pytest.raises(TypeError, match=r"source: item 0 is a path; paths go into a list, as list\(paths\)"):
         bs.train(tmp_path.glob("*.txt"), 260)
     assert bs.train(list(tmp_path.glob("*.txt")), 260).vocab_size == 256
+
+
+@pytest.mark.parametrize("options", [{}, {"superwords_from": 280}])
+def test_pairs_that_spell_a_special_token_do_not_merge(options):
+    documents = [b"a pad b pad the pad"] * 9
+    tokenizer = bs.train(iter(documents), 300, special_tokens=["pad", "the"], **options)
+    tokens = {tokenizer.bytes_of(id) for id in range(256, tokenizer.vocab_size - 2)}
+    assert tokenizer.id_of("pad") == tokenizer.vocab_size - 2
+    assert b" pad" in tokens and not tokens & {b"pad", b"the"}
+    both = bs.train(iter(documents), [258, 300], special_tokens=["pad", "the"], **options)
+    assert both[1].fingerprint == tokenizer.fingerprint
+    assert tokenizer.decode(tokenizer.encode("a pad the")) == "a pad the"

@@ -686,3 +686,12 @@ def test_more_tokens_than_32_bits_count(tmp_path):
     assert within[-1][1].tolist() == [2, 3, 4, 5, 6]
     last = bs.pack(tokens, 2048)[-1]
     assert last.inputs[last.inputs > 0].tolist() == list(range(1, 11))
+
+
+def test_lengths_beyond_python_s_len_say_so():
+    ids = np.arange(50, dtype=np.uint16)
+    with pytest.raises(ValueError, match=f"needs {2**64} tokens; there are 50"):
+        bs.windows(ids, 2**64 - 1)
+    mixture = bs.mix([bs.windows(ids, 4)], [1], length=2**63)
+    with pytest.raises(ValueError, match=f"{2**63} batches are beyond len"):
+        len(mixture.batches(1, shuffle=False))

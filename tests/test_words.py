@@ -388,3 +388,8 @@ def test_the_other_kind_of_file_is_told_with_who_reads_it(hello, tmp_path):
         bs.Tokenizer.load(words)
     with pytest.raises(ValueError, match="the model is BPE, expected WordLevel; Tokenizer.load reads others"):
         bs.WordTokenizer.load(pieces)
+
+
+def test_bytes_are_no_list_of_texts():
+    with pytest.raises(TypeError, match="expected a str, a pathlib.Path, or a list of them, not bytes"):
+        bs.WordTokenizer.train(b"a")

@@ -44,8 +44,13 @@ fn counts(text: &[u8], pattern: &str) -> WordCounts {
     counter.finish(&Monitor::default()).expect("small counts")
 }
 
-const MERGES: MergeOptions =
-    MergeOptions { merges: Some(4000), min_frequency: 2, max_token_bytes: None, threads: 1 };
+const MERGES: MergeOptions = MergeOptions {
+    merges: Some(4000),
+    min_frequency: 2,
+    max_token_bytes: None,
+    special_tokens: Vec::new(),
+    threads: 1,
+};
 
 /// Text to counts of its pretokens.
 #[divan::bench(args = PATTERNS)]

@@ -242,7 +242,13 @@ fn tokenizer(text: &[u8]) -> Tokenizer {
     let pattern = Pattern::new(Some(pattern.as_deref().unwrap_or("o200k")));
     let mut counter = Counter::new(Splitter::new(&pattern).expect("a pattern"), CountOptions::default());
     counter.count(&[text], &Monitor::default()).expect("no runaway");
-    let options = MergeOptions { merges: Some(4000), min_frequency: 2, max_token_bytes: None, threads: 1 };
+    let options = MergeOptions {
+        merges: Some(4000),
+        min_frequency: 2,
+        max_token_bytes: None,
+        special_tokens: Vec::new(),
+        threads: 1,
+    };
     let counts = counter.finish(&Monitor::default()).expect("small counts");
     let merges = learn(&counts, &options, &Monitor::default()).expect("not interrupted");
     Tokenizer::from_merges(pattern, &merges, &[]).expect("merges just learned")

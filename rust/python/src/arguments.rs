@@ -198,3 +198,9 @@ impl Integer {
         }
     }
 }
+
+/// A number of `what` as Python's `len()`, which has 63 bits.
+pub(crate) fn length_of(count: u64, what: &str) -> PyResult<usize> {
+    let length = isize::try_from(count).ok().and_then(|length| length.try_into().ok());
+    length.ok_or_else(|| PyValueError::new_err(format!("{count} {what} are beyond len()")))
+}

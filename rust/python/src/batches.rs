@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::arguments::{Integer, optional_size, unsigned};
+use crate::arguments::{Integer, length_of, optional_size, unsigned};
 use crate::blocks::{Gather, Out};
 use crate::errors::IntoPython;
 use crate::made::{Failure, Made};
@@ -396,8 +396,8 @@ impl Batches {
         class.py().import("types")?.call_method1("GenericAlias", (class, item))
     }
 
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.work.plan.batches_from(self.epoch(py).position) as usize
+    fn __len__(&self, py: Python<'_>) -> PyResult<usize> {
+        length_of(self.work.plan.batches_from(self.epoch(py).position), "batches")
     }
 
     /// Where the epoch stands, as a dict of integers and names: JSON can hold it.
@@ -474,7 +474,8 @@ impl Batches {
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let (position, windows) = (self.epoch(py).position, self.work.plan.windows());
-        format!("Batches({} to come, {position} of {windows} windows used)", self.__len__(py))
+        let (position, plan) = (self.epoch(py).position, &self.work.plan);
+        let (left, windows) = (plan.batches_from(position), plan.windows());
+        format!("Batches({left} to come, {position} of {windows} windows used)")
     }
 }

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::arguments::{self, integers, place_at, type_name, unsigned};
+use crate::arguments::{self, integers, length_of, place_at, type_name, unsigned};
 use crate::batches::{Batches, EpochOptions, Mark, Rows, epoch_of, seed_of};
 use crate::blocks::{self, Gather, gathered};
 use crate::errors::IntoPython;
@@ -196,11 +196,7 @@ impl Mix {
     }
 
     fn __len__(&self) -> PyResult<usize> {
-        let message = || PyValueError::new_err(format!("{} windows are beyond len()", self.length));
-        usize::try_from(self.length)
-            .ok()
-            .filter(|&length| isize::try_from(length).is_ok())
-            .ok_or_else(message)
+        length_of(self.length, "windows")
     }
 
     fn __getitem__<'py>(

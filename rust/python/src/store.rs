@@ -26,6 +26,10 @@ use crate::watch::run_watched;
 /// `store[i]` is document `i` and `len(store)` their number; with `for` one walks over them. Immutable, safe from any
 /// thread and after a fork; pickling carries the path.
 ///
+/// A store is only ever replaced by whole new files, which an open one does not see. If some other program cuts a file
+/// short in place, a process that reads what is gone is killed (SIGBUS), as with any memory map; `verify`, `export` and
+/// `merge` look at the sizes before they read.
+///
 /// Example:
 ///     >>> import bytestride as bs, numpy as np, pathlib, tempfile
 ///     >>> path = pathlib.Path(tempfile.mkdtemp(), "raw.bin")
@@ -245,8 +249,8 @@ impl TokenStore {
     ///     progress: Called as `progress(phase, done, total)` with `"verifying"` and bytes of ids.
     ///
     /// Raises:
-    ///     ValueError: The first block that differs, with file and byte; or the store has no manifest, and with it no
-    ///         checksums.
+    ///     ValueError: The first block that differs, with file and byte; a file has been cut short; or the store has no
+    ///         manifest, and with it no checksums.
     #[pyo3(signature = (*, progress=None))]
     fn verify(&self, py: Python<'_>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         run_watched(py, progress, |monitor| self.inner.verify(monitor))

@@ -322,7 +322,8 @@ impl Tokenizer {
     ///         text from outside), `"encode"` the tokens, `"raise"` an error, or a set of the names to encode.
     ///     bos: Whether to begin with the tokenizer's own BOS id, or the name of a special token to begin with.
     ///     eos: The same for the end.
-    ///     max_tokens: Return at most so many ids, BOS and EOS among them; the rest of the text is not encoded.
+    ///     max_tokens: Return at most so many ids, BOS and EOS among them; the rest of the text is not encoded. No room is
+    ///         kept for ids at the end that is cut off: a text with more has no EOS then, or with `"left"` no BOS.
     ///     truncation_side: Where the rest is: `"right"` keeps the first ids, `"left"` the last ones.
     ///     dtype: `"uint32"` or `"uint16"`.
     ///

@@ -41,7 +41,7 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 ///         as in SuperBPE. Encodes with that split from the beginning. Takes memory for all distinct runs of words.
 ///         `None`: never.
 ///     special_tokens: texts that get ids of their own, the last ones. A name beyond ASCII needs a character beyond U+0143,
-///         such as `｜`: with those below, files write bytes.
+///         such as `｜`: with those below, files write bytes. Pairs that spell a name do not merge.
 ///     min_frequency: how often a pair must occur to be merged.
 ///     max_token_bytes: the longest token that may be made; `None`: any length.
 ///     format: how files hold documents: `"text"`, `"jsonl"`, `"parquet"` (needs pyarrow), or `"auto"`, by the suffix.
@@ -107,6 +107,7 @@ pub(crate) fn train(
     core::Tokenizer::check_special_names(&special_tokens).into_python()?;
     let count = count_options(threads, max_memory)?;
     let options = merge_options(sizes.largest(), min_frequency, max_token_bytes, count)?;
+    let options = MergeOptions { special_tokens: special_tokens.clone(), ..options };
     let files = FileOptions { format, separator, text_field, suffixes };
     let changes = Changes { digits, digits_from, superwords: words.is_some() };
     let counts = if let Ok(counts) = source.cast::<WordCounts>() {
@@ -273,7 +274,8 @@ fn merge_options(
     if max_token_bytes == Some(0) {
         return Err(PyValueError::new_err("max_token_bytes: is 0, expected at least 1"));
     }
-    Ok(MergeOptions { merges, min_frequency, max_token_bytes, threads: count.threads })
+    let special_tokens = Vec::new();
+    Ok(MergeOptions { merges, min_frequency, max_token_bytes, special_tokens, threads: count.threads })
 }
 
 /// Weights are for paths, not for counts.
@@ -334,7 +336,8 @@ pub(crate) fn _learn(
     words: Option<usize>,
 ) -> PyResult<Vec<(u32, u32, u32)>> {
     let threads = thread_count(threads)?;
-    let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
+    let special_tokens = Vec::new();
+    let options = MergeOptions { merges, min_frequency, max_token_bytes, special_tokens, threads };
     let merges = learned(py, &counts.core(), words, &options, None)?;
     Ok(merges.into_iter().map(|Merge { left, right, id }| (left, right, id)).collect())
 }

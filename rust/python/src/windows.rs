@@ -7,7 +7,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice};
 
-use crate::arguments::{self, Integer, clamped, contiguous, integers, place_at, type_name, unsigned};
+use crate::arguments::{
+    self, Integer, clamped, contiguous, integers, length_of, place_at, type_name, unsigned,
+};
 use crate::batches::{Batches, EpochOptions, Mark, Rows, epoch_of, seed_of};
 use crate::blocks::{self, Gather, gather_into, gathered};
 use crate::errors::IntoPython;
@@ -387,8 +389,7 @@ impl Windows {
     }
 
     fn __len__(&self) -> PyResult<usize> {
-        let windows = self.places.windows();
-        windows.try_into().map_err(|_| PyValueError::new_err(format!("{windows} windows are beyond len()")))
+        length_of(self.places.windows(), "windows")
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Pair<'py>> {

@@ -104,6 +104,9 @@ impl WordTokenizer {
         if one {
             add_source(&mut words, text_or_files)?;
         } else {
+            if text_or_files.is_instance_of::<PyBytes>() {
+                return Err(not_a_source(text_or_files));
+            }
             let sources = text_or_files.try_iter().map_err(|_| not_a_source(text_or_files))?;
             for source in sources {
                 add_source(&mut words, &source?)?;

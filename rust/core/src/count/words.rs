@@ -214,7 +214,8 @@ pub(super) fn too_many() -> Error {
 /// `count * weight` to the nearest integer, or `None` if that is 2^64 or more. `weight` is not negative.
 fn scale(count: u64, weight: f64) -> Option<u64> {
     // weight = fraction * 2^exponent, exactly (IEEE 754 binary64).
-    let bits = weight.to_bits();
+    // The sign, which zero may have, aside.
+    let bits = weight.abs().to_bits();
     let (biased, stored) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
     let fraction = if biased == 0 { stored } else { stored | 1 << 52 };
     let exponent = biased.max(1) - 1075;
@@ -300,6 +301,8 @@ mod tests {
         for weight in [-1.0, f64::NAN, f64::INFINITY] {
             assert!(counts(&[("a", 1)]).scaled(weight).is_err());
         }
-        assert!(counts(&[("a", 1)]).scaled(0.0).expect("a weight").is_empty());
+        for zero in [0.0, -0.0] {
+            assert!(counts(&[("a", 1)]).scaled(zero).expect("a weight").is_empty());
+        }
     }
 }

@@ -1,20 +1,25 @@
 //! A file's bytes in memory, read-only.
 #![expect(unsafe_code, reason = "mapping a file")]
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::path::Path;
 
 use memmap2::Mmap;
 
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 /// A mapped file; an empty file, which cannot be mapped, is an empty slice.
 ///
 /// Stores are only ever replaced by renaming, so a map keeps the file that was opened. Other files are mapped as well, and
 /// what another program writes to them in place is seen here; if it cuts one short, the processes that read it are killed
-/// (SIGBUS). No program can prevent that but the one that writes.
+/// (SIGBUS). No program can prevent that but the one that writes; who reads all of a file may ask before
+/// ([`check_whole`](Self::check_whole)).
 #[derive(Debug)]
-pub(crate) struct Map(Option<Mmap>);
+pub(crate) struct Map {
+    map: Option<Mmap>,
+    /// Which file it is, if the system tells.
+    identity: Option<[u64; 2]>,
+}
 
 impl Map {
     pub(crate) fn open(path: &Path) -> Result<Self> {
@@ -24,17 +29,31 @@ impl Map {
         if metadata.is_dir() {
             return Err(io_error(std::io::ErrorKind::IsADirectory.into()));
         }
+        let identity = identity_of(&metadata);
         if metadata.len() == 0 {
-            return Ok(Self(None));
+            return Ok(Self { map: None, identity });
         }
         // SAFETY: the map is read-only. That nothing changes the file in place meanwhile is up to its owner, as the type's
         // documentation says; `StoreWriter` never does.
         let map = unsafe { Mmap::map(&file) }.map_err(io_error)?;
-        Ok(Self(Some(map)))
+        Ok(Self { map: Some(map), identity })
+    }
+
+    /// An error if the file, which is still at `path`, has been cut short.
+    pub(crate) fn check_whole(&self, path: &Path) -> Result<()> {
+        let (was, now) = (self.bytes().len() as u64, fs::metadata(path).ok());
+        let same = now.filter(|now| self.identity.is_some() && identity_of(now) == self.identity);
+        match same.map(|now| now.len()).filter(|&now| now < was) {
+            None => Ok(()),
+            Some(now) => {
+                let message = format!("was cut short to {now} bytes while it was open; expected {was}");
+                Err(Error::malformed(path, Place::Whole, message))
+            }
+        }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.0.as_deref().unwrap_or_default()
+        self.map.as_deref().unwrap_or_default()
     }
 
     /// The bytes from `start` on, which must be a multiple of 2, as 16-bit integers; an odd last byte is not among them.
@@ -47,6 +66,19 @@ impl Map {
     pub(crate) fn as_u32(&self, start: usize) -> &[u32] {
         integers(&self.bytes()[start..])
     }
+}
+
+/// What tells a file from others of any name.
+#[cfg(unix)]
+#[expect(clippy::unnecessary_wraps, reason = "other systems do not tell")]
+fn identity_of(metadata: &Metadata) -> Option<[u64; 2]> {
+    use std::os::unix::fs::MetadataExt;
+    Some([metadata.dev(), metadata.ino()])
+}
+
+#[cfg(not(unix))]
+fn identity_of(_: &Metadata) -> Option<[u64; 2]> {
+    None
 }
 
 /// As many as there are whole ones; a map starts at a page, so with a multiple of their width before them they are aligned.

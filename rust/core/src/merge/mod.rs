@@ -60,6 +60,8 @@ pub struct MergeOptions {
     pub min_frequency: u64,
     /// The longest token that may be made; `None`: any length.
     pub max_token_bytes: Option<usize>,
+    /// Names that will be special tokens. No pair merges to what files would take for one of them.
+    pub special_tokens: Vec<String>,
     /// How many threads may work; the merges are the same for any number.
     pub threads: usize,
 }
@@ -70,7 +72,7 @@ pub struct MergeOptions {
 /// are those of Hugging Face's `BpeTrainer`, but for counts of 2^31 and more, which overflow there.
 pub fn learn(counts: &WordCounts, options: &MergeOptions, monitor: &Monitor) -> Result<Vec<Merge>> {
     start_merging(options, monitor);
-    learn_from(Start::Bytes, counts, options, monitor)
+    learn_from(Start::from_bytes(options), counts, options, monitor)
 }
 
 fn start_merging(options: &MergeOptions, monitor: &Monitor) {
@@ -86,7 +88,7 @@ pub fn extend(
     options: &MergeOptions,
     monitor: &Monitor,
 ) -> Result<Tokenizer> {
-    let start = Start::from_tokenizer(tokenizer, counts, options.threads)?;
+    let start = Start::from_tokenizer(tokenizer, counts, options)?;
     start_merging(options, monitor);
     tokenizer.extended(&learn_from(start, counts, options, monitor)?)
 }
@@ -107,20 +109,21 @@ pub fn learn_superwords(
             format!("need counts of words in a row, and these were counted with {}", counts.pattern());
         return Err(Error::argument("superwords", message));
     };
-    let within =
-        MergeOptions { merges: Some(options.merges.map_or(words, |merges| merges.min(words))), ..*options };
+    let merges_within = Some(options.merges.map_or(words, |merges| merges.min(words)));
+    let within = MergeOptions { merges: merges_within, ..options.clone() };
     let parts = CountOptions { threads: options.threads, ..CountOptions::default() };
     let parts = count_parts(counts, &Splitter::new(&pattern)?, parts, monitor)?;
     start_merging(options, monitor);
-    let mut merges = learn_from(Start::Bytes, &parts, &within, monitor)?;
+    let mut merges = learn_from(Start::from_bytes(options), &parts, &within, monitor)?;
     drop(parts);
     let rest = options.merges.map(|all| all - merges.len());
     if rest == Some(0) {
         return Ok(merges);
     }
     let tokenizer = Tokenizer::from_merges(counts.pattern().clone(), &merges, &[])?;
-    let start = Start::from_tokenizer(&tokenizer, counts, options.threads)?;
-    merges.extend(learn_from(start, counts, &MergeOptions { merges: rest, ..*options }, monitor)?);
+    let start = Start::from_tokenizer(&tokenizer, counts, options)?;
+    let beyond = MergeOptions { merges: rest, ..options.clone() };
+    merges.extend(learn_from(start, counts, &beyond, monitor)?);
     Ok(merges)
 }
 

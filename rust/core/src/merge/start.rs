@@ -2,16 +2,33 @@
 
 use std::ops::Range;
 
+use crate::bytes::bytes_of_text;
 use crate::count::WordCounts;
 use crate::encode::{BYTE_OF_ID, ID_OF_BYTE, Ragged, Tokenizer};
+use crate::merge::MergeOptions;
 use crate::{Error, Result};
 
 /// The tokens to start from.
 pub(super) enum Start<'t> {
     /// The 256 bytes, each a token.
-    Bytes,
+    Bytes(Learned),
     /// Those of a tokenizer.
     Tokens(Known<'t>),
+}
+
+/// The tokens that are learned.
+pub(super) struct Learned {
+    /// Bytes of those learned so far, whose ids follow on those of the start; kept only where something asks for them.
+    tokens: Vec<Vec<u8>>,
+    /// What none of them may be: what files would take for a special token.
+    reserved: Vec<Vec<u8>>,
+}
+
+impl Learned {
+    fn none_of(special_tokens: &[String]) -> Self {
+        let reserved = special_tokens.iter().filter_map(|name| bytes_of_text(name).ok()).collect();
+        Self { tokens: Vec::new(), reserved }
+    }
 }
 
 /// The tokens of a tokenizer, and those that are learned besides.
@@ -19,16 +36,20 @@ pub(super) struct Known<'t> {
     tokenizer: &'t Tokenizer,
     /// The tokens of each word.
     words: Ragged,
-    /// Bytes of the tokens learned so far, whose ids follow on the tokenizer's.
-    learned: Vec<Vec<u8>>,
+    learned: Learned,
 }
 
 impl<'t> Start<'t> {
+    /// Bytes.
+    pub(super) fn from_bytes(options: &MergeOptions) -> Self {
+        Self::Bytes(Learned::none_of(&options.special_tokens))
+    }
+
     /// The tokens that `tokenizer` makes of the words.
     pub(super) fn from_tokenizer(
         tokenizer: &'t Tokenizer,
         counts: &WordCounts,
-        threads: usize,
+        options: &MergeOptions,
     ) -> Result<Self> {
         if tokenizer.splitter().pattern() != counts.pattern() {
             let (theirs, own) = (counts.pattern(), tokenizer.splitter().pattern());
@@ -36,14 +57,14 @@ impl<'t> Start<'t> {
             return Err(Error::argument("counts", message));
         }
         let words: Vec<&[u8]> = counts.iter().map(|(word, _)| word).collect();
-        let words = tokenizer.for_pretokens()?.encode_texts(&words, threads)?;
-        Ok(Self::Tokens(Known { tokenizer, words, learned: Vec::new() }))
+        let words = tokenizer.for_pretokens()?.encode_texts(&words, options.threads)?;
+        Ok(Self::Tokens(Known { tokenizer, words, learned: Learned::none_of(&options.special_tokens) }))
     }
 
     /// How many ids there are.
     pub(super) fn tokens(&self) -> usize {
         match self {
-            Self::Bytes => 256,
+            Self::Bytes(_) => 256,
             Self::Tokens(known) => known.tokenizer.max_id() as usize + 1,
         }
     }
@@ -51,7 +72,7 @@ impl<'t> Start<'t> {
     /// The bytes of each token by id; none for ids that are no tokens.
     pub(super) fn spelled(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.tokens() as u32).map(|id| match self {
-            Self::Bytes => std::slice::from_ref(&BYTE_OF_ID[id as usize]),
+            Self::Bytes(_) => std::slice::from_ref(&BYTE_OF_ID[id as usize]),
             Self::Tokens(known) => known.tokenizer.bytes_of(id).unwrap_or_default(),
         })
     }
@@ -59,7 +80,7 @@ impl<'t> Start<'t> {
     /// How many cells it takes for the tokens of some words, and one behind each.
     pub(super) fn cells(&self, counts: &WordCounts, words: Range<usize>) -> usize {
         let tokens = match self {
-            Self::Bytes => counts.bytes_of(words.clone()),
+            Self::Bytes(_) => counts.bytes_of(words.clone()),
             Self::Tokens(known) => {
                 (known.words.offsets[words.end] - known.words.offsets[words.start]) as usize
             }
@@ -71,7 +92,9 @@ impl<'t> Start<'t> {
     pub(super) fn tokens_of(&self, number: usize, word: &[u8], tokens: &mut Vec<u32>) {
         tokens.clear();
         match self {
-            Self::Bytes => tokens.extend(word.iter().map(|&byte| u32::from(ID_OF_BYTE[usize::from(byte)]))),
+            Self::Bytes(_) => {
+                tokens.extend(word.iter().map(|&byte| u32::from(ID_OF_BYTE[usize::from(byte)])));
+            }
             Self::Tokens(known) => {
                 let [start, end] = [number, number + 1].map(|at| known.words.offsets[at] as usize);
                 tokens.extend_from_slice(&known.words.ids[start..end]);
@@ -86,28 +109,38 @@ impl<'t> Start<'t> {
         }
     }
 
-    /// Takes note of the token that a pair makes, unless there is such a token; tells whether it did.
+    /// Takes note of the token that a pair makes, unless there is such a token, or it is reserved; tells whether it did.
     ///
     /// But for special tokens, only one that its own bytes do not merge to can be met so: see the head of
     /// [`merge`](super).
     pub(super) fn add(&mut self, left: u32, right: u32) -> bool {
-        let Self::Tokens(known) = self else { return true };
-        let token = [known.bytes_of(left), known.bytes_of(right)].concat();
-        let is_special = str::from_utf8(&token).is_ok_and(|name| known.tokenizer.special_id(name).is_some());
-        let is_new = known.tokenizer.id_of(&token).is_none() && !is_special;
+        if matches!(self, Self::Bytes(learned) if learned.reserved.is_empty()) {
+            return true;
+        }
+        let token = [self.bytes_of(left), self.bytes_of(right)].concat();
+        let (learned, is_known) = match self {
+            Self::Bytes(learned) => (learned, false),
+            Self::Tokens(Known { tokenizer, learned, .. }) => {
+                let is_special =
+                    str::from_utf8(&token).is_ok_and(|name| tokenizer.special_id(name).is_some());
+                (learned, is_special || tokenizer.id_of(&token).is_some())
+            }
+        };
+        let is_new = !is_known && !learned.reserved.contains(&token);
         if is_new {
-            known.learned.push(token);
+            learned.tokens.push(token);
         }
         is_new
     }
-}
 
-impl Known<'_> {
     fn bytes_of(&self, id: u32) -> &[u8] {
-        let first = self.tokenizer.max_id() + 1;
-        match id.checked_sub(first) {
-            Some(number) => &self.learned[number as usize],
-            None => self.tokenizer.bytes_of(id).expect("pairs are made of tokens"),
+        let first = self.tokens() as u32;
+        match self {
+            Self::Bytes(learned) | Self::Tokens(Known { learned, .. }) if id >= first => {
+                &learned.tokens[(id - first) as usize]
+            }
+            Self::Bytes(_) => std::slice::from_ref(&BYTE_OF_ID[id as usize]),
+            Self::Tokens(known) => known.tokenizer.bytes_of(id).expect("pairs are made of tokens"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::bytes::bytes_of_text;
 use crate::encode::{EncodeOptions, ID_OF_BYTE};
 use crate::split::Pattern;
 
@@ -37,14 +38,18 @@ fn learn_naively_from(
                 *pairs.entry((pair[0], pair[1])).or_default() += count;
             }
         }
-        let is_short = |(left, right): (u32, u32)| {
+        let reserved = options.special_tokens.iter().filter_map(|name| bytes_of_text(name).ok());
+        let reserved: Vec<_> = reserved.map(|token| byte_ids(&token)).collect();
+        let may_be = |(left, right): (u32, u32)| {
             let token = [&tokens[left as usize][..], &tokens[right as usize]].concat();
             let begins = token[1..].windows(2).filter(|pair| pair[0] == SPACE && pair[1] != SPACE).count();
-            options.max_token_bytes.is_none_or(|max| token.len() <= max) && begins < most_words
+            options.max_token_bytes.is_none_or(|max| token.len() <= max)
+                && begins < most_words
+                && !reserved.contains(&token)
         };
-        let short = pairs.iter().filter(|(pair, _)| is_short(**pair));
+        let possible = pairs.iter().filter(|(pair, _)| may_be(**pair));
         // The last of the largest, so from the back: the smallest pair.
-        let Some(((left, right), &count)) = short.rev().max_by_key(|(_, count)| **count) else { break };
+        let Some(((left, right), &count)) = possible.rev().max_by_key(|(_, count)| **count) else { break };
         if count < options.min_frequency.max(1) {
             break;
         }
@@ -78,10 +83,22 @@ fn counts<'w>(words: impl IntoIterator<Item = (&'w str, u64)>) -> WordCounts {
         .expect("small counts")
 }
 
-const ALL: MergeOptions = MergeOptions { merges: None, min_frequency: 1, max_token_bytes: None, threads: 1 };
+const ALL: MergeOptions = MergeOptions {
+    merges: None,
+    min_frequency: 1,
+    max_token_bytes: None,
+    special_tokens: Vec::new(),
+    threads: 1,
+};
 
 fn learned(counts: &WordCounts, options: &MergeOptions) -> Vec<Merge> {
     learn(counts, options, &Monitor::default()).expect("counts that do not overflow")
+}
+
+/// Names of special tokens, most of which some pair would spell; `Ġ` is how files write a space.
+fn reserved_names() -> impl Strategy<Value = Vec<String>> {
+    let names = ["ab", "bc", "Ġa", "aab", "Ã©", "é"].map(str::to_owned).to_vec();
+    prop_oneof![Just(Vec::new()), prop::sample::subsequence(names, 0..=6)]
 }
 
 /// The tokens that merges spell, as text.
@@ -212,7 +229,7 @@ proptest! {
         let first = learned(&old, &MergeOptions { merges: Some(before), ..ALL });
         let names: Vec<String> = (0..specials).map(|number| format!("<{number}>")).collect();
         let tokenizer = Tokenizer::from_merges(Pattern::Whole, &first, &names).expect("a tokenizer");
-        let options = MergeOptions { merges: Some(after), min_frequency: 1, max_token_bytes: Some(9), threads };
+        let options = MergeOptions { merges: Some(after), max_token_bytes: Some(9), threads, ..ALL };
         let extended = extend(&tokenizer, &new, &options, &Monitor::default()).expect("small counts");
 
         let apply = |word: &mut Vec<u32>, merges: &[Merge]| {
@@ -245,13 +262,14 @@ proptest! {
         within in 0_usize..12,
         merges in prop::option::of(0_usize..40),
         max_token_bytes in prop::option::of(1_usize..12),
+        special_tokens in reserved_names(),
         threads in 1_usize..3,
     ) {
         let inner = Splitter::new(&Pattern::new(Some("gpt2"))).expect("a pattern");
         let pattern = inner.pattern().with_superwords().expect("one expression");
         let words = runs.iter().map(|(run, count)| (run.as_bytes(), *count));
         let counts = WordCounts::from_words(pattern, words).expect("small counts");
-        let options = MergeOptions { merges, min_frequency: 1, max_token_bytes, threads };
+        let options = MergeOptions { merges, max_token_bytes, special_tokens, threads, ..ALL };
         let found = learn_superwords(&counts, within, &options, &Monitor::default()).expect("small counts");
 
         let mut parts = Vec::new();
@@ -260,7 +278,8 @@ proptest! {
         }
         let parts = WordCounts::from_words(Pattern::Named(0), parts).expect("small counts");
         let limit = merges.map_or(within, |merges| merges.min(within));
-        let mut expected = learn_naively(&parts, &MergeOptions { merges: Some(limit), ..options });
+        let within = MergeOptions { merges: Some(limit), ..options.clone() };
+        let mut expected = learn_naively(&parts, &within);
         let mut tokens: Vec<Vec<u32>> = (0..256).map(|id| vec![id]).collect();
         for merge in &expected {
             tokens.push([&tokens[merge.left as usize][..], &tokens[merge.right as usize]].concat());
@@ -286,15 +305,17 @@ proptest! {
         max_token_bytes in prop::option::of(1_usize..9),
         weight in prop::sample::select(vec![1, 1 << 31, 1 << 33]),
         floor in prop::sample::select(vec![0, 2, 5, 20, 1000]),
+        special_tokens in reserved_names(),
         threads in 1_usize..5,
     ) {
         let words = words.iter().filter(|(word, _)| !word.is_empty());
         let counts = counts(words.map(|(word, count)| (&**word, count * weight)));
-        let options = MergeOptions { merges, min_frequency, max_token_bytes, threads };
+        let options = MergeOptions { merges, min_frequency, max_token_bytes, special_tokens, threads };
         let found = learned(&counts, &options);
         prop_assert_eq!(&found, &learn_naively(&counts, &options));
         let (monitor, floor) = (Monitor::default(), floor * weight);
-        let wide = learn_in_cells::<u64>(Start::Bytes, &counts, Weights::new(&counts), &options, floor, &monitor);
+        let start = Start::from_bytes(&options);
+        let wide = learn_in_cells::<u64>(start, &counts, Weights::new(&counts), &options, floor, &monitor);
         prop_assert_eq!(&found, &wide.expect("small counts"));
         // What the head of the module proves.
         let tokens = spelled(&found);

@@ -12,6 +12,7 @@ use crate::{Error, Monitor, Phase, Result};
 use super::dtype::Dtype;
 use super::index::write_index;
 use super::manifest::Manifest;
+use super::shard::Shard;
 use super::shard_set::{check_ending, check_no_folder};
 use super::token_store::TokenStore;
 use super::with_suffix;
@@ -55,6 +56,7 @@ impl TokenStore {
     /// Writes all ids to `path` in another program's format; for Megatron `path` is a prefix. What is there is replaced
     /// when all is written; an error if it belongs to a store with a manifest. Progress is in bytes of ids.
     pub fn export(&self, path: &Path, format: ExportFormat, monitor: &Monitor) -> Result<()> {
+        self.parts().try_for_each(Shard::check_whole)?;
         let (dtype, count) = (self.dtype(), self.total_tokens());
         monitor.start(Phase::Copy, count * dtype.width() as u64);
         let (ids, index) = match format {

@@ -45,7 +45,8 @@ pub(super) fn numpy(path: &Path, bytes: &[u8]) -> Result<Contents> {
         version => return Err(malformed(&format!("is of .npy version {version}; expected 1 to 3"))),
     };
     let start = dict + length;
-    let header = bytes.get(dict..start).and_then(|header| str::from_utf8(header).ok()).ok_or_else(cut)?;
+    // That of version 1 is Latin-1; of ids it is ASCII.
+    let header = String::from_utf8_lossy(bytes.get(dict..start).ok_or_else(cut)?);
     if !header.trim().starts_with('{') || !header.trim().ends_with('}') {
         return Err(malformed(&format!("the header is {header:?}; expected a dict")));
     }

@@ -172,6 +172,14 @@ impl Shard {
         self.described.as_ref().map(|described| &described.manifest)
     }
 
+    /// An error if a file has been cut short since it was opened.
+    pub(super) fn check_whole(&self) -> Result<()> {
+        let is_of_prefix = self.described.is_some() || !self.path.exists();
+        let path = |suffix| if is_of_prefix { with_suffix(&self.path, suffix) } else { self.path.clone() };
+        self.bin.check_whole(&path(".bin"))?;
+        self.described.as_ref().map_or(Ok(()), |described| described.index.check_whole(&path(".idx")))
+    }
+
     /// Reads everything and compares it with the checksums.
     pub(super) fn verify(&self, monitor: &Monitor) -> Result<()> {
         let blocks = self.checked_blocks()?;
@@ -196,6 +204,7 @@ impl Shard {
                 "there is no manifest, and so no checksums; expected a store that encode_files wrote";
             return Err(Error::malformed(&self.path, Place::Whole, message));
         };
+        self.check_whole()?;
         let checksums = &described.manifest.checksums;
         if checksum(described.index.bytes()) != checksums.idx {
             let path = with_suffix(&self.path, ".idx");

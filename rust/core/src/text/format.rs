@@ -45,7 +45,8 @@ impl Compression {
     pub(super) fn of_bytes(head: &[u8]) -> Self {
         match head {
             [0x1f, 0x8b, ..] => Compression::Gzip,
-            [0x28, 0xb5, 0x2f, 0xfd, ..] => Compression::Zstd,
+            // A frame, or one to be skipped, with which parallel compressors begin.
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
             _ => Compression::None,
         }
     }
@@ -84,33 +85,29 @@ impl Format {
 
     /// The format of one input: never [`Format::Auto`].
     pub(super) fn of_input(self, input: &Input) -> Result<Self> {
-        if self == Format::Parquet && input.bytes().is_none() {
-            let path = input.path().display();
-            return Err(Error::argument(
-                "format",
-                format!("{path} cannot be read as Parquet; expected a file"),
-            ));
-        }
-        if self != Format::Auto {
-            return Ok(self);
-        }
-        if input.is_standard_input() {
-            return Ok(Format::Text);
-        }
         let name = lowercase_name(input.path());
         let (compression, name) = Compression::of_name(&name);
-        match name.rsplit_once('.').map_or("", |(_, suffix)| suffix) {
-            "jsonl" | "ndjson" => Ok(Format::JsonLines),
-            "parquet" if compression == Compression::None => Ok(Format::Parquet),
-            suffix if suffix == "parquet" || NOT_TEXT.contains(&suffix) => Err(Error::argument(
-                "format",
-                format!(
-                    "{}: .{suffix} is neither text nor JSON lines (.jsonl, .ndjson; each also .gz or .zst) nor Parquet; \
-                     to read it as one of them all the same, give format \"text\" or \"jsonl\"",
-                    input.path().display()
-                ),
+        let suffix = name.rsplit_once('.').map_or("", |(_, suffix)| suffix);
+        let refuse =
+            |message: &str| Err(Error::argument("format", format!("{}{message}", input.path().display())));
+        match self {
+            Format::Parquet if input.bytes().is_none() => {
+                refuse(" cannot be read as Parquet; expected a file")
+            }
+            Format::Auto if input.is_standard_input() => Ok(Format::Text),
+            Format::Auto if matches!(suffix, "jsonl" | "ndjson") => Ok(Format::JsonLines),
+            Format::Auto if NOT_TEXT.contains(&suffix) => refuse(&format!(
+                ": .{suffix} is neither text nor JSON lines (.jsonl, .ndjson; each also .gz or .zst) nor Parquet; \
+                 to read it as one of them all the same, give format \"text\" or \"jsonl\""
             )),
-            _ => Ok(Format::Text),
+            Format::Auto | Format::Parquet if suffix == "parquet" && compression != Compression::None => {
+                refuse(
+                    ": Parquet is not read through compression of the whole file; expected it decompressed",
+                )
+            }
+            Format::Auto if suffix == "parquet" => Ok(Format::Parquet),
+            Format::Auto => Ok(Format::Text),
+            told => Ok(told),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The one string that matters in a line of JSON.
 //!
 //! The line is parsed in one pass that checks all of it, and nothing but the wanted field is copied; that one not
-//! either, unless it holds escapes. Lone surrogates (`\ud800`), which some programs write, have no UTF-8: they become
-//! U+FFFD, as in a Python string, in a second pass, for which they are bytes.
+//! either, unless it holds escapes. Lone surrogates (`\ud800`), which some programs write, have no UTF-8: a line with some
+//! is parsed again with U+FFFD in their place, which is what they become from a Python string, too.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,39 +11,65 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 
 /// The string in `field` of the object that `line` is, or what is wrong with it.
 pub(super) fn string_in<'l>(line: &'l [u8], field: &str) -> Result<Cow<'l, str>, String> {
-    let strict = read(line, Object { field, text: Text });
-    let text = strict.or_else(|error| {
-        let lossy =
-            str::from_utf8(line).ok().and_then(|_| read(line, Object { field, text: LossyText }).ok());
-        lossy.ok_or(error)
+    let expected = |cause: &str, column: usize| {
+        format!("{cause} (column {column}); expected one JSON object a line, with a string in {field:?}")
+    };
+    // Once and for all of it: the parser looks only at the strings that are wanted.
+    let line = simdutf8::compat::from_utf8(line)
+        .map_err(|error| expected("invalid unicode code point", error.valid_up_to() + 1))?;
+    let text = read(line, field).or_else(|error| match without_lone_surrogates(line) {
+        Some(line) => read(&line, field).map(|text| Cow::Owned(text.into_owned())),
+        None => Err(error),
     });
     text.map_err(|error| {
         // The library counts lines within `line`; the caller knows the real one.
         let message = error.to_string();
         let cause = message.split(" at line 1 column").next().unwrap_or(&message);
-        format!(
-            "{cause} (column {}); expected one JSON object a line, with a string in {field:?}",
-            error.column()
-        )
+        expected(cause, error.column())
     })
 }
 
-fn read<'l>(
-    line: &'l [u8],
-    object: impl DeserializeSeed<'l, Value = Cow<'l, str>>,
-) -> serde_json::Result<Cow<'l, str>> {
-    let mut deserializer = serde_json::Deserializer::from_slice(line);
-    let text = object.deserialize(&mut deserializer)?;
+fn read<'l>(line: &'l str, field: &str) -> serde_json::Result<Cow<'l, str>> {
+    let mut deserializer = serde_json::Deserializer::from_str(line);
+    let text = Object { field }.deserialize(&mut deserializer)?;
     deserializer.end().map(|()| text)
 }
 
-/// An object of which only `field` is wanted, and how strings in it are read.
-struct Object<'f, T> {
-    field: &'f str,
-    text: T,
+/// The line with U+FFFD instead of each escaped surrogate that has no other half; `None` if there is none.
+fn without_lone_surrogates(line: &str) -> Option<String> {
+    /// `\ud800`
+    const ESCAPE: usize = 6;
+    let escaped = |at: usize| {
+        let digits = line.get(at..at + ESCAPE)?.strip_prefix("\\u")?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let is_high = |code: u32| (0xD800..0xDC00).contains(&code);
+    let is_low = |code: u32| (0xDC00..0xE000).contains(&code);
+    let mut changed = String::with_capacity(line.len());
+    let (mut done, mut at) = (0, 0);
+    while let Some(found) = memchr::memchr(b'\\', &line.as_bytes()[at..]) {
+        at += found;
+        match escaped(at) {
+            Some(code) if is_high(code) && escaped(at + ESCAPE).is_some_and(is_low) => at += 2 * ESCAPE,
+            Some(code) if is_high(code) || is_low(code) => {
+                changed.push_str(&line[done..at]);
+                changed.push_str("\\ufffd");
+                at += ESCAPE;
+                done = at;
+            }
+            // What is escaped may be a backslash.
+            _ => at = line.len().min(at + 2),
+        }
+    }
+    (done > 0).then(|| changed + &line[done..])
 }
 
-impl<'de, T: DeserializeSeed<'de, Value = Cow<'de, str>> + Copy> DeserializeSeed<'de> for Object<'_, T> {
+/// An object of which only `field` is wanted.
+struct Object<'f> {
+    field: &'f str,
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
     type Value = Cow<'de, str>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
@@ -51,7 +77,7 @@ impl<'de, T: DeserializeSeed<'de, Value = Cow<'de, str>> + Copy> DeserializeSeed
     }
 }
 
-impl<'de, T: DeserializeSeed<'de, Value = Cow<'de, str>> + Copy> Visitor<'de> for Object<'_, T> {
+impl<'de> Visitor<'de> for Object<'_> {
     type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -60,10 +86,10 @@ impl<'de, T: DeserializeSeed<'de, Value = Cow<'de, str>> + Copy> Visitor<'de> fo
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = None;
-        while let Some(key) = map.next_key_seed(self.text)? {
+        while let Some(key) = map.next_key_seed(Text)? {
             if key != self.field {
                 map.next_value::<IgnoredAny>()?;
-            } else if found.replace(map.next_value_seed(self.text)?).is_some() {
+            } else if found.replace(map.next_value_seed(Text)?).is_some() {
                 return Err(A::Error::custom(format_args!("field {:?} stands twice", self.field)));
             }
         }
@@ -72,7 +98,6 @@ impl<'de, T: DeserializeSeed<'de, Value = Cow<'de, str>> + Copy> Visitor<'de> fo
 }
 
 /// A string, borrowed where it has no escapes.
-#[derive(Clone, Copy)]
 struct Text;
 
 impl<'de> DeserializeSeed<'de> for Text {
@@ -99,38 +124,6 @@ impl<'de> Visitor<'de> for Text {
     }
 }
 
-/// A string in which lone surrogates are U+FFFD. The library gives them as the three bytes that UTF-8 would have for them.
-#[derive(Clone, Copy)]
-struct LossyText;
-
-impl<'de> DeserializeSeed<'de> for LossyText {
-    type Value = Cow<'de, str>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_bytes(self)
-    }
-}
-
-impl<'de> Visitor<'de> for LossyText {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a string")
-    }
-
-    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-        const SURROGATE_BYTES: usize = 3;
-        let (mut text, mut rest) = (String::with_capacity(bytes.len()), bytes);
-        while let Some(chunk) = rest.utf8_chunks().next() {
-            text.push_str(chunk.valid());
-            let is_whole = chunk.invalid().is_empty();
-            text.extend((!is_whole).then_some(char::REPLACEMENT_CHARACTER));
-            rest = &rest[chunk.valid().len() + if is_whole { 0 } else { SURROGATE_BYTES }..];
-        }
-        Ok(Cow::Owned(text))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +136,12 @@ mod tests {
             "a\u{fffd}b\u{fffd}\u{1f600}\u{fffd}"
         );
         assert_eq!(text(r#"{"\ud800": 1, "text": "é"}"#), "é");
+        assert_eq!(
+            text(r#"{"text": "\\ud800\uDBFF\\\udc00\uD800\ud800\uDC00"}"#),
+            "\\ud800\u{fffd}\\\u{fffd}\u{fffd}\u{10000}"
+        );
+        assert!(string_in(b"{\"text\": \"\\ud800\x01\"}", "text").is_err());
+        assert!(string_in(br#"{"text": "\ud800"#, "text").is_err());
         assert!(string_in(b"{\"text\": \"\\ud800\xff\"}", "text").is_err());
         assert!(string_in(br#"{"text": "\ud800", "text": "a"}"#, "text").is_err());
     }
@@ -167,7 +166,12 @@ mod tests {
             (br#"{"text": "cut sho"#, "EOF while parsing a string"),
             (br#"{"text": "a"} {"#, "trailing characters"),
             (br#"{"text": "\ud8"}"#, "invalid escape"),
-            (b"{\"text\": \"\xff\"}", "invalid unicode code point"),
+            (b"{\"text\": \"\xff\"}", "invalid unicode code point (column 11)"),
+            (b"{\"text\": \"a\", \"other\": \"\xc3\"}", "invalid unicode code point (column 25)"),
+            (b"{\"text\": \"a\tb\"}", "control character"),
+            (b"{\"text\": \"a\0b\"}", "control character"),
+            (b"{\"te\txt\": 1, \"text\": \"a\"}", "control character"),
+            (b"{\"other\": \"a\tb\", \"text\": \"a\"}", "control character"),
             (b"\0", "expected value"),
         ] {
             let message = string_in(line, "text").expect_err("a bad line");

@@ -104,7 +104,7 @@ pub(super) fn check_sizes(max_length: u64, stride: u64) -> Result<()> {
 
 fn too_few(tokens: u64, max_length: u64, tail: Tail) -> Error {
     let (needed, reason) = match tail {
-        Tail::Drop => (max_length.saturating_add(1), "whose targets stand one token later"),
+        Tail::Drop => (u128::from(max_length) + 1, "whose targets stand one token later"),
         Tail::Pad => (2, "even a padded one"),
     };
     Error::argument(
