@@ -123,21 +123,24 @@ mod x86 {
         let mut known = Known { pretokens: 0, ids: 0 };
         let (fours, count) = (keys.fours(numbers.clone(), GROUP - 1), numbers.len());
         while let Some((group, places)) = fours.fetching(known.pretokens, cache) {
+            let Some(group_room) = room[known.ids..].first_chunk_mut() else { break };
             let found = find(group, cache.buckets(places));
             let lanes = found.lanes;
-            if found.is_all() && known.pretokens + GROUP <= count {
-                let written = if elsewhere_marks(lanes) == 0 {
-                    // The usual case, in which nothing waits for what was found, but for where to write the next ids.
-                    room[known.ids..].first_chunk_mut().map(|room| write_used(lanes, used_lanes(lanes), room))
-                } else {
-                    let room = room[known.ids..].first_chunk_mut();
-                    room.and_then(|room| write_excerpts(lanes, cache.arena, room))
-                };
-                if let Some(ids) = written {
-                    known.ids += ids;
-                    known.pretokens += GROUP;
-                    continue;
-                }
+            if found.is_all() && elsewhere_marks(lanes) == 0 && known.pretokens + GROUP <= count {
+                // The usual case, in which nothing waits for what was found, but for where to write the next ids.
+                known.ids += write_used(lanes, used_lanes(lanes), group_room);
+                known.pretokens += GROUP;
+                continue;
+            }
+            // With one condition for both, Chinese with gpt2 takes a tenth longer.
+            if found.is_all()
+                && known.pretokens + GROUP <= count
+                && let Some(group_room) = room[known.ids..].first_chunk_mut()
+                && let Some(ids) = write_excerpts(lanes, cache.arena, group_room)
+            {
+                known.ids += ids;
+                known.pretokens += GROUP;
+                continue;
             }
             let Some(group_room) = room[known.ids..].first_chunk_mut() else { break };
             let here = found.keys() & !_pext_u32(elsewhere_marks(lanes).into(), LAST_LANES.into());
