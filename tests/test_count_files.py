@@ -3,6 +3,7 @@
 import gzip
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -28,9 +29,9 @@ def folder(tmp_path):
 @pytest.mark.parametrize("options", [{"threads": 1, "max_memory": "2MB"}, {"threads": 3}])
 def test_counts_are_those_of_the_store(tokenizer, folder, tmp_path, options):
     counts = tokenizer.count_files(folder, separator=";", on_error="skip", **options)
-    assert [os.path.basename(count.path) for count in counts] == sorted(os.listdir(folder))
+    assert [Path(count.path) for count in counts] == sorted(folder.iterdir())
     for count in counts:
-        size = os.path.getsize(count.path)
+        size = Path(count.path).stat().st_size
         assert (count.bytes, count.skipped) == (size, int(count.path.endswith("c.jsonl")))
         if size == 0:
             assert (count.documents, count.tokens) == (0, 0)

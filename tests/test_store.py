@@ -557,7 +557,9 @@ def test_files_cut_short_while_they_are_open_are_errors(tmp_path, suffix):
     store = tokenizer.encode_files(tmp_path / "a.txt", tmp_path / "x")
     os.truncate(tmp_path / f"x{suffix}", 10)
     for call in (store.verify, lambda: store.export(tmp_path / "y.bin", "raw")):
-        with pytest.raises(ValueError, match=rf"x\{suffix}: was cut short to 10 bytes while it was open; expected"):
+        with pytest.raises(
+            ValueError, match=rf"x\{suffix}: was cut short to 10 bytes while it was open; expected"
+        ):
             call()
     raw = tmp_path / "raw.bin"
     raw.write_bytes(bytes(20_000))

@@ -574,7 +574,8 @@ impl Tokenizer {
     #[pyo3(signature = (
         inputs, *, format="auto", text_field="text".to_owned(), separator=None, suffixes=None, threads=None,
         max_memory=None, on_error="raise", progress=None
-    ))]
+    ), text_signature = "(self, inputs, *, format='auto', text_field='text', separator=None, suffixes=None, \
+        threads=None, max_memory=None, on_error='raise', progress=None)")]
     #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
     fn count_files(
         &self,
