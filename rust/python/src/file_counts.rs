@@ -1,16 +1,12 @@
-//! The class `FileCount`, and the arguments of `Tokenizer.count_files`.
+//! The class `FileCount`, and what makes them.
 
 use std::ffi::OsStr;
 
 use bytestride_core::encode;
-use bytestride_core::store::{EncodeOptions, InputCount, count_files};
-use bytestride_core::text::{Format, OnError};
+use bytestride_core::store::{InputCount, count_files};
 use pyo3::prelude::*;
 
-use crate::arguments::thread_count;
-use crate::errors::IntoPython;
-use crate::store::{file_suffixes, input_names, memory_size};
-use crate::tables::Parquet;
+use crate::store::ReadingArguments;
 use crate::watch::run_watched;
 
 /// How many documents and tokens a file has; of `Tokenizer.count_files`.
@@ -68,38 +64,14 @@ impl FileCount {
     }
 }
 
-/// What [`count`] is called with; the arguments of `Tokenizer.count_files`.
-pub(crate) struct CountArguments<'a, 'py> {
-    pub(crate) inputs: &'a Bound<'py, PyAny>,
-    pub(crate) format: &'a str,
-    pub(crate) text_field: String,
-    pub(crate) separator: Option<Vec<u8>>,
-    pub(crate) suffixes: Option<Vec<String>>,
-    pub(crate) threads: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) max_memory: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) on_error: &'a str,
-}
-
 /// Counts what files have; Ctrl-C and an error in `progress` stop it.
 pub(crate) fn count(
     py: Python<'_>,
     tokenizer: &encode::Tokenizer,
-    arguments: CountArguments<'_, '_>,
+    reading: ReadingArguments<'_, '_>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Vec<FileCount>> {
-    let inputs = input_names(arguments.inputs)?;
-    let defaults = EncodeOptions::default();
-    let options = EncodeOptions {
-        format: Format::named(arguments.format).into_python()?,
-        text_field: arguments.text_field,
-        separator: arguments.separator,
-        suffixes: file_suffixes(arguments.suffixes),
-        threads: thread_count(arguments.threads)?,
-        max_memory: arguments.max_memory.map_or(Ok(defaults.max_memory), memory_size)?,
-        on_error: OnError::named(arguments.on_error).into_python()?,
-        tables: Parquet::reader(),
-        ..defaults
-    };
+    let (inputs, options) = reading.into_names_and_options()?;
     let counts = run_watched(py, progress, |monitor| count_files(tokenizer, &inputs, &options, monitor))?;
     Ok(counts.into_iter().map(FileCount).collect())
 }

@@ -348,21 +348,45 @@ pub(crate) fn merge(
 
 /// The arguments of `Tokenizer.encode_files` that need more than PyO3's conversion.
 pub(crate) struct FileArguments<'a, 'py> {
-    pub(crate) inputs: &'a Bound<'py, PyAny>,
+    pub(crate) reading: ReadingArguments<'a, 'py>,
     pub(crate) prefix: PathBuf,
+    pub(crate) bos: EndIds,
+    pub(crate) eos: EndIds,
+    pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) resume: bool,
+    pub(crate) rank: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) world_size: Option<&'a Bound<'py, PyAny>>,
+}
+
+/// What files are read, and how.
+pub(crate) struct ReadingArguments<'a, 'py> {
+    pub(crate) inputs: &'a Bound<'py, PyAny>,
     pub(crate) format: &'a str,
     pub(crate) text_field: String,
     pub(crate) separator: Option<Vec<u8>>,
     pub(crate) suffixes: Option<Vec<String>>,
-    pub(crate) bos: EndIds,
-    pub(crate) eos: EndIds,
-    pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
     pub(crate) threads: Option<&'a Bound<'py, PyAny>>,
     pub(crate) max_memory: Option<&'a Bound<'py, PyAny>>,
     pub(crate) on_error: &'a str,
-    pub(crate) resume: bool,
-    pub(crate) rank: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) world_size: Option<&'a Bound<'py, PyAny>>,
+}
+
+impl ReadingArguments<'_, '_> {
+    /// The names of the files, and options of which those about writing are the defaults.
+    pub(crate) fn into_names_and_options(self) -> PyResult<(Vec<PathBuf>, EncodeOptions)> {
+        let defaults = EncodeOptions::default();
+        let options = EncodeOptions {
+            format: Format::named(self.format).into_python()?,
+            text_field: self.text_field,
+            separator: self.separator,
+            suffixes: file_suffixes(self.suffixes),
+            threads: thread_count(self.threads)?,
+            max_memory: self.max_memory.map_or(Ok(defaults.max_memory), memory_size)?,
+            on_error: OnError::named(self.on_error).into_python()?,
+            tables: Parquet::reader(),
+            ..defaults
+        };
+        Ok((input_names(self.inputs)?, options))
+    }
 }
 
 /// Encodes files into a store; Ctrl-C and an error in `progress` stop it.
@@ -372,24 +396,17 @@ pub(crate) fn encode_files(
     arguments: FileArguments<'_, '_>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<TokenStore> {
-    let inputs = input_names(arguments.inputs)?;
+    let (inputs, reading) = arguments.reading.into_names_and_options()?;
     let options = EncodeOptions {
-        format: Format::named(arguments.format).into_python()?,
-        text_field: arguments.text_field,
-        separator: arguments.separator,
-        suffixes: file_suffixes(arguments.suffixes),
         bos: arguments.bos,
         eos: arguments.eos,
         dtype: arguments.dtype.map_or(Ok(None), chosen_type)?,
-        threads: thread_count(arguments.threads)?,
-        max_memory: arguments.max_memory.map_or(Ok(EncodeOptions::default().max_memory), memory_size)?,
-        on_error: OnError::named(arguments.on_error).into_python()?,
-        tables: Parquet::reader(),
         resume: if arguments.resume { Resume::Continue } else { Resume::Restart },
         share: Share {
             rank: optional_size("rank", arguments.rank)?.unwrap_or(0),
             world_size: optional_size("world_size", arguments.world_size)?.unwrap_or(1),
         },
+        ..reading
     };
     let prefix = &arguments.prefix;
     let store = run_watched(py, progress, |monitor| {

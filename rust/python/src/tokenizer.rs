@@ -14,9 +14,9 @@ use pyo3::types::{PyBytes, PyDict, PyString, PyType};
 
 use crate::arguments::{clamped, optional_size, thread_count};
 use crate::errors::{IntoPython, placed};
-use crate::file_counts::{self, CountArguments, FileCount};
+use crate::file_counts::{self, FileCount};
 use crate::ragged::Ragged;
-use crate::store::{self, FileArguments, TokenStore};
+use crate::store::{self, FileArguments, ReadingArguments, TokenStore};
 use crate::stream::StreamDecoder;
 use crate::text::{text_bytes, text_objects};
 use crate::tokenizer_arguments::{
@@ -590,9 +590,17 @@ impl Tokenizer {
         on_error: &str,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<FileCount>> {
-        let arguments =
-            CountArguments { inputs, format, text_field, separator, suffixes, threads, max_memory, on_error };
-        file_counts::count(py, &self.inner, arguments, progress)
+        let reading = ReadingArguments {
+            inputs,
+            format,
+            text_field,
+            separator,
+            suffixes,
+            threads,
+            max_memory,
+            on_error,
+        };
+        file_counts::count(py, &self.inner, reading, progress)
     }
 
     /// Encodes files into a token store on disk and opens it.
@@ -683,23 +691,17 @@ impl Tokenizer {
     ) -> PyResult<TokenStore> {
         let bos = self.end_id("bos", bos, self.inner.bos())?;
         let eos = self.end_id("eos", eos, self.inner.eos())?;
-        let arguments = FileArguments {
+        let reading = ReadingArguments {
             inputs,
-            prefix,
             format,
             text_field,
             separator,
             suffixes,
-            bos,
-            eos,
-            dtype,
             threads,
             max_memory,
             on_error,
-            resume,
-            rank,
-            world_size,
         };
+        let arguments = FileArguments { reading, prefix, bos, eos, dtype, resume, rank, world_size };
         store::encode_files(py, &self.inner, arguments, progress)
     }
 

@@ -106,8 +106,8 @@ pub(crate) fn train(
     let words = words.transpose()?;
     core::Tokenizer::check_special_names(&special_tokens).into_python()?;
     let count = count_options(threads, max_memory)?;
-    let options = merge_options(sizes.largest(), min_frequency, max_token_bytes, count)?;
-    let options = MergeOptions { special_tokens: special_tokens.clone(), ..options };
+    let options =
+        merge_options(sizes.largest(), special_tokens.clone(), min_frequency, max_token_bytes, count)?;
     let files = FileOptions { format, separator, text_field, suffixes };
     let changes = Changes { digits, digits_from, superwords: words.is_some() };
     let counts = if let Ok(counts) = source.cast::<WordCounts>() {
@@ -244,8 +244,13 @@ pub(crate) fn extend(
     let wrong = |_| named::unexpected("tokenizer", "a Tokenizer", tokenizer);
     let tokenizer = Arc::clone(&tokenizer.cast::<Tokenizer>().map_err(wrong)?.get().inner);
     let count = count_options(threads, max_memory)?;
-    let options =
-        merge_options(optional_size("merges", Some(merges))?, min_frequency, max_token_bytes, count)?;
+    let options = merge_options(
+        optional_size("merges", Some(merges))?,
+        Vec::new(),
+        min_frequency,
+        max_token_bytes,
+        count,
+    )?;
     let files = FileOptions { format, separator, text_field, suffixes };
     // What is wrong with the tokenizer is said before hours of counting.
     tokenizer.for_pretokens().into_python()?;
@@ -264,6 +269,7 @@ pub(crate) fn extend(
 /// What `train` and `extend` say about merges.
 fn merge_options(
     merges: Option<usize>,
+    special_tokens: Vec<String>,
     min_frequency: Option<&Bound<'_, PyAny>>,
     max_token_bytes: Option<&Bound<'_, PyAny>>,
     count: CountOptions,
@@ -274,7 +280,6 @@ fn merge_options(
     if max_token_bytes == Some(0) {
         return Err(PyValueError::new_err("max_token_bytes: is 0, expected at least 1"));
     }
-    let special_tokens = Vec::new();
     Ok(MergeOptions { merges, min_frequency, max_token_bytes, special_tokens, threads: count.threads })
 }
 

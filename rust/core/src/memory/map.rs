@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "mapping a file")]
 
 use std::fs::{self, File, Metadata};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
@@ -16,7 +16,8 @@ use crate::{Error, Place, Result};
 /// ([`check_whole`](Self::check_whole)).
 #[derive(Debug)]
 pub(crate) struct Map {
-    map: Option<Mmap>,
+    memory: Option<Mmap>,
+    path: PathBuf,
     /// Which file it is, if the system tells.
     identity: Option<[u64; 2]>,
 }
@@ -31,29 +32,29 @@ impl Map {
         }
         let identity = identity_of(&metadata);
         if metadata.len() == 0 {
-            return Ok(Self { map: None, identity });
+            return Ok(Self { memory: None, path: path.to_path_buf(), identity });
         }
         // SAFETY: the map is read-only. That nothing changes the file in place meanwhile is up to its owner, as the type's
         // documentation says; `StoreWriter` never does.
         let map = unsafe { Mmap::map(&file) }.map_err(io_error)?;
-        Ok(Self { map: Some(map), identity })
+        Ok(Self { memory: Some(map), path: path.to_path_buf(), identity })
     }
 
-    /// An error if the file, which is still at `path`, has been cut short.
-    pub(crate) fn check_whole(&self, path: &Path) -> Result<()> {
-        let (was, now) = (self.bytes().len() as u64, fs::metadata(path).ok());
+    /// An error if the file, and not another in its place, has been cut short.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        let (was, now) = (self.bytes().len() as u64, fs::metadata(&self.path).ok());
         let same = now.filter(|now| self.identity.is_some() && identity_of(now) == self.identity);
         match same.map(|now| now.len()).filter(|&now| now < was) {
             None => Ok(()),
             Some(now) => {
                 let message = format!("was cut short to {now} bytes while it was open; expected {was}");
-                Err(Error::malformed(path, Place::Whole, message))
+                Err(Error::malformed(&self.path, Place::Whole, message))
             }
         }
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.map.as_deref().unwrap_or_default()
+        self.memory.as_deref().unwrap_or_default()
     }
 
     /// The bytes from `start` on, which must be a multiple of 2, as 16-bit integers; an odd last byte is not among them.

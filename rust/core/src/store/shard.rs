@@ -174,10 +174,8 @@ impl Shard {
 
     /// An error if a file has been cut short since it was opened.
     pub(super) fn check_whole(&self) -> Result<()> {
-        let is_of_prefix = self.described.is_some() || !self.path.exists();
-        let path = |suffix| if is_of_prefix { with_suffix(&self.path, suffix) } else { self.path.clone() };
-        self.bin.check_whole(&path(".bin"))?;
-        self.described.as_ref().map_or(Ok(()), |described| described.index.check_whole(&path(".idx")))
+        self.bin.check_whole()?;
+        self.described.as_ref().map_or(Ok(()), |described| described.index.check_whole())
     }
 
     /// Reads everything and compares it with the checksums.
