@@ -207,7 +207,8 @@ mod x86 {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
         fn avx512(text: &[u8], pieces: &Ends, extent: Extent, bits: u32, found: Found<'_>) -> usize {
             find_groups(text, pieces, found, |starts, ends, keys, places| {
-                find_group_avx512(text, starts, ends, extent, bits, keys, places)
+                // SAFETY: what `find_groups` promises.
+                unsafe { find_group_avx512(text, starts, ends, extent, bits, keys, places) }
             })
         }
         // SAFETY: the first argument is the proof that the processor has these extensions.
@@ -227,14 +228,16 @@ mod x86 {
         #[target_feature(enable = "avx2,bmi2")]
         fn avx2(text: &[u8], pieces: &Ends, extent: Extent, bits: u32, found: Found<'_>) -> usize {
             find_groups(text, pieces, found, |starts, ends, keys, places| {
-                find_group_avx2(text, starts, ends, extent, bits, keys, places)
+                // SAFETY: what `find_groups` promises.
+                unsafe { find_group_avx2(text, starts, ends, extent, bits, keys, places) }
             })
         }
         // SAFETY: the first argument is the proof that the processor has these extensions.
         unsafe { avx2(text, pieces, extent, bits, found) }
     }
 
-    /// By what `find_group` makes of sixteen pieces, whose starts have at least sixteen bytes of `text` behind them.
+    /// By what `find_group` makes of sixteen pieces; it is called only if each has at least sixteen bytes of `text` from
+    /// its start on.
     #[inline(always)]
     fn find_groups(
         text: &[u8],
@@ -246,10 +249,12 @@ mod x86 {
         let (ends, _) = pieces.ends().as_chunks::<GROUP>();
         let (keys, _) = keys.as_chunks_mut::<GROUP>();
         let (places, _) = places.as_chunks_mut::<GROUP>();
+        let Some(last_start) = text.len().checked_sub(16) else { return 0 };
         let mut done = 0;
         for (((starts, ends), keys), places) in starts.iter().zip(ends).zip(keys).zip(places) {
-            // Starts ascend, so all sixteen bytes behind each of them are text.
-            if starts[GROUP - 1] + 16 > text.len() {
+            // Only if sixteen bytes from each start on are text. The last start is the greatest of any text's pretokens,
+            // but memory safety does not rest on that.
+            if starts.iter().fold(0, |greatest, &start| greatest.max(start)) > last_start {
                 break;
             }
             let mut too_long = find_group(starts, ends, keys, places);
@@ -285,10 +290,13 @@ mod x86 {
         tags
     };
 
-    /// `starts` ascend, and all have at least sixteen bytes of `text` behind them. Tells which pieces are too long.
+    /// Keys and places of sixteen pieces; returns a bit for each that is too long.
+    ///
+    /// # Safety
+    /// `text` has at least sixteen bytes from each of `starts` on.
     #[inline]
     #[target_feature(enable = "avx2,bmi2")]
-    fn find_group_avx2(
+    unsafe fn find_group_avx2(
         text: &[u8],
         starts: &[usize; GROUP],
         ends: &[usize; GROUP],
@@ -306,7 +314,7 @@ mod x86 {
         for at in (0..GROUP).rev() {
             let length = (ends[at] - starts[at]).min(KEY_BYTES + 1);
             too_long = too_long << 1 | u16::from(length > KEY_BYTES);
-            // SAFETY: sixteen bytes behind each start are inside `text`, by what is demanded of the caller.
+            // SAFETY: the caller promises sixteen bytes of `text` from each start on.
             let bytes = unsafe { _mm_loadu_si128(text.as_ptr().add(starts[at]).cast()) };
             let key = _mm_or_si128(_mm_and_si128(bytes, load(&BYTES[length])), load(&tags[length]));
             // SAFETY: the reference guarantees 16 writable bytes, and the store needs no alignment.
@@ -330,10 +338,13 @@ mod x86 {
 
     static LENGTH_BYTES: [[u8; 64]; 4] = [length_bytes(0), length_bytes(1), length_bytes(2), length_bytes(3)];
 
-    /// `starts` ascend, and all have at least sixteen bytes of `text` behind them. Tells which pieces are too long.
+    /// Keys and places of sixteen pieces; returns a bit for each that is too long.
+    ///
+    /// # Safety
+    /// `text` has at least sixteen bytes from each of `starts` on.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
-    fn find_group_avx512(
+    unsafe fn find_group_avx512(
         text: &[u8],
         starts: &[usize; GROUP],
         ends: &[usize; GROUP],
@@ -354,7 +365,7 @@ mod x86 {
         let mut all = _mm512_setzero_si512();
         for (number, keys) in keys.as_chunks_mut::<4>().0.iter_mut().enumerate() {
             let begun = starts.as_chunks::<4>().0[number];
-            // SAFETY: sixteen bytes behind each start are inside `text`, by what is demanded of the caller.
+            // SAFETY: the caller promises sixteen bytes of `text` from each start on.
             let bytes = begun.map(|start| unsafe { _mm_loadu_si128(text.as_ptr().add(start).cast()) });
             let low = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(bytes[0]), bytes[1]);
             let high = _mm256_inserti128_si256::<1>(_mm256_castsi128_si256(bytes[2]), bytes[3]);

@@ -264,8 +264,8 @@ impl Batches {
         Ok(Self { work: Arc::new(work), prefetch, out, state })
     }
 
-    /// Where it stands. Only for holders of the GIL, who neither wait nor give it up meanwhile: so no other thread has this
-    /// lock when a child is forked.
+    /// Where it stands. Only for threads that are attached to Python, which neither wait nor detach while they have the
+    /// lock: so, with a GIL, no other thread has it when a child is forked.
     fn state(&self, _py: Python<'_>) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

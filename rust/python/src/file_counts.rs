@@ -6,7 +6,7 @@ use bytestride_core::encode;
 use bytestride_core::store::{InputCount, count_files};
 use pyo3::prelude::*;
 
-use crate::store::ReadingArguments;
+use crate::reading::Reading;
 use crate::watch::run_watched;
 
 /// How many documents and tokens a file has; of `Tokenizer.count_files`.
@@ -68,10 +68,11 @@ impl FileCount {
 pub(crate) fn count(
     py: Python<'_>,
     tokenizer: &encode::Tokenizer,
-    reading: ReadingArguments<'_, '_>,
+    reading: Reading,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Vec<FileCount>> {
-    let (inputs, options) = reading.into_names_and_options()?;
-    let counts = run_watched(py, progress, |monitor| count_files(tokenizer, &inputs, &options, monitor))?;
+    let Reading { inputs, files, budget } = reading;
+    let counts =
+        run_watched(py, progress, |monitor| count_files(tokenizer, &inputs, &files, budget, monitor))?;
     Ok(counts.into_iter().map(FileCount).collect())
 }

@@ -14,7 +14,6 @@ mod arguments;
 mod arrow;
 mod batches;
 mod blocks;
-mod counts;
 mod errors;
 mod file_counts;
 mod ids;
@@ -24,6 +23,8 @@ mod mix;
 mod named;
 mod packs;
 mod ragged;
+mod reading;
+mod sources;
 mod store;
 mod stream;
 mod tables;
@@ -35,6 +36,7 @@ mod train;
 mod view;
 mod watch;
 mod windows;
+mod word_counts;
 mod words;
 
 use pyo3::prelude::*;
@@ -46,8 +48,6 @@ mod _core {
     #[pymodule_export]
     use crate::batches::Batches;
     #[pymodule_export]
-    use crate::counts::{WordCounts, count_words};
-    #[pymodule_export]
     use crate::file_counts::FileCount;
     #[pymodule_export]
     use crate::mix::{Mix, mix};
@@ -55,6 +55,8 @@ mod _core {
     use crate::packs::{Packs, pack};
     #[pymodule_export]
     use crate::ragged::Ragged;
+    #[pymodule_export]
+    use crate::sources::count_words;
     #[pymodule_export]
     use crate::store::{TokenStore, merge};
     #[pymodule_export]
@@ -65,6 +67,8 @@ mod _core {
     use crate::train::{_learn, extend, train};
     #[pymodule_export]
     use crate::windows::{Windows, windows};
+    #[pymodule_export]
+    use crate::word_counts::WordCounts;
     #[pymodule_export]
     use crate::words::WordTokenizer;
 

@@ -54,9 +54,10 @@ struct Piece {
     layout: Layout,
 }
 
-// SAFETY: a piece owns its memory and gives access to it only by its owner.
+// SAFETY: a piece is the only owner of its memory and cannot be cloned; what it points to is reached only through the
+// `Memory` that owns the piece, by `&mut self`.
 unsafe impl Send for Piece {}
-// SAFETY: as above; a shared piece gives none.
+// SAFETY: as above; a shared piece gives no access to its memory.
 unsafe impl Sync for Piece {}
 
 impl Piece {
@@ -147,7 +148,9 @@ impl Memory {
         let owner = Bound::new(py, Owner { _memory: self })?.into_any();
         let array = |block: usize| {
             let dtype = shape.integer.descriptor(py);
-            // SAFETY: the block lies within the memory, which the owner never touches and keeps as long as it lives.
+            // SAFETY: the block lies within the memory, which the owner keeps as long as it lives and never touches; any
+            // bits are an integer. The blocks are disjoint, and whoever had the memory has given it to the owner, so that
+            // nothing else refers to it.
             unsafe {
                 let block = start.add(block * shape.rows * shape.columns * width).cast_const().cast();
                 let dimensions = [shape.rows, shape.columns];

@@ -1,20 +1,19 @@
 //! The class `TokenStore`, and the arguments of `Tokenizer.encode_files`.
 #![expect(unsafe_code, reason = "arrays over memory that a store maps")]
 
+use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 
 use bytestride_core::encode::{self, EndIds};
 use bytestride_core::store::{self, Dtype, EncodeOptions, ExportFormat, Resume, Share, Tokens};
-use bytestride_core::text::{Format, OnError, TEXT_SUFFIXES};
-use numpy::{Element, PyArrayDescr, PyUntypedArray};
+use numpy::{Element, PyArrayDescr, PyArrayDescrMethods, PyUntypedArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
-use crate::arguments::{self, Integer, optional_size, place_at, thread_count};
+use crate::arguments::{self, Integer, optional_size, place_at};
 use crate::errors::IntoPython;
-use crate::named::{items, unexpected};
-use crate::tables::Parquet;
+use crate::reading::{Reading, several_paths};
 use crate::tokenizer::Tokenizer;
 use crate::view::{Access, strided_view};
 use crate::watch::run_watched;
@@ -128,20 +127,21 @@ impl TokenStore {
     #[getter]
     fn tokens<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyUntypedArray>> {
         let store = &slf.get().inner;
-        match store.tokens() {
-            Some(tokens) => token_view(slf, tokens),
-            None => Err(PyValueError::new_err(format!(
+        if store.tokens().is_none() {
+            return Err(PyValueError::new_err(format!(
                 "tokens: those of {} lie in {} shards; expected one: take them from `shards`, or merge the files",
                 store.path().display(),
                 store.shards().len()
-            ))),
+            )));
         }
+        token_view(slf, |store| store.tokens().expect("looked at before"))
     }
 
     /// The tokens of each file: a list of read-only views `uint16[n]` or `uint32[n]`, in order. O(1) each.
     #[getter]
     fn shards<'py>(slf: &Bound<'py, Self>) -> PyResult<Vec<Bound<'py, PyUntypedArray>>> {
-        slf.get().inner.shards().map(|tokens| token_view(slf, tokens)).collect()
+        let shards = 0..slf.get().inner.shards().len();
+        shards.map(|shard| token_view(slf, |store| store.shards().nth(shard).expect("one of them"))).collect()
     }
 
     /// Where each document starts among all tokens, and the end of the last: a read-only view.
@@ -149,7 +149,7 @@ impl TokenStore {
     /// `int64[len(store) + 1]`, O(1).
     #[getter]
     fn offsets<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyUntypedArray>> {
-        view(slf, slf.get().inner.offsets())
+        view(slf, |store| Elements::Offsets(store.offsets()))
     }
 
     fn __len__(&self) -> usize {
@@ -163,7 +163,7 @@ impl TokenStore {
         let store = &slf.get().inner;
         let index = arguments::index(index, "an integer", "")?;
         let document = place_at("document", index, store.len() as u64)? as usize;
-        token_view(slf, store.document(document).expect("a document of the store"))
+        token_view(slf, |store| store.document(document).expect("a document of the store"))
     }
 
     /// The numpy type of the tokens, `dtype("uint16")` or `dtype("uint32")`.
@@ -276,35 +276,41 @@ impl TokenStore {
 /// What `TokenStore.open` takes.
 type OpenArguments = (Opened, Option<&'static str>);
 
-/// A read-only array over `elements`, which must be the store's own.
-fn view<'py, T: Element>(
-    store: &Bound<'py, TokenStore>,
-    elements: &[T],
-) -> PyResult<Bound<'py, PyUntypedArray>> {
-    let dtype = T::get_dtype(store.py());
-    // SAFETY: all callers hand over a slice of what `store.inner` owns: the class is frozen, so maps and offsets stay
-    // where they are until the object dies, and the array keeps it alive.
-    unsafe {
-        let pointer = elements.as_ptr().cast();
-        let (shape, strides) = ([elements.len()], [size_of::<T>().cast_signed()]);
-        strided_view(store.as_any(), pointer, dtype, &shape, &strides, Access::ReadOnly)
-    }
+/// What a store has that Python sees in place.
+enum Elements<'s> {
+    Tokens(Tokens<'s>),
+    Offsets(&'s [i64]),
 }
 
-/// A read-only array over `tokens`, which must be the store's own.
+/// A read-only array over some of a store's memory.
+fn view<'py>(
+    store: &Bound<'py, TokenStore>,
+    elements: impl for<'s> FnOnce(&'s store::TokenStore) -> Elements<'s>,
+) -> PyResult<Bound<'py, PyUntypedArray>> {
+    fn parts<'py, T: Element>(
+        py: Python<'py>,
+        elements: &[T],
+    ) -> (*const c_void, Bound<'py, PyArrayDescr>, usize) {
+        (elements.as_ptr().cast(), T::get_dtype(py), elements.len())
+    }
+    let py = store.py();
+    let (pointer, dtype, count) = match elements(&store.get().inner) {
+        Elements::Tokens(Tokens::U16(tokens)) => parts(py, tokens),
+        Elements::Tokens(Tokens::U32(tokens)) => parts(py, tokens),
+        Elements::Offsets(offsets) => parts(py, offsets),
+    };
+    let stride = dtype.itemsize().cast_signed();
+    // SAFETY: for any lifetime of the store, the elements are borrowed from it, or are there for ever. The class is
+    // frozen, so maps and offsets stay where they are until the object dies, and the array keeps it alive.
+    unsafe { strided_view(store.as_any(), pointer, dtype, &[count], &[stride], Access::ReadOnly) }
+}
+
+/// A read-only array over some tokens of a store.
 fn token_view<'py>(
     store: &Bound<'py, TokenStore>,
-    tokens: Tokens<'_>,
+    tokens: impl for<'s> FnOnce(&'s store::TokenStore) -> Tokens<'s>,
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
-    match tokens {
-        Tokens::U16(tokens) => view(store, tokens),
-        Tokens::U32(tokens) => view(store, tokens),
-    }
-}
-
-fn several_paths(name: &str, paths: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
-    let path = |path: Bound<'_, PyAny>| path.extract().map_err(|_| unexpected(name, "paths", &path));
-    items(name, "paths", paths)?.map(|item| path(item?)).collect()
+    view(store, |store| Elements::Tokens(tokens(store)))
 }
 
 /// Copies token stores into one, and opens it.
@@ -348,7 +354,7 @@ pub(crate) fn merge(
 
 /// The arguments of `Tokenizer.encode_files` that need more than PyO3's conversion.
 pub(crate) struct FileArguments<'a, 'py> {
-    pub(crate) reading: ReadingArguments<'a, 'py>,
+    pub(crate) reading: Reading,
     pub(crate) prefix: PathBuf,
     pub(crate) bos: EndIds,
     pub(crate) eos: EndIds,
@@ -358,37 +364,6 @@ pub(crate) struct FileArguments<'a, 'py> {
     pub(crate) world_size: Option<&'a Bound<'py, PyAny>>,
 }
 
-/// What files are read, and how.
-pub(crate) struct ReadingArguments<'a, 'py> {
-    pub(crate) inputs: &'a Bound<'py, PyAny>,
-    pub(crate) format: &'a str,
-    pub(crate) text_field: String,
-    pub(crate) separator: Option<Vec<u8>>,
-    pub(crate) suffixes: Option<Vec<String>>,
-    pub(crate) threads: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) max_memory: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) on_error: &'a str,
-}
-
-impl ReadingArguments<'_, '_> {
-    /// The names of the files, and options of which those about writing are the defaults.
-    pub(crate) fn into_names_and_options(self) -> PyResult<(Vec<PathBuf>, EncodeOptions)> {
-        let defaults = EncodeOptions::default();
-        let options = EncodeOptions {
-            format: Format::named(self.format).into_python()?,
-            text_field: self.text_field,
-            separator: self.separator,
-            suffixes: file_suffixes(self.suffixes),
-            threads: thread_count(self.threads)?,
-            max_memory: self.max_memory.map_or(Ok(defaults.max_memory), memory_size)?,
-            on_error: OnError::named(self.on_error).into_python()?,
-            tables: Parquet::reader(),
-            ..defaults
-        };
-        Ok((input_names(self.inputs)?, options))
-    }
-}
-
 /// Encodes files into a store; Ctrl-C and an error in `progress` stop it.
 pub(crate) fn encode_files(
     py: Python<'_>,
@@ -396,8 +371,10 @@ pub(crate) fn encode_files(
     arguments: FileArguments<'_, '_>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<TokenStore> {
-    let (inputs, reading) = arguments.reading.into_names_and_options()?;
+    let Reading { inputs, files, budget } = arguments.reading;
     let options = EncodeOptions {
+        files,
+        budget,
         bos: arguments.bos,
         eos: arguments.eos,
         dtype: arguments.dtype.map_or(Ok(None), chosen_type)?,
@@ -406,26 +383,12 @@ pub(crate) fn encode_files(
             rank: optional_size("rank", arguments.rank)?.unwrap_or(0),
             world_size: optional_size("world_size", arguments.world_size)?.unwrap_or(1),
         },
-        ..reading
     };
     let prefix = &arguments.prefix;
     let store = run_watched(py, progress, |monitor| {
         store::encode_files(tokenizer, &inputs, prefix, &options, monitor)
     })?;
     Ok(TokenStore::at_path(store, false))
-}
-
-/// Names of inputs: one path, or an iterable of paths.
-pub(crate) fn input_names(inputs: &Bound<'_, PyAny>) -> PyResult<Vec<PathBuf>> {
-    match inputs.extract() {
-        Ok(path) => Ok(vec![path]),
-        Err(_) => several_paths("inputs", inputs),
-    }
-}
-
-/// The suffixes of the files that a folder stands for; `None` for those of text.
-pub(crate) fn file_suffixes(suffixes: Option<Vec<String>>) -> Vec<String> {
-    suffixes.unwrap_or_else(|| TEXT_SUFFIXES.iter().map(ToString::to_string).collect())
 }
 
 fn chosen_type(dtype: &Bound<'_, PyAny>) -> PyResult<Option<Dtype>> {
@@ -444,26 +407,4 @@ fn type_among(expected: &str, dtype: &Bound<'_, PyAny>) -> PyResult<Dtype> {
         Ok(Integer::U32) => Ok(Dtype::U32),
         _ => Err(PyValueError::new_err(format!("dtype: expected {expected}, not {dtype}"))),
     }
-}
-
-/// Bytes from a number, or from text like `"512MB"`: K, M, G and T are powers of 1024, with or without `B` or `iB`.
-pub(crate) fn memory_size(size: &Bound<'_, PyAny>) -> PyResult<usize> {
-    let Ok(text) = size.extract::<String>() else {
-        return crate::arguments::size("max_memory", size);
-    };
-    let upper = text.trim().to_ascii_uppercase();
-    let number = upper.strip_suffix("IB").or(upper.strip_suffix('B')).unwrap_or(&upper);
-    let unit = number.chars().next_back().and_then(|unit| "KMGT".find(unit));
-    let (number, power) = match unit {
-        Some(power) => (&number[..number.len() - 1], power as u32 + 1),
-        None => (number, 0),
-    };
-    let unit = 1024_usize.checked_pow(power);
-    let bytes =
-        number.trim().parse().ok().zip(unit).and_then(|(number, unit): (usize, _)| number.checked_mul(unit));
-    bytes.ok_or_else(|| {
-        PyValueError::new_err(format!(
-            "max_memory: {text:?} is no size, expected bytes or text like \"512MB\""
-        ))
-    })
 }

@@ -16,7 +16,8 @@ use crate::arguments::{clamped, optional_size, thread_count};
 use crate::errors::{IntoPython, placed};
 use crate::file_counts::{self, FileCount};
 use crate::ragged::Ragged;
-use crate::store::{self, FileArguments, ReadingArguments, TokenStore};
+use crate::reading::{Reading, ReadingArguments};
+use crate::store::{self, FileArguments, TokenStore};
 use crate::stream::StreamDecoder;
 use crate::text::{text_bytes, text_objects};
 use crate::tokenizer_arguments::{
@@ -590,7 +591,7 @@ impl Tokenizer {
         on_error: &str,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<Vec<FileCount>> {
-        let reading = ReadingArguments {
+        let reading = Reading::new(ReadingArguments {
             inputs,
             format,
             text_field,
@@ -599,7 +600,7 @@ impl Tokenizer {
             threads,
             max_memory,
             on_error,
-        };
+        })?;
         file_counts::count(py, &self.inner, reading, progress)
     }
 
@@ -691,7 +692,7 @@ impl Tokenizer {
     ) -> PyResult<TokenStore> {
         let bos = self.end_id("bos", bos, self.inner.bos())?;
         let eos = self.end_id("eos", eos, self.inner.eos())?;
-        let reading = ReadingArguments {
+        let reading = Reading::new(ReadingArguments {
             inputs,
             format,
             text_field,
@@ -700,7 +701,7 @@ impl Tokenizer {
             threads,
             max_memory,
             on_error,
-        };
+        })?;
         let arguments = FileArguments { reading, prefix, bos, eos, dtype, resume, rank, world_size };
         store::encode_files(py, &self.inner, arguments, progress)
     }

@@ -11,13 +11,15 @@ use pyo3::prelude::*;
 use pyo3::types::PySequence;
 
 use crate::arguments::{optional_size, size, thread_count, unsigned};
-use crate::counts::{
-    Changes, FileOptions, SourceOptions, WordCounts, count_options, count_source, default_pattern,
-};
 use crate::errors::IntoPython;
 use crate::named;
+use crate::reading::file_options;
+use crate::sources::{
+    Changes, SourceOptions, count_options, count_source, default_pattern, refuse_file_options,
+};
 use crate::tokenizer::Tokenizer;
 use crate::watch::run_watched;
+use crate::word_counts::WordCounts;
 
 /// How often a pair must occur to be merged, if nothing else is said.
 const DEFAULT_MIN_FREQUENCY: u64 = 2;
@@ -74,7 +76,7 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 #[pyo3(signature = (
     source, vocab_size=None, *, pattern=None, digits=None, digits_from="left",
     superwords_from=None, special_tokens=vec![], min_frequency=None, max_token_bytes=None, format="auto",
-    separator=None, text_field="text", suffixes=None, weights=None, threads=None, max_memory=None, progress=None
+    separator=None, text_field="text".to_owned(), suffixes=None, weights=None, threads=None, max_memory=None, progress=None
 ), text_signature = "(source, vocab_size=None, *, pattern='cl100k', digits=None, digits_from='left', \
     superwords_from=None, special_tokens=(), min_frequency=2, max_token_bytes=None, format='auto', separator=None, text_field='text', suffixes=None, weights=None, \
     threads=None, max_memory=None, progress=None)")]
@@ -92,7 +94,7 @@ pub(crate) fn train(
     max_token_bytes: Option<&Bound<'_, PyAny>>,
     format: &str,
     #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
-    text_field: &str,
+    text_field: String,
     #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
     #[pyo3(from_py_with = named::optional_weights)] weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
@@ -108,11 +110,11 @@ pub(crate) fn train(
     let count = count_options(threads, max_memory)?;
     let options =
         merge_options(sizes.largest(), special_tokens.clone(), min_frequency, max_token_bytes, count)?;
-    let files = FileOptions { format, separator, text_field, suffixes };
+    let files = file_options(format, text_field, separator, suffixes)?;
     let changes = Changes { digits, digits_from, superwords: words.is_some() };
     let counts = if let Ok(counts) = source.cast::<WordCounts>() {
         refuse_weights(weights.as_deref())?;
-        files.refuse("has been counted")?;
+        refuse_file_options(&files, "has been counted")?;
         counted_with(counts.get().core(), pattern, &changes)?
     } else {
         let pattern = changes.apply(pattern.unwrap_or_else(default_pattern))?;
@@ -221,7 +223,7 @@ impl Sizes {
 #[pyfunction]
 #[pyo3(signature = (
     tokenizer, source, merges, *, min_frequency=None, max_token_bytes=None, format="auto", separator=None,
-    text_field="text", suffixes=None, weights=None, threads=None, max_memory=None, progress=None
+    text_field="text".to_owned(), suffixes=None, weights=None, threads=None, max_memory=None, progress=None
 ), text_signature = "(tokenizer, source, merges, *, min_frequency=2, max_token_bytes=None, format='auto', \
     separator=None, text_field='text', suffixes=None, weights=None, threads=None, max_memory=None, progress=None)")]
 #[expect(clippy::too_many_arguments, reason = "these are Python's arguments")]
@@ -234,7 +236,7 @@ pub(crate) fn extend(
     max_token_bytes: Option<&Bound<'_, PyAny>>,
     format: &str,
     #[pyo3(from_py_with = named::separator)] separator: Option<Vec<u8>>,
-    text_field: &str,
+    text_field: String,
     #[pyo3(from_py_with = named::suffixes)] suffixes: Option<Vec<String>>,
     #[pyo3(from_py_with = named::optional_weights)] weights: Option<Vec<f64>>,
     threads: Option<&Bound<'_, PyAny>>,
@@ -251,13 +253,13 @@ pub(crate) fn extend(
         max_token_bytes,
         count,
     )?;
-    let files = FileOptions { format, separator, text_field, suffixes };
+    let files = file_options(format, text_field, separator, suffixes)?;
     // What is wrong with the tokenizer is said before hours of counting.
     tokenizer.for_pretokens().into_python()?;
     let pattern = tokenizer.splitter().pattern().clone();
     let counts = if let Ok(counts) = source.cast::<WordCounts>() {
         refuse_weights(weights.as_deref())?;
-        files.refuse("has been counted")?;
+        refuse_file_options(&files, "has been counted")?;
         counts.get().core()
     } else {
         let source_options = SourceOptions { pattern, files, weights, count, progress };

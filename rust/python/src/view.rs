@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 
 /// The address of the first element of an array.
 pub(crate) fn start_of(array: &Bound<'_, PyUntypedArray>) -> *const u8 {
-    // SAFETY: the pointer is that of an array, whose header no one writes to without the GIL.
+    // SAFETY: the pointer is that of a live array. Its header changes only where Python code resizes or reshapes it in
+    // place, and this thread has the GIL; without a GIL that is a race of the caller's, as inside numpy itself.
     unsafe { (*array.as_array_ptr()).data.cast_const().cast() }
 }
 

@@ -153,7 +153,7 @@ impl Counter {
 
 /// The counts of all batches, which stand for `total_bytes` of input (0: unknown). One thread fetches the next batch
 /// while the others count. The memory of batches goes to `spare`.
-pub fn count_batches(
+pub(super) fn count_batches(
     batches: impl Iterator<Item = Result<Batch>> + Send,
     spare: &Spare,
     total_bytes: u64,

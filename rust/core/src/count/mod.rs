@@ -7,9 +7,11 @@
 
 mod counter;
 mod file;
+mod inputs;
 mod runs;
 mod table;
 mod words;
 
-pub use counter::{CountOptions, Counter, count_batches, count_parts};
+pub use counter::{CountOptions, Counter, count_parts};
+pub use inputs::count_inputs;
 pub use words::WordCounts;

@@ -3,12 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::encode::Tokenizer;
-use crate::text::{Batch, BatchEvent, Input, Position, expand_inputs, read_batches, total_bytes};
+use crate::encode::{EndIds, Tokenizer};
+use crate::text::{Batch, BatchEvent, FileOptions, Input, Position, read_batches, total_bytes};
 use crate::{Monitor, Phase, Result};
 
+use super::budget::Budget;
 use super::dtype::Dtype;
-use super::encode_files::{EncodeOptions, on_their_way, read_options};
 use super::encoded::{Encoded, Encoding};
 use super::pipeline::in_order;
 
@@ -27,22 +27,23 @@ pub struct InputCount {
     pub skipped: u64,
 }
 
-/// Counts the documents of each of `inputs` (see [`expand_inputs`]) and their tokens, in order. Of the options, those
-/// about files that are written mean nothing. Progress is in bytes of input as it lies on disk.
+/// Counts the documents of each of `inputs` (see [`FileOptions::expand`]) and their tokens, in order. Progress is in bytes
+/// of input as it lies on disk.
 pub fn count_files(
     tokenizer: &Tokenizer,
     inputs: &[impl AsRef<Path>],
-    options: &EncodeOptions,
+    files: &FileOptions,
+    budget: Budget,
     monitor: &Monitor,
 ) -> Result<Vec<InputCount>> {
-    let inputs = expand_inputs(inputs, &options.suffixes, options.on_error)?;
+    let inputs = files.expand(inputs)?;
     monitor.start(Phase::Count, total_bytes(&inputs));
-    let read_options = read_options(options)?;
+    let read_options = budget.read_options(files)?;
     let (texts, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
     let splitter = tokenizer.cutter();
     let batches = read_batches(inputs.clone(), Position::default(), read_options, splitter, monitor)?;
     // Ids of this type need not be changed.
-    let encoding = Encoding::new(Dtype::U32, [&options.bos, &options.eos], texts, batch_bytes);
+    let encoding = Encoding::new(Dtype::U32, [&EndIds::default(), &EndIds::default()], texts, batch_bytes);
     let mut counts = Counts::of(&inputs);
     let add = |(encoded, batch): (Encoded, Batch)| {
         monitor.check()?;
@@ -52,7 +53,7 @@ pub fn count_files(
         Ok(())
     };
     let encoder = || |batch: Batch| encoding.encode(tokenizer, batch);
-    in_order(batches, options.threads, on_their_way(options), Batch::size, encoder, add)?;
+    in_order(batches, budget.threads, budget.in_flight(), Batch::size, encoder, add)?;
     Ok(counts.inputs)
 }
 
@@ -99,7 +100,7 @@ mod tests {
 
     use super::*;
     use crate::split::Pattern;
-    use crate::store::encode_files;
+    use crate::store::{EncodeOptions, encode_files};
     use crate::text::OnError;
 
     #[test]
@@ -119,18 +120,19 @@ mod tests {
         ];
         let tokenizer = Tokenizer::from_merges(Pattern::new(Some("gpt2")), &[], &[]).expect("a tokenizer");
         for (threads, max_memory) in [(1, 4 << 20), (3, 4 << 20), (2, 1 << 30)] {
-            let options = EncodeOptions {
+            let files = FileOptions {
                 separator: Some(b";".to_vec()),
                 on_error: OnError::Skip,
-                threads,
-                max_memory,
-                ..EncodeOptions::default()
+                ..FileOptions::default()
             };
+            let budget = Budget { threads, max_memory };
             let monitor = Monitor::default();
-            let counted = count_files(&tokenizer, &inputs, &options, &monitor).expect("they can be counted");
+            let counted =
+                count_files(&tokenizer, &inputs, &files, budget, &monitor).expect("they can be counted");
             let facts: Vec<_> = counted.iter().map(|one| (one.documents, one.tokens, one.skipped)).collect();
             assert_eq!(facts, [(1_500, 6_000, 0), (0, 0, 0), (2, 3, 1), (1, 140_000, 0), (0, 0, 0)]);
             let prefix = folder.path().join("store");
+            let options = EncodeOptions { files, budget, ..EncodeOptions::default() };
             let store = encode_files(&tokenizer, &inputs, &prefix, &options, &monitor).expect("a store");
             let sources: Vec<_> = store.manifests().flat_map(|manifest| &manifest.sources).collect();
             assert!(sources.iter().map(|one| (one.documents, one.tokens, one.skipped)).eq(facts));

@@ -6,18 +6,15 @@
 
 use std::panic::resume_unwind;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::encode::{EncodeOptions as TextOptions, EndIds, IdBuffer, Tokenizer};
 use crate::split::Splitter;
-use crate::text::{
-    Batch, Format, OnError, ReadOptions, Spare, TEXT_SUFFIXES, TableReader, expand_inputs, read_batches,
-    total_bytes,
-};
-use crate::{Error, Monitor, Phase, Result, available_threads};
+use crate::text::{Batch, FileOptions, read_batches, total_bytes};
+use crate::{Error, Monitor, Phase, Result};
 
+use super::budget::Budget;
 use super::document_writer::DocumentWriter;
 use super::dtype::Dtype;
 use super::encoded::{Encoded, Encoding};
@@ -29,48 +26,19 @@ use super::token_store::TokenStore;
 use super::whole_job::WholeJob;
 use super::writer::write_tokenizer;
 
-/// The memory that a byte of text on its way from the reader to the file may need at worst: itself, an id of 4 bytes,
-/// and the slack of growing arrays.
-const MEMORY_PER_ENCODED_BYTE: usize = 8;
-
-/// The part of the memory that the longest document may have: it is held by the reader, read ahead, and on its way.
-const MEMORY_PER_BYTE: usize = 24;
-
-/// Documents up to this length must fit, whatever they are.
-const SMALLEST_LIMIT: usize = 64 << 10;
-
-/// How much text a thread gets at once, if memory allows: some milliseconds of work.
-const BATCH_BYTES: usize = 1024 << 10;
-
-/// How many batches a thread may be ahead of what is written: enough for threads that are not equally fast. More would wait
-/// in memory for a disk that is slower.
-const BATCHES_AHEAD: usize = 2;
-
 /// How to make a store of text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct EncodeOptions {
-    /// How the files hold documents.
-    pub format: Format,
-    /// The field with the document, in JSON lines, or the column, in tables.
-    pub text_field: String,
-    /// What stands between the documents of a text; `None`: the whole file is one.
-    pub separator: Option<Vec<u8>>,
-    /// The files that a folder stands for.
-    pub suffixes: Vec<String>,
+    /// Which files are read, and how.
+    pub files: FileOptions,
+    /// The threads and the memory that it may take.
+    pub budget: Budget,
     /// The ids that stand before each document.
     pub bos: EndIds,
     /// The ids that stand after each document.
     pub eos: EndIds,
     /// How ids are stored; `None`: the smallest type that holds all of the tokenizer's.
     pub dtype: Option<Dtype>,
-    /// How many threads encode; one more reads and one more writes.
-    pub threads: usize,
-    /// How many bytes text and ids may take while they pass, the tokenizer not counted.
-    pub max_memory: usize,
-    /// What becomes of what cannot be read.
-    pub on_error: OnError,
-    /// What reads tables.
-    pub tables: Option<Arc<dyn TableReader>>,
     /// What becomes of what an interrupted run has written.
     pub resume: Resume,
     /// Which part of the inputs is encoded.
@@ -87,29 +55,9 @@ pub enum Resume {
     Restart,
 }
 
-impl Default for EncodeOptions {
-    fn default() -> Self {
-        Self {
-            format: Format::Auto,
-            text_field: "text".to_owned(),
-            separator: None,
-            suffixes: TEXT_SUFFIXES.iter().map(ToString::to_string).collect(),
-            bos: EndIds::default(),
-            eos: EndIds::default(),
-            dtype: None,
-            threads: available_threads(),
-            max_memory: 2 << 30,
-            on_error: OnError::Raise,
-            tables: None,
-            resume: Resume::Continue,
-            share: Share::default(),
-        }
-    }
-}
-
-/// Encodes the documents of `inputs` (see [`expand_inputs`]) in order into the store `prefix`, and opens it.
+/// Encodes the documents of `inputs` (see [`FileOptions::expand`]) in order into the store `prefix`, and opens it.
 ///
-/// The files are the same whatever `threads` and `max_memory` are, and however often the work was interrupted. A store
+/// The files are the same whatever the budget is, and however often the work was interrupted. A store
 /// of the same prefix is replaced when all is written, and not before. Progress is in bytes of input as it lies on disk.
 /// With a [`Share`] of more than one process the store is that process's shard, and may be empty.
 pub fn encode_files(
@@ -123,16 +71,17 @@ pub fn encode_files(
 }
 
 /// What making a store asks of a tokenizer; the tests have a simpler one.
-pub(super) trait Encoder: Sync {
-    fn splitter(&self) -> &Splitter;
+pub(super) trait TextEncoder: Sync {
+    /// What knows where a long document may be cut.
+    fn cutter(&self) -> &Splitter;
     fn max_id(&self) -> u32;
     /// The largest id that text may become.
     fn max_id_in_text(&self) -> u32 {
         self.max_id()
     }
     fn fingerprint(&self) -> &str;
-    /// Fills `buffer` with the ids of `texts`, one after another, and tells where each text's begin, with the end of the
-    /// last.
+    /// Fills `buffer` with the ids of `texts`, one after another; returns where each text's ids begin, and where the last
+    /// ones end.
     fn encode_into(&self, texts: &[(&[u8], &TextOptions)], buffer: &mut IdBuffer) -> Result<Vec<usize>>;
 
     /// The tokenizer that is to stand beside the store, if any.
@@ -141,8 +90,8 @@ pub(super) trait Encoder: Sync {
     }
 }
 
-impl Encoder for Tokenizer {
-    fn splitter(&self) -> &Splitter {
+impl TextEncoder for Tokenizer {
+    fn cutter(&self) -> &Splitter {
         self.cutter()
     }
 
@@ -168,28 +117,28 @@ impl Encoder for Tokenizer {
 }
 
 fn encode_with(
-    tokenizer: &impl Encoder,
+    tokenizer: &impl TextEncoder,
     inputs: &[impl AsRef<Path>],
     prefix: &Path,
     options: &EncodeOptions,
     monitor: &Monitor,
 ) -> Result<TokenStore> {
     tokenizer.as_tokenizer().map_or(Ok(()), Tokenizer::check_json)?;
-    let inputs = expand_inputs(inputs, &options.suffixes, options.on_error)?;
+    let inputs = options.files.expand(inputs)?;
     let whole_job = (options.share.world_size > 1).then(|| WholeJob::new(options, &inputs));
     let (shard, inputs) = options.share.of(prefix, inputs)?;
     check_alone(prefix, options.share.world_size)?;
     let prefix = shard;
     monitor.start(Phase::Encode, total_bytes(&inputs));
     let dtype = dtype_of(tokenizer, options)?;
-    let read_options = read_options(options)?;
+    let read_options = options.budget.read_options(&options.files)?;
     let (texts, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
     let job = Job::new(tokenizer.fingerprint(), dtype, options, &inputs);
     let (mut documents, start) = DocumentWriter::begin(&prefix, &job, options, &inputs)?;
-    let batches = read_batches(inputs.clone(), start, read_options, tokenizer.splitter(), monitor)?;
+    let batches = read_batches(inputs.clone(), start, read_options, tokenizer.cutter(), monitor)?;
     let encoding = Encoding::new(dtype, [&options.bos, &options.eos], texts, batch_bytes);
     let encoder = || |batch: Batch| encoding.encode(tokenizer, batch);
-    let on_their_way = on_their_way(options);
+    let EncodeOptions { budget, .. } = options;
     let lacks_tokenizer = AtomicBool::new(false);
     let write = |(encoded, batch): (Encoded, Batch)| {
         monitor.check()?;
@@ -210,7 +159,7 @@ fn encode_with(
             lacks_tokenizer.store(written.is_err(), Ordering::Relaxed);
             written
         });
-        let written = in_order(batches, options.threads, on_their_way, Batch::size, encoder, write);
+        let written = in_order(batches, budget.threads, budget.in_flight(), Batch::size, encoder, write);
         beside.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         written
     })?;
@@ -220,42 +169,13 @@ fn encode_with(
 
 /// The type of the ids: the smallest that holds all of the tokenizer's, or the one asked for, if it holds all that may come.
 /// Else this would come out at the first large id, after hours perhaps.
-fn dtype_of(tokenizer: &impl Encoder, options: &EncodeOptions) -> Result<Dtype> {
+fn dtype_of(tokenizer: &impl TextEncoder, options: &EncodeOptions) -> Result<Dtype> {
     let ends = [options.bos.as_slice(), options.eos.as_slice()].concat();
     let with_ends = |max_id: u32| ends.iter().copied().fold(max_id, u32::max);
     match options.dtype {
         None => Ok(Dtype::for_max_id(with_ends(tokenizer.max_id()))),
         Some(dtype) => dtype.check(&[with_ends(tokenizer.max_id_in_text())]).map(|()| dtype),
     }
-}
-
-/// How much text may be on its way: what the memory allows, but no more than evens out how fast the threads are.
-pub(super) fn on_their_way(options: &EncodeOptions) -> usize {
-    let even = BATCHES_AHEAD.saturating_mul(options.threads + 1).saturating_mul(BATCH_BYTES);
-    even.min(options.max_memory / MEMORY_PER_ENCODED_BYTE)
-}
-
-pub(super) fn read_options(options: &EncodeOptions) -> Result<ReadOptions> {
-    let limit = options.max_memory / MEMORY_PER_BYTE;
-    if limit < SMALLEST_LIMIT {
-        let (given, least) = (options.max_memory, SMALLEST_LIMIT * MEMORY_PER_BYTE);
-        return Err(Error::argument("max_memory", format!("{given} bytes; expected at least {least}")));
-    }
-    if options.threads == 0 {
-        return Err(Error::argument("threads", "0; expected at least 1"));
-    }
-    // So small that every thread has one, and one more waits to be written.
-    let share = on_their_way(options) / (options.threads + 1);
-    Ok(ReadOptions {
-        format: options.format,
-        text_field: options.text_field.clone(),
-        separator: options.separator.clone(),
-        batch_bytes: BATCH_BYTES.min(limit).min(share).max(1),
-        max_document_bytes: limit,
-        on_error: options.on_error,
-        tables: options.tables.clone(),
-        spare: Spare::default(),
-    })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::memory::reuse::Reuse;
 use crate::text::{Batch, Piece, Spare};
 
 use super::dtype::Dtype;
-use super::encode_files::Encoder;
+use super::encode_files::TextEncoder;
 
 /// How much memory the ids of a byte take at most where their buffer grew step by step.
 const MOST_PER_BYTE: usize = 6;
@@ -73,7 +73,7 @@ impl<'o> Encoding<'o> {
     }
 
     /// The ids of a batch, and the batch without its text.
-    pub(super) fn encode(&self, tokenizer: &impl Encoder, mut batch: Batch) -> Result<(Encoded, Batch)> {
+    pub(super) fn encode(&self, tokenizer: &impl TextEncoder, mut batch: Batch) -> Result<(Encoded, Batch)> {
         let mut buffer = self.buffers.take(|_| true).unwrap_or_default();
         let options = |piece: &Piece| &self.ends[usize::from(piece.opens)][usize::from(piece.closes)];
         let texts: Vec<_> =

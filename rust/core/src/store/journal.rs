@@ -60,10 +60,10 @@ impl Job {
             dtype,
             bos: options.bos.clone(),
             eos: options.eos.clone(),
-            format: options.format.name().to_owned(),
-            text_field: options.text_field.clone(),
-            separator: options.separator.clone(),
-            on_error: options.on_error.name().to_owned(),
+            format: options.files.format.name().to_owned(),
+            text_field: options.files.text_field.clone(),
+            separator: options.files.separator.clone(),
+            on_error: options.files.on_error.name().to_owned(),
             inputs: inputs.iter().map(Seen::new).collect(),
         }
     }

@@ -9,6 +9,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("token files are little-endian and mapped as they are: big-endian machines are not supported");
 
+mod budget;
 mod checksum;
 mod count_files;
 mod document_writer;
@@ -31,6 +32,7 @@ mod whole_job;
 mod write_back;
 mod writer;
 
+pub use budget::Budget;
 pub use count_files::{InputCount, count_files};
 pub use dtype::{Dtype, Tokens};
 pub use encode_files::{EncodeOptions, Resume, encode_files};

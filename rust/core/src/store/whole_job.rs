@@ -44,10 +44,10 @@ impl WholeJob {
             names.extend(size(input).to_le_bytes());
         }
         Self {
-            format: options.format.name().to_owned(),
-            text_field: options.text_field.clone(),
-            separator: options.separator.as_ref().map(|separator| separator.escape_ascii().to_string()),
-            on_error: options.on_error.name().to_owned(),
+            format: options.files.format.name().to_owned(),
+            text_field: options.files.text_field.clone(),
+            separator: options.files.separator.as_ref().map(|separator| separator.escape_ascii().to_string()),
+            on_error: options.files.on_error.name().to_owned(),
             inputs: inputs.len() as u64,
             input_bytes: inputs.iter().map(size).sum(),
             input_names: checksum(&names),

@@ -5,9 +5,9 @@ use memchr::memmem::Finder;
 
 use crate::{Error, Place, Result};
 
+use super::file_options::OnError;
 use super::gather::Gather;
 use super::json::string_in;
-use super::read::OnError;
 use super::stream::{Source, Stream};
 
 /// What some programs put before UTF-8 text; JSON does not have it.

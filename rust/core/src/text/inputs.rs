@@ -8,8 +8,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::file_options::OnError;
 use super::globs;
-use super::read::OnError;
 use crate::{Error, Place, Result};
 
 /// The suffixes of the files that a folder stands for; each may be followed by `.gz` or `.zst`.

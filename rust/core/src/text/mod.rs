@@ -5,6 +5,7 @@
 
 mod batch;
 mod documents;
+mod file_options;
 mod format;
 mod gather;
 mod globs;
@@ -19,10 +20,11 @@ mod tables;
 mod text_file;
 
 pub use batch::{Batch, BatchEvent, InputEnd, Piece, Position};
+pub use file_options::{FileOptions, OnError};
 pub use format::Format;
 pub use inputs::{Input, TEXT_SUFFIXES, expand_inputs, total_bytes};
 pub use portions::{Part, Portion, Portions};
-pub use read::{Batches, OnError, ReadOptions, read_batches};
+pub use read::{Batches, ReadOptions, read_batches};
 pub use spare::Spare;
 pub use tables::{TableEvent, TableReader};
 pub use text_file::TextFile;

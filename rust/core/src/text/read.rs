@@ -20,73 +20,26 @@ use crate::{Error, Monitor, Result};
 
 use super::batch::{Batch, Position};
 use super::documents::{read_json_lines, read_text};
+use super::file_options::FileOptions;
 use super::format::Format;
 use super::gather::Gather;
 use super::inputs::Input;
 use super::spare::Spare;
 use super::stream::{Source, Stream};
-use super::tables::{TableReader, read_table};
+use super::tables::read_table;
 
 /// How often a wish to stop is looked at while no batch comes.
 const TICK: Duration = Duration::from_millis(50);
 
-/// What becomes of a line that is broken, and of an input that cannot be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnError {
-    /// Reading ends with the error.
-    #[default]
-    Raise,
-    /// It is left out and told in [`Batch::skipped`]: the line or row; of an input whatever is behind the error, so that
-    /// a text ends there.
-    Skip,
-}
-
-impl OnError {
-    /// What a user calls `name`.
-    pub fn named(name: &str) -> Result<Self> {
-        [OnError::Raise, OnError::Skip]
-            .into_iter()
-            .find(|choice| choice.name() == name)
-            .ok_or_else(|| Error::argument("on_error", format!("{name:?} is neither \"raise\" nor \"skip\"")))
-    }
-
-    /// What a user calls it; token files keep this name.
-    pub fn name(self) -> &'static str {
-        match self {
-            OnError::Raise => "raise",
-            OnError::Skip => "skip",
-        }
-    }
-
-    /// Notes `error` if it is about what is read and may be left out; otherwise it is the result.
-    pub(super) fn handle(self, error: Error, gather: &mut Gather<'_>) -> Result<()> {
-        match (self, &error) {
-            (OnError::Skip, Error::Io { .. } | Error::Malformed { .. }) => {
-                gather.skip(&error);
-                Ok(())
-            }
-            _ => Err(error),
-        }
-    }
-}
-
 /// How to read documents.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
-    /// How the files hold documents.
-    pub format: Format,
-    /// The field with the document, in JSON lines, or the column, in tables.
-    pub text_field: String,
-    /// What stands between the documents of a text; `None`: the whole file is one.
-    pub separator: Option<Vec<u8>>,
+    /// How the files hold them.
+    pub files: FileOptions,
     /// About how many bytes a batch has.
     pub batch_bytes: usize,
     /// The longest document, or line of JSON, that may be held whole where it cannot be cut.
     pub max_document_bytes: usize,
-    /// What becomes of what cannot be read.
-    pub on_error: OnError,
-    /// What reads tables; without one, a table is an error.
-    pub tables: Option<Arc<dyn TableReader>>,
     /// Where batches find memory that others are done with.
     pub spare: Spare,
 }
@@ -94,13 +47,9 @@ pub struct ReadOptions {
 impl Default for ReadOptions {
     fn default() -> Self {
         Self {
-            format: Format::Auto,
-            text_field: "text".to_owned(),
-            separator: None,
+            files: FileOptions::default(),
             batch_bytes: 2 << 20,
             max_document_bytes: 128 << 20,
-            on_error: OnError::Raise,
-            tables: None,
             spare: Spare::default(),
         }
     }
@@ -118,12 +67,12 @@ pub fn read_batches<'m>(
     splitter: &Splitter,
     monitor: &'m Monitor,
 ) -> Result<Batches<'m>> {
-    if options.separator.as_ref().is_some_and(Vec::is_empty) {
+    if options.files.separator.as_ref().is_some_and(Vec::is_empty) {
         return Err(Error::argument("separator", "it is empty; expected at least one byte"));
     }
     // What cannot be read is known before the first byte is.
     let formats: Vec<Format> =
-        inputs.iter().map(|input| options.format.of_input(input)).collect::<Result<_>>()?;
+        inputs.iter().map(|input| options.files.format.of_input(input)).collect::<Result<_>>()?;
     let may_wait = inputs.iter().any(|input| input.bytes().is_none());
     let splitter = splitter.clone();
     let stop = Arc::new(AtomicBool::new(false));
@@ -159,7 +108,7 @@ fn read_all(
         options.spare.clone(),
         send,
     );
-    let separator = options.separator.as_deref().map(Finder::new);
+    let separator = options.files.separator.as_deref().map(Finder::new);
     raw.set(inputs.iter().take(start.input).filter_map(Input::bytes).sum());
     for (number, (input, format)) in inputs.iter().zip(formats).enumerate().skip(start.input) {
         let position = if number == start.input { start } else { Position::at_input(number) };
@@ -168,19 +117,19 @@ fn read_all(
         let read = match format {
             Format::JsonLines => open(position.offset).and_then(|source| {
                 let mut stream = Stream::new(source);
-                read_json_lines(&mut stream, &options.text_field, options.on_error, &mut gather)
+                read_json_lines(&mut stream, &options.files.text_field, options.files.on_error, &mut gather)
             }),
             Format::Auto | Format::Text => open(position.offset + position.read)
                 .and_then(|mut source| read_text(&mut source, separator.as_ref(), &mut gather)),
-            Format::Parquet => options.tables.as_deref().ok_or_else(no_tables).and_then(|tables| {
-                let column = (input.path(), options.text_field.as_str());
-                read_table(tables, column, options.on_error, stop, &mut gather)
+            Format::Parquet => options.files.tables.as_deref().ok_or_else(no_tables).and_then(|tables| {
+                let column = (input.path(), options.files.text_field.as_str());
+                read_table(tables, column, options.files.on_error, stop, &mut gather)
             }),
         };
         match read {
             Ok(()) => gather.end_input(),
             Err(error) => {
-                options.on_error.handle(error, &mut gather)?;
+                options.files.on_error.handle(error, &mut gather)?;
                 gather.break_off()?;
             }
         }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Error, Place, Result};
 
+use super::file_options::OnError;
 use super::gather::Gather;
-use super::read::OnError;
 
 /// Something that reads the text column of table files.
 pub trait TableReader: Debug + Send + Sync {

@@ -11,9 +11,11 @@ use tempfile::TempDir;
 use crate::Place;
 use crate::split::Pattern;
 
+use super::super::budget::{MEMORY_PER_DOCUMENT_BYTE, SMALLEST_LIMIT};
 use super::super::manifest::Source;
 use super::super::{merge_stores, with_suffix};
 use super::*;
+use crate::text::OnError;
 
 struct LengthThenBytes {
     splitter: Splitter,
@@ -35,8 +37,8 @@ impl LengthThenBytes {
     }
 }
 
-impl Encoder for LengthThenBytes {
-    fn splitter(&self) -> &Splitter {
+impl TextEncoder for LengthThenBytes {
+    fn cutter(&self) -> &Splitter {
         &self.splitter
     }
 
@@ -77,9 +79,20 @@ fn written_files(folder: &TempDir) -> Vec<Vec<u8>> {
     [".bin", ".idx", ".json"].map(|suffix| read(suffix).expect("it is written")).to_vec()
 }
 
+/// Texts of documents with `separator` between them.
+fn separated(separator: &[u8]) -> FileOptions {
+    FileOptions { separator: Some(separator.to_vec()), ..FileOptions::default() }
+}
+
+/// What cannot be read is left out.
+fn skipping() -> FileOptions {
+    FileOptions { on_error: OnError::Skip, ..FileOptions::default() }
+}
+
 /// The least memory allowed, for batches as small as can be.
 fn small() -> EncodeOptions {
-    EncodeOptions { max_memory: SMALLEST_LIMIT * MEMORY_PER_BYTE, threads: 1, ..EncodeOptions::default() }
+    let budget = Budget { max_memory: SMALLEST_LIMIT * MEMORY_PER_DOCUMENT_BYTE, threads: 1 };
+    EncodeOptions { budget, ..EncodeOptions::default() }
 }
 
 #[test]
@@ -90,8 +103,7 @@ fn documents_of_all_inputs_are_framed_and_accounted_for() {
         ("c.txt", b""),
         ("d.txt", b"five"),
     ]);
-    let options =
-        EncodeOptions { separator: Some(b";".to_vec()), bos: 1_000.into(), eos: 1_001.into(), ..small() };
+    let options = EncodeOptions { files: separated(b";"), bos: 1_000.into(), eos: 1_001.into(), ..small() };
     let tokenizer = LengthThenBytes::new(Some("gpt2"));
     let store = encode(&folder, &tokenizer, &options).expect("good inputs");
     let framed =
@@ -130,7 +142,8 @@ proptest! {
             let kept = if documents.last() == Some(&"") { documents.len() - 1 } else { documents.len() };
             let one: Vec<u32> =
                 documents[..kept].iter().flat_map(|text| tokenizer.encode(text.as_bytes()).expect("ids")).collect();
-            let options = EncodeOptions { separator, ..small() };
+            let files = FileOptions { separator, ..FileOptions::default() };
+            let options = EncodeOptions { files, ..small() };
             if one.is_empty() {
                 // Nothing but separators, which is no text.
                 let error = encode(&folder, &tokenizer, &options).expect_err("no text").to_string();
@@ -141,7 +154,7 @@ proptest! {
             prop_assert_eq!(store.tokens().expect("one shard").to_vec(), one.repeat(2));
             prop_assert_eq!(store.len(), 2 * kept);
             let files = written_files(&folder);
-            let options = EncodeOptions { threads: 3, max_memory: 1 << 30, ..options };
+            let options = EncodeOptions { budget: Budget { threads: 3, max_memory: 1 << 30 }, ..options };
             encode(&folder, &tokenizer, &options).expect("good inputs");
             prop_assert!(files == written_files(&folder));
         }
@@ -205,8 +218,8 @@ struct Interrupted {
     fails_after: usize,
 }
 
-impl Encoder for Interrupted {
-    fn splitter(&self) -> &Splitter {
+impl TextEncoder for Interrupted {
+    fn cutter(&self) -> &Splitter {
         &self.tokenizer.splitter
     }
 
@@ -268,8 +281,8 @@ fn mixed_corpus() -> TempDir {
 }
 
 fn mixed_options() -> EncodeOptions {
-    let (separator, eos) = (Some(b"<e>".to_vec()), Some(7));
-    EncodeOptions { separator, eos: eos.into(), on_error: OnError::Skip, ..small() }
+    let files = FileOptions { on_error: OnError::Skip, ..separated(b"<e>") };
+    EncodeOptions { files, eos: 7.into(), ..small() }
 }
 
 #[test]
@@ -288,7 +301,8 @@ fn an_interrupted_run_goes_on_and_ends_with_the_same_files() {
         let (mut encoded, mut runs) = (0, 0);
         loop {
             runs += 1;
-            let options = EncodeOptions { threads: 1 + runs % 3, ..mixed_options() };
+            let budget = Budget { threads: 1 + runs % 3, ..small().budget };
+            let options = EncodeOptions { budget, ..mixed_options() };
             let (result, bytes) = encode_until(&folder, &options, step);
             encoded += bytes;
             if result.is_ok() {
@@ -393,7 +407,7 @@ fn broken_inputs_are_errors_unless_they_are_to_be_skipped() {
     let tokenizer = LengthThenBytes::new(None);
     let error = encode(&folder, &tokenizer, &small()).expect_err("a broken line").to_string();
     assert!(error.contains("a.jsonl:2: no field \"text\""), "{error}");
-    let options = EncodeOptions { on_error: OnError::Skip, ..small() };
+    let options = EncodeOptions { files: skipping(), ..small() };
     let store = encode(&folder, &tokenizer, &options).expect("one good line");
     assert_eq!((store.len(), store.total_tokens()), (1, 4));
     let manifest = store.manifests().next().expect("it is written");
@@ -458,11 +472,14 @@ fn shards_of_different_jobs_are_no_store() {
     for (options, difference) in [
         (EncodeOptions { eos: 9.into(), ..small() }, "eos is []; expected [9]"),
         (
-            EncodeOptions { text_field: "body".to_owned(), ..small() },
+            EncodeOptions {
+                files: FileOptions { text_field: "body".to_owned(), ..FileOptions::default() },
+                ..small()
+            },
             "text_field is \"text\"; expected \"body\"",
         ),
-        (EncodeOptions { separator: Some(b"\n".to_vec()), ..small() }, r#"separator is None; expected "\n""#),
-        (EncodeOptions { on_error: OnError::Skip, ..small() }, "on_error is raise; expected skip"),
+        (EncodeOptions { files: separated(b"\n"), ..small() }, r#"separator is None; expected "\n""#),
+        (EncodeOptions { files: skipping(), ..small() }, "on_error is raise; expected skip"),
     ] {
         shard(0, options);
         let expected = format!("out-00001-of-00002: a shard of another job: {difference}, as in ");
@@ -550,9 +567,17 @@ fn stores_that_are_damaged_or_do_not_fit_are_not_merged() {
 fn too_little_memory_and_no_threads_are_errors() {
     let folder = folder_with(&[("a.txt", b"text")]);
     let tokenizer = LengthThenBytes::new(None);
-    let error = encode(&folder, &tokenizer, &EncodeOptions { max_memory: 1_000, ..small() });
+    let error = encode(
+        &folder,
+        &tokenizer,
+        &EncodeOptions { budget: Budget { max_memory: 1_000, threads: 1 }, ..small() },
+    );
     assert!(matches!(error, Err(Error::Argument { name: "max_memory", .. })));
-    let error = encode(&folder, &tokenizer, &EncodeOptions { threads: 0, ..small() });
+    let error = encode(
+        &folder,
+        &tokenizer,
+        &EncodeOptions { budget: Budget { threads: 0, ..small().budget }, ..small() },
+    );
     assert!(matches!(error, Err(Error::Argument { name: "threads", .. })));
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use crate::split::Pattern;
-use crate::text::{TEXT_SUFFIXES, TableEvent, expand_inputs, total_bytes};
+use crate::text::{OnError, TableEvent, TableReader, total_bytes};
 use crate::{Monitor, Place};
 
 use super::*;
@@ -18,7 +18,15 @@ fn splitter(pattern: Option<&str>) -> Splitter {
 }
 
 fn small_batches() -> ReadOptions {
-    ReadOptions { batch_bytes: 200, max_document_bytes: 5_000, ..ReadOptions::default() }
+    small_batches_of(FileOptions::default())
+}
+
+fn small_batches_of(files: FileOptions) -> ReadOptions {
+    ReadOptions { files, batch_bytes: 200, max_document_bytes: 5_000, ..ReadOptions::default() }
+}
+
+fn separated(separator: &str) -> FileOptions {
+    FileOptions { separator: Some(separator.into()), ..FileOptions::default() }
 }
 
 fn folder_with(files: &[(&str, &[u8])]) -> TempDir {
@@ -31,7 +39,7 @@ fn folder_with(files: &[(&str, &[u8])]) -> TempDir {
 
 /// Everything in the folder, sorted by name.
 fn read_with(folder: &Path, options: ReadOptions, pattern: Option<&str>) -> Result<Vec<Batch>> {
-    let inputs = expand_inputs(&[folder.display().to_string()], TEXT_SUFFIXES, OnError::Raise)?;
+    let inputs = FileOptions::default().expand(&[folder.display().to_string()])?;
     let total = total_bytes(&inputs);
     let count = inputs.len();
     let monitor = Monitor::default();
@@ -62,10 +70,6 @@ fn read(files: &[(&str, &[u8])], options: ReadOptions) -> Result<Vec<Vec<u8>>> {
     Ok(documents(&batches).iter().map(|pieces| pieces.concat()).collect())
 }
 
-fn with_separator(separator: &str) -> ReadOptions {
-    ReadOptions { separator: Some(separator.into()), ..small_batches() }
-}
-
 fn gzip(text: &[u8]) -> Vec<u8> {
     gzip_at(flate2::Compression::fast(), text)
 }
@@ -92,7 +96,7 @@ fn plainly_separated(text: &str, separator: &str) -> Vec<Vec<u8>> {
 proptest! {
     #[test]
     fn separators_are_found_across_reads(text in "(a|b|<|<s|<sep>|<sep|é){0,300}", separator in "<sep>|<|ab|aa") {
-        let documents = read(&[("a.txt", text.as_bytes())], with_separator(&separator)).expect("readable");
+        let documents = read(&[("a.txt", text.as_bytes())], small_batches_of(separated(&separator))).expect("readable");
         prop_assert_eq!(documents, plainly_separated(&text, &separator));
     }
 
@@ -142,7 +146,8 @@ fn batches_stay_small_however_long_a_document_is() {
 #[test]
 fn empty_documents_count_towards_the_size_of_a_batch() {
     let folder = folder_with(&[("a.txt", "\n".repeat(1_000).as_bytes())]);
-    let batches = read_with(folder.path(), with_separator("\n"), Some("gpt2")).expect("readable");
+    let batches =
+        read_with(folder.path(), small_batches_of(separated("\n")), Some("gpt2")).expect("readable");
     assert_eq!(documents(&batches).len(), 1_000);
     assert!(batches.iter().all(|batch| batch.pieces.len() <= 7));
 }
@@ -241,15 +246,16 @@ fn a_broken_line_is_named() {
 #[test]
 fn the_format_is_as_told_and_never_guessed() {
     let json = b"{\"body\": \"x\"}\n";
-    let options = ReadOptions { format: Format::JsonLines, text_field: "body".into(), ..small_batches() };
-    assert_eq!(read(&[("a.txt", json)], options).expect("readable"), [b"x"]);
-    let options = ReadOptions { format: Format::Text, ..small_batches() };
-    assert_eq!(read(&[("a.jsonl", json)], options).expect("readable"), [json]);
+    let files =
+        FileOptions { format: Format::JsonLines, text_field: "body".into(), ..FileOptions::default() };
+    assert_eq!(read(&[("a.txt", json)], small_batches_of(files)).expect("readable"), [b"x"]);
+    let files = FileOptions { format: Format::Text, ..FileOptions::default() };
+    assert_eq!(read(&[("a.jsonl", json)], small_batches_of(files)).expect("readable"), [json]);
     let folder = folder_with(&[("a.json", json), ("b.tar.gz", b""), ("c.parquet.gz", b"")]);
     let monitor = Monitor::default();
     for name in ["a.json", "b.tar.gz", "c.parquet.gz"] {
         let name = folder.path().join(name).display().to_string();
-        let inputs = expand_inputs(&[name], TEXT_SUFFIXES, OnError::Raise).expect("it exists");
+        let inputs = FileOptions::default().expand(&[name]).expect("it exists");
         let refused = read_batches(inputs, Position::default(), small_batches(), &splitter(None), &monitor);
         assert!(matches!(refused, Err(Error::Argument { name: "format", .. })));
     }
@@ -277,21 +283,20 @@ impl TableReader for Numbers {
 
 #[test]
 fn rows_of_a_table_are_documents() {
-    let tables: Option<Arc<dyn TableReader>> = Some(Arc::new(Numbers));
-    let options = || ReadOptions { tables: tables.clone(), ..small_batches() };
+    let files = FileOptions { tables: Some(Arc::new(Numbers)), ..FileOptions::default() };
     let file: &[(&str, &[u8])] = &[("a.parquet", b"any")];
-    let error = read(file, options()).expect_err("a null").to_string();
+    let error = read(file, small_batches_of(files.clone())).expect_err("a null").to_string();
     assert!(error.contains("a.parquet: row 3 has no \"text\"; expected a string"), "{error}");
     let folder = folder_with(file);
-    let options = ReadOptions { on_error: OnError::Skip, ..options() };
-    let batches = read_with(folder.path(), options.clone(), Some("gpt2")).expect("readable");
+    let files = FileOptions { on_error: OnError::Skip, ..files };
+    let batches = read_with(folder.path(), small_batches_of(files.clone()), Some("gpt2")).expect("readable");
     let texts: Vec<Vec<u8>> = documents(&batches).iter().map(|pieces| pieces.concat()).collect();
     assert_eq!(texts.len(), 6);
     assert_eq!((&texts[2][..], &texts[3][..], texts[4].len()), (&b"text 2"[..], &b"text 4"[..], 600));
     assert_eq!(batches.iter().map(|batch| batch.skipped.len()).sum::<usize>(), 1);
     assert!(batches.len() > 3 && batches.iter().any(|batch| batch.end.read > 0), "the long row is cut");
-    let missing = ReadOptions { tables: None, ..options };
-    assert!(matches!(read(file, missing), Err(Error::Argument { name: "format", .. })));
+    let missing = FileOptions { tables: None, ..files };
+    assert!(matches!(read(file, small_batches_of(missing)), Err(Error::Argument { name: "format", .. })));
 }
 
 /// Every place where a batch ends is one from which reading goes on with the same text.
@@ -314,8 +319,8 @@ fn reading_goes_on_wherever_a_batch_ended() {
         let path = folder.path().join(format!("g{length}.txt.gz"));
         fs::write(path, &stored[..length]).expect("a writable folder");
     }
-    let options =
-        ReadOptions { on_error: OnError::Skip, tables: Some(Arc::new(Numbers)), ..with_separator("<sep>") };
+    let tables: Option<Arc<dyn TableReader>> = Some(Arc::new(Numbers));
+    let options = small_batches_of(FileOptions { on_error: OnError::Skip, tables, ..separated("<sep>") });
     let whole = read_with(folder.path(), options.clone(), Some("gpt2")).expect("readable");
     let flat = |batches: &[Batch]| {
         let pieces = batches.iter().flat_map(Batch::iter);
@@ -323,8 +328,7 @@ fn reading_goes_on_wherever_a_batch_ended() {
             .flat_map(|(text, closes)| [text, if closes { b"|" } else { b"" }].concat())
             .collect::<Vec<u8>>()
     };
-    let inputs =
-        expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES, OnError::Raise).expect("files");
+    let inputs = FileOptions::default().expand(&[folder.path().display().to_string()]).expect("files");
     assert!(whole.len() > 30);
     for (index, batch) in whole.iter().enumerate() {
         let (monitor, splitter) = (Monitor::default(), splitter(Some("gpt2")));
@@ -341,8 +345,7 @@ fn reading_goes_on_wherever_a_batch_ended() {
 #[test]
 fn an_error_ends_the_batches() {
     let folder = folder_with(&[("a.txt", "some words ".repeat(1_000).as_bytes()), ("b.txt.gz", b"broken")]);
-    let inputs = expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES, OnError::Raise)
-        .expect("two files");
+    let inputs = FileOptions::default().expand(&[folder.path().display().to_string()]).expect("two files");
     let monitor = Monitor::default();
     let splitter = splitter(Some("gpt2"));
     let mut batches = read_batches(inputs, Position::default(), small_batches(), &splitter, &monitor)
@@ -356,8 +359,7 @@ fn an_error_ends_the_batches() {
 #[test]
 fn batches_may_be_dropped_before_their_end() {
     let folder = folder_with(&[("a.txt", "some words ".repeat(100_000).as_bytes())]);
-    let inputs =
-        expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES, OnError::Raise).expect("a file");
+    let inputs = FileOptions::default().expand(&[folder.path().display().to_string()]).expect("a file");
     let monitor = Monitor::default();
     let mut batches =
         read_batches(inputs, Position::default(), small_batches(), &splitter(Some("gpt2")), &monitor)
@@ -371,8 +373,7 @@ fn batches_may_be_dropped_before_their_end() {
 #[test]
 fn a_wish_to_stop_is_heard() {
     let folder = folder_with(&[("a.txt", b"text")]);
-    let inputs =
-        expand_inputs(&[folder.path().display().to_string()], TEXT_SUFFIXES, OnError::Raise).expect("a file");
+    let inputs = FileOptions::default().expand(&[folder.path().display().to_string()]).expect("a file");
     let monitor = Monitor::default();
     monitor.cancel();
     let mut batches = read_batches(inputs, Position::default(), small_batches(), &splitter(None), &monitor)
@@ -388,7 +389,7 @@ fn a_wish_to_stop_is_heard_while_a_pipe_is_silent() {
     let path = folder.path().join("pipe");
     let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
     assert!(made.success());
-    let inputs = expand_inputs(&[path.display().to_string()], TEXT_SUFFIXES, OnError::Raise).expect("a pipe");
+    let inputs = FileOptions::default().expand(&[path.display().to_string()]).expect("a pipe");
     assert_eq!(total_bytes(&inputs), 0);
     let monitor = Monitor::default();
     let mut batches = read_batches(inputs, Position::default(), small_batches(), &splitter(None), &monitor)
