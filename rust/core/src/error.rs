@@ -39,6 +39,9 @@ pub enum Error {
     /// A token or an id that the vocabulary does not have; becomes a `KeyError`.
     #[error("{0}")]
     Unknown(String),
+    /// The system has no thread left where one is needed; becomes an `OSError`.
+    #[error("cannot start a thread: {0}")]
+    Thread(io::Error),
     /// The caller asked to stop, through its [`Monitor`](crate::Monitor).
     #[error("interrupted")]
     Interrupted,

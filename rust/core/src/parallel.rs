@@ -15,7 +15,8 @@ pub fn available_threads() -> usize {
 /// `work(0), work(1), …, work(jobs - 1)`, on at most `threads` threads; the results stand in order.
 ///
 /// Jobs are handed out in order, one at a time, so jobs of unequal length still fill all threads. With one thread
-/// or one job everything runs on the caller's own. A panic in a job becomes a panic of this call.
+/// or one job, or if the system has no thread left, everything runs on the caller's own. A panic in a job becomes a panic
+/// of this call.
 pub fn map_in_order<T: Send>(threads: usize, jobs: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let threads = threads.min(jobs);
     if threads <= 1 {
@@ -34,9 +35,8 @@ pub fn map_in_order<T: Send>(threads: usize, jobs: usize, work: impl Fn(usize) -
         }
     };
     thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(run);
-        }
+        let _started =
+            (1..threads).map_while(|_| thread::Builder::new().spawn_scoped(scope, run).ok()).count();
         run();
     });
     let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -37,6 +37,8 @@ pub(crate) fn python_error(error: Error) -> PyErr {
             }
             None => PyOSError::new_err(format!("{}: {source}", path.display())),
         },
+        // Without a number, which would make it a `BlockingIOError`.
+        error @ Error::Thread(_) => PyOSError::new_err(error.to_string()),
         Error::Unknown(message) => PyKeyError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(()),
         error @ (Error::Malformed { .. } | Error::Argument { .. }) => {

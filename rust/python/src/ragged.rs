@@ -19,7 +19,7 @@ use crate::{arrow, ids};
 /// Ids and mask.
 type Padded<'py> = (Bound<'py, PyUntypedArray>, Bound<'py, PyArray2<bool>>);
 /// What `Ragged` is made of.
-type Arguments = (Py<PyUntypedArray>, Py<PyArray1<i64>>, Option<u32>);
+type Arguments<'py> = (Bound<'py, PyUntypedArray>, Bound<'py, PyUntypedArray>, Option<u32>);
 
 /// All ids, as 16 or 32 bits.
 #[derive(Debug)]
@@ -129,16 +129,18 @@ impl Ragged {
         Ok(Self { ids, offsets: frozen(py, offsets), pad_id })
     }
 
-    /// All ids: `uint32[total]` or `uint16[total]`, read-only, without a copy.
+    /// All ids: a new read-only view `uint32[total]` or `uint16[total]`, O(1).
     #[getter]
-    fn ids<'py>(&self, py: Python<'py>) -> Bound<'py, PyUntypedArray> {
-        with_array!(&self.ids, array => array.bind(py).as_untyped().clone())
+    fn ids<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyUntypedArray>> {
+        let count = slf.get().untyped_ids(slf.py()).len();
+        Self::view(slf, 0..count)
     }
 
-    /// Where the texts start and end in `ids`: `int64[n + 1]`, read-only, without a copy.
+    /// Where the texts start and end in `ids`: a new read-only view `int64[n + 1]`, O(1).
     #[getter]
-    fn offsets<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<i64>> {
-        self.offsets.bind(py).clone()
+    fn offsets<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyUntypedArray>> {
+        let offsets = slf.get().offsets.bind(slf.py());
+        view_of(slf.as_any(), offsets.as_untyped(), 0, &[offsets.len()], &[1])
     }
 
     /// The id that `padded` pads with if it is not told, or `None`.
@@ -152,16 +154,16 @@ impl Ragged {
     }
 
     fn __getitem__<'py>(
-        &self,
-        py: Python<'py>,
+        slf: &Bound<'py, Self>,
         index: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyUntypedArray>> {
+        let (py, this) = (slf.py(), slf.get());
         let index = arguments::index(index, "an integer", "")?;
-        let text = place_at("text", index, self.__len__(py) as u64)? as usize;
-        let offsets = self.offsets.bind(py).try_readonly()?;
-        let (start, end) = (offsets.as_slice()?[text], offsets.as_slice()?[text + 1]);
-        let count = (end - start).cast_unsigned() as usize;
-        view_of(&self.ids(py), start.cast_unsigned() as usize, &[count], &[1])
+        let text = place_at("text", index, this.__len__(py) as u64)? as usize;
+        let offsets = this.offsets.bind(py).try_readonly()?;
+        let ends = [offsets.as_slice()?[text], offsets.as_slice()?[text + 1]];
+        let [start, end] = ends.map(|end| end.cast_unsigned() as usize);
+        Self::view(slf, start..end)
     }
 
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
@@ -224,7 +226,7 @@ impl Ragged {
     ///     >>> batch.to_arrow().to_pylist()
     ///     [[1, 2], [3]]
     fn to_arrow<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        arrow::to_arrow(self.ids(py).as_any(), self.offsets.bind(py))
+        arrow::to_arrow(self.untyped_ids(py).as_any(), self.offsets.bind(py))
     }
 
     /// For whoever reads Arrow's C interface, as `pyarrow.array(batch)` and polars do: the capsules of `to_arrow()`.
@@ -282,19 +284,28 @@ impl Ragged {
         }))
     }
 
-    fn __reduce__(slf: &Bound<'_, Self>) -> (Py<PyAny>, Arguments) {
-        let (py, this) = (slf.py(), slf.get());
-        let arguments = (this.ids(py).unbind(), this.offsets.clone_ref(py), this.pad_id);
-        (slf.get_type().into_any().unbind(), arguments)
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Arguments<'py>)> {
+        let arguments = (Self::ids(slf)?, Self::offsets(slf)?, slf.get().pad_id);
+        Ok((slf.get_type().into_any(), arguments))
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {
-        let ids = self.ids(py);
+        let ids = self.untyped_ids(py);
         format!("Ragged({} texts, {} ids of {})", self.__len__(py), ids.len(), ids.dtype())
     }
 }
 
 impl Ragged {
+    /// The array of all ids. Nobody else may see it, who could change its type or its shape.
+    fn untyped_ids<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyUntypedArray> {
+        with_array!(&self.ids, array => array.bind(py).as_untyped())
+    }
+
+    /// A read-only view of some ids.
+    fn view<'py>(slf: &Bound<'py, Self>, range: Range<usize>) -> PyResult<Bound<'py, PyUntypedArray>> {
+        view_of(slf.as_any(), slf.get().untyped_ids(slf.py()), range.start, &[range.len()], &[1])
+    }
+
     /// The id to pad with: the one asked for, or the own one.
     fn padding(&self, asked: Option<&Bound<'_, PyAny>>) -> PyResult<u32> {
         match asked {

@@ -11,7 +11,8 @@ use crate::errors::IntoPython;
 /// Text of token ids that come one at a time, never half a character.
 ///
 /// Made by `Tokenizer.stream_decoder`. Bytes that cannot become a character come out as U+FFFD, so that all
-/// pieces together are `decode(ids)`.
+/// pieces together are `decode(ids)`. Decoders of some `tokenizer.json` change what came before (they remove the space
+/// before a comma); there `push` is an error, and only all ids at once can be decoded.
 ///
 /// Example:
 ///     >>> import bytestride as bs
@@ -39,6 +40,7 @@ impl StreamDecoder {
     ///
     /// Raises:
     ///     KeyError: The id is no token.
+    ///     ValueError: The token changes the text before it, which was handed out.
     ///
     /// Example:
     ///     >>> import bytestride as bs

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use bytestride_core::windows::{Sequence, Token};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::arguments::Integer;
@@ -110,7 +110,7 @@ impl Tokens {
         if self.shards.iter().all(is_there) {
             return Ok(());
         }
-        Err(PyIndexError::new_err("tokens: the array was resized under its windows"))
+        Err(PyRuntimeError::new_err("tokens: the array was resized under its windows"))
     }
 
     /// The ids as `S`, which must be the Rust type of [`integer`](Self::integer).
@@ -138,7 +138,8 @@ impl Tokens {
         if !is_empty && self.shards.len() > 1 && !(within.contains(&first) && within.contains(&last)) {
             return Ok(None);
         }
-        view_of(shard.array.bind(py), start.saturating_sub(shard.before), shape, strides).map(Some)
+        let array = shard.array.bind(py);
+        view_of(array.as_any(), array, start.saturating_sub(shard.before), shape, strides).map(Some)
     }
 
     /// The addresses that they are at.

@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_void};
 
 use numpy::npyffi::{NPY_ARRAY_WRITEABLE, NpyTypes, PyArrayObject, get_type_object, npy_intp};
 use numpy::{PY_ARRAY_API, PyArrayDescr, PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::PyIndexError;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 /// The address of the first element of an array.
@@ -71,7 +71,10 @@ pub(crate) unsafe fn strided_view<'py>(
 
 /// A read-only view of elements of `array`, which must be contiguous: the first at `start`, the others `strides`
 /// elements apart. An error if any lies outside of it. O(1).
+///
+/// Numpy calls `owner` the view's base: `array` itself, or a frozen object that holds it and shows it to nobody.
 pub(crate) fn view_of<'py>(
+    owner: &Bound<'py, PyAny>,
     array: &Bound<'py, PyUntypedArray>,
     start: usize,
     shape: &[usize],
@@ -79,7 +82,7 @@ pub(crate) fn view_of<'py>(
 ) -> PyResult<Bound<'py, PyUntypedArray>> {
     let empty = shape.contains(&0);
     let start = if empty { 0 } else { start };
-    let outside = || PyIndexError::new_err("the array was made smaller under its windows");
+    let outside = || PyRuntimeError::new_err("the array was made smaller under its windows");
     let (mut first, mut last) = (start as i128, start as i128);
     for (&length, &stride) in shape.iter().zip(strides) {
         let reach = (length as i128 - 1) * stride as i128;
@@ -92,10 +95,10 @@ pub(crate) fn view_of<'py>(
     let width = dtype.itemsize();
     let bytes: Option<Vec<isize>> =
         strides.iter().map(|stride| stride.checked_mul(width.cast_signed())).collect();
-    // SAFETY: the array keeps its memory as long as it lives (numpy refuses to resize an array that others refer to),
-    // it is contiguous, and all elements from the first to the last lie inside of it, as checked above.
+    // SAFETY: the owner keeps the array alive, which keeps its memory (numpy refuses to resize an array that others
+    // refer to); it is contiguous, and all elements from the first to the last lie inside of it, as checked above.
     unsafe {
         let pointer = start_of(array).add(start * width).cast();
-        strided_view(array.as_any(), pointer, dtype, shape, &bytes.ok_or_else(outside)?, Access::ReadOnly)
+        strided_view(owner, pointer, dtype, shape, &bytes.ok_or_else(outside)?, Access::ReadOnly)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use bytestride_core::{Monitor, Result};
+use bytestride_core::{Error, Monitor, Result};
 use pyo3::prelude::*;
 
 use crate::errors::IntoPython;
@@ -31,17 +31,16 @@ pub(crate) fn run_watched<T: Send>(
     let over = Mutex::new(over);
     let wait = || over.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(TICK);
     thread::scope(|scope| {
-        let worker = scope.spawn({
-            let monitor = &monitor;
-            move || {
-                let _running = running;
-                job(monitor)
-            }
-        });
+        let monitor = &monitor;
+        let work = move || {
+            let _running = running;
+            job(monitor)
+        };
+        let worker = thread::Builder::new().spawn_scoped(scope, work).map_err(Error::Thread).into_python()?;
         let mut failure = None;
         while let Err(RecvTimeoutError::Timeout) = py.detach(wait) {
             if failure.is_none()
-                && let Err(error) = py.check_signals().and_then(|()| report(&monitor, progress))
+                && let Err(error) = py.check_signals().and_then(|()| report(monitor, progress))
             {
                 monitor.cancel();
                 failure = Some(error);
@@ -52,7 +51,7 @@ pub(crate) fn run_watched<T: Send>(
             Some(error) => Err(error),
             None => {
                 let result = result.into_python()?;
-                report(&monitor, progress)?;
+                report(monitor, progress)?;
                 Ok(result)
             }
         }

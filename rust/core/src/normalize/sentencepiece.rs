@@ -48,17 +48,17 @@ impl SentencePiece {
             return;
         }
         let space = if self.escape_whitespaces { SPACE } else { ' ' };
-        // Spaces wait until something follows that is none: at the end they may have to go.
-        let mut waiting = usize::from(self.add_dummy_prefix);
+        // The places of spaces, which wait until something else follows: at the end they may have to go.
+        let mut waiting: Vec<usize> = self.add_dummy_prefix.then_some(at).into_iter().collect();
         let mut is_behind_space = self.remove_extra_whitespaces;
         while at < source.len() {
             let (length, whole) = self.next(source, at);
             let written = if is_behind_space { whole.trim_start_matches(' ') } else { whole };
             for character in written.chars() {
                 if character == ' ' || character == space {
-                    waiting += 1;
+                    waiting.push(at);
                 } else {
-                    (0..std::mem::take(&mut waiting)).for_each(|_| out.write(space, at));
+                    waiting.drain(..).for_each(|place| out.write(space, place));
                     out.write(character, at);
                 }
             }
@@ -67,8 +67,9 @@ impl SentencePiece {
                 is_behind_space = written.ends_with(' ');
             }
         }
-        let waiting = if self.remove_extra_whitespaces { 0 } else { waiting };
-        (0..waiting).for_each(|_| out.write(space, source.len() - 1));
+        if !self.remove_extra_whitespaces {
+            waiting.into_iter().for_each(|place| out.write(space, place));
+        }
     }
 
     /// How much of `source` from `at` on is replaced together, and by what.

@@ -143,6 +143,7 @@ fn encode_with(
     let write = |(encoded, batch): (Encoded, Batch)| {
         monitor.check()?;
         if lacks_tokenizer.load(Ordering::Relaxed) {
+            // This only ends the pipeline; the error is the one of the thread that writes the tokenizer.
             return Err(Error::Interrupted);
         }
         documents.write(&encoded, &batch)?;
@@ -152,13 +153,14 @@ fn encode_with(
     };
     thread::scope(|scope| {
         // A large vocabulary takes as long as encoding ten megabytes and more, and the disk as long again.
-        let beside = scope.spawn(|| {
+        let write_beside = || {
             let written = tokenizer
                 .as_tokenizer()
                 .map_or(Ok(()), |tokenizer| write_tokenizer(&prefix, |file| tokenizer.write_json(file)));
             lacks_tokenizer.store(written.is_err(), Ordering::Relaxed);
             written
-        });
+        };
+        let beside = thread::Builder::new().spawn_scoped(scope, write_beside).map_err(Error::Thread)?;
         let written = in_order(batches, budget.threads, budget.in_flight(), Batch::size, encoder, write);
         beside.join().unwrap_or_else(|panic| resume_unwind(panic))?;
         written

@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// `sink(work(item))` for each of `items`, in order, while no more than `limit` of `size` is on its way, unless one item
 /// alone has more. `threads` threads of its own each make a `work` with `worker`.
@@ -38,10 +38,10 @@ pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
     thread::scope(|scope| {
         // When this ends, also by a panic, nobody waits for room any more.
         let closing = Closing(&room);
-        for _ in 0..threads {
+        for started in 0..threads {
             let (sender, take, worker) = (sender.clone(), &take, &worker);
             let room = &room;
-            scope.spawn(move || {
+            let work = move || {
                 // The others would wait for what this one has on its way, and the caller for them.
                 let _closing = ClosingInPanic(room);
                 let mut work = worker();
@@ -53,7 +53,14 @@ pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
                         return;
                     }
                 }
-            });
+            };
+            if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
+                // Those that there are do all the work.
+                if started == 0 {
+                    return Err(Error::Thread(error));
+                }
+                break;
+            }
         }
         drop(sender);
         let mut waiting = BTreeMap::new();
@@ -129,8 +136,6 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::time::Duration;
-
-    use crate::Error;
 
     use super::*;
 

@@ -19,7 +19,7 @@ pub(super) struct WriteBack {
     /// Bytes that the disk was not asked to take.
     waiting: usize,
     /// `None` as long as that was not necessary.
-    thread: Option<(SyncSender<()>, JoinHandle<io::Result<()>>)>,
+    thread: Option<Asking>,
 }
 
 impl WriteBack {
@@ -31,7 +31,11 @@ impl WriteBack {
         }
         let (ask, _) = match &mut self.thread {
             Some(thread) => thread,
-            none => none.insert(start(file.try_clone()?)),
+            none => match start(file.try_clone()?) {
+                Ok(thread) => none.insert(thread),
+                // The system has no thread left, so the disk takes all in the end.
+                Err(_) => return Ok(()),
+            },
         };
         // While the disk is busy, it gets more at once the next time; what it said of an error is told at the end.
         if ask.try_send(()).is_ok() {
@@ -55,8 +59,11 @@ impl Drop for WriteBack {
     }
 }
 
-fn start(file: File) -> (SyncSender<()>, JoinHandle<io::Result<()>>) {
+/// What asks a thread to wait for the disk.
+type Asking = (SyncSender<()>, JoinHandle<io::Result<()>>);
+
+fn start(file: File) -> io::Result<Asking> {
     let (ask, asked) = sync_channel(0);
-    let thread = thread::spawn(move || asked.iter().try_for_each(|()| file.sync_data()));
-    (ask, thread)
+    let wait = move || asked.iter().try_for_each(|()| file.sync_data());
+    Ok((ask, thread::Builder::new().spawn(wait)?))
 }

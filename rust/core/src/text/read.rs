@@ -78,13 +78,14 @@ pub fn read_batches<'m>(
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let (sender, receiver) = sync_channel(1);
-    let reader = thread::spawn(move || {
+    let reader = thread::Builder::new().spawn(move || {
         // Nobody listens any more: the same as a wish to stop.
         let mut send = |batch| sender.send(Ok(batch)).map_err(|_| Error::Interrupted);
         if let Err(error) = read_all(&inputs, &formats, start, &options, &splitter, &stopped, &mut send) {
             let _ = sender.send(Err(error));
         }
     });
+    let reader = reader.map_err(Error::Thread)?;
     Ok(Batches { monitor, receiver: Some(receiver), reader: Some(reader), stop, may_wait })
 }
 

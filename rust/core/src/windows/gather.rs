@@ -10,11 +10,11 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::thread;
+use std::sync::{Mutex, PoisonError};
 
 use crate::memory::table::prefetch;
 use crate::processor::Level;
-use crate::{Error, Result, available_threads};
+use crate::{Error, Result, available_threads, map_in_order};
 
 use super::convert::{Token, convert};
 use super::{Places, Sequence};
@@ -106,23 +106,18 @@ pub fn gather<T: Send, W: WriteRow<T> + ?Sized>(
         return Err(Error::argument("out", format!("{message} of {length} tokens")));
     }
     let threads = threads_for(2 * size_of_val(inputs)).min(rows.len().max(1));
-    let share = rows.len().div_ceil(threads).max(1);
-    let (first, others) = rows.split_at(share.min(rows.len()));
-    let (first_inputs, other_inputs) = inputs.split_at_mut(first.len() * length);
-    let (first_targets, other_targets) = targets.split_at_mut(first.len() * length);
-    thread::scope(|scope| {
-        let jobs: Vec<_> = others
-            .chunks(share)
-            .zip(other_inputs.chunks_mut(share * length).zip(other_targets.chunks_mut(share * length)))
-            .map(|(rows, (inputs, targets))| scope.spawn(move || write_rows(source, rows, inputs, targets)))
-            .collect();
-        let result = write_rows(source, first, first_inputs, first_targets);
-        // Joined in order, so the error is that of the first row that has one.
-        jobs.into_iter().fold(result, |result, job| {
-            let joined = job.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            result.and(joined)
-        })
-    })
+    if threads == 1 {
+        return write_rows(source, rows, inputs, targets);
+    }
+    let share = rows.len().div_ceil(threads);
+    let blocks = inputs.chunks_mut(share * length).zip(targets.chunks_mut(share * length));
+    let parts: Vec<_> = rows.chunks(share).zip(blocks).map(|part| Mutex::new(Some(part))).collect();
+    let results = map_in_order(threads, parts.len(), |number| {
+        let part = parts[number].lock().unwrap_or_else(PoisonError::into_inner).take();
+        part.map_or(Ok(()), |(rows, (inputs, targets))| write_rows(source, rows, inputs, targets))
+    });
+    // In order, so the error is that of the first row that has one.
+    results.into_iter().collect()
 }
 
 /// Writes `rows` on this thread.

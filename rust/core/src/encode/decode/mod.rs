@@ -67,7 +67,8 @@ impl Tokenizer {
     /// The text that a token adds to those that `stream` has seen.
     ///
     /// A decoder of the tokenizer's own sees the tokens since one that stands for some text by itself: what came before
-    /// that changes nothing. The U+FFFD of a character that is not complete waits.
+    /// that changes nothing. The U+FFFD of a character that is not complete waits. An error if the decoder changes what
+    /// was handed out before, as one that removes a space before a comma does; the stream then stays as it was.
     pub fn push_to(&self, stream: &mut StreamDecoder, id: u32) -> Result<String> {
         let token = self.bytes_of(id).ok_or_else(|| self.unknown_id(id, None))?;
         if self.pipeline.decoder.is_none() {
@@ -76,8 +77,12 @@ impl Tokenizer {
         stream.ids.push(id);
         let text = self.decode_lossily(&stream.ids)?;
         let complete = text.trim_end_matches(char::REPLACEMENT_CHARACTER).len();
-        let more = text.get(stream.said..complete).unwrap_or_default().to_owned();
-        stream.said += more.len();
+        let Some(more) = text[..complete].strip_prefix(&*stream.said) else {
+            stream.ids.pop();
+            return Err(changed_text(&stream.said, &text));
+        };
+        let more = more.to_owned();
+        stream.said.push_str(&more);
         if stream.ids.len() > LONGEST_WINDOW && complete == text.len() {
             self.shorten(stream)?;
         }
@@ -91,7 +96,7 @@ impl Tokenizer {
             let is_byte = self.written(id).is_some_and(|token| byte_of_token(&token).is_some());
             if !is_byte && !self.decode_lossily(&[id])?.is_empty() {
                 stream.ids.drain(..at);
-                stream.said = self.decode_lossily(&stream.ids)?.len();
+                stream.said = self.decode_lossily(&stream.ids)?;
                 break;
             }
         }
@@ -103,11 +108,11 @@ impl Tokenizer {
         let left = stream.finish();
         let text = self.decode_lossily(&std::mem::take(&mut stream.ids))?;
         let said = std::mem::take(&mut stream.said);
-        Ok(if self.pipeline.decoder.is_none() {
-            left
-        } else {
-            text.get(said..).unwrap_or_default().to_owned()
-        })
+        if self.pipeline.decoder.is_none() {
+            return Ok(left);
+        }
+        let more = text.strip_prefix(&*said).map(ToOwned::to_owned);
+        more.ok_or_else(|| changed_text(&said, &text))
     }
 
     fn decode_lossily(&self, ids: &[u32]) -> Result<String> {
@@ -254,6 +259,16 @@ fn starts_character(text: &[u8], at: usize) -> bool {
         .is_none_or(|character| first + character.len_utf8() <= at)
 }
 
+/// The error where a decoder no longer gives the text that was handed out, but `text`.
+fn changed_text(said: &str, text: &str) -> Error {
+    let same = said.chars().zip(text.chars()).take_while(|(one, other)| one == other).count();
+    let [said, text] = [said, text].map(|text| text.chars().skip(same).take(12).collect::<String>());
+    let message = format!(
+        "changes the text before it from {said:?} to {text:?}; expected to add to it: decode all at once"
+    );
+    Error::argument("id", message)
+}
+
 /// Makes text of tokens that come one at a time, and never half a character.
 #[derive(Debug, Clone, Default)]
 pub struct StreamDecoder {
@@ -261,8 +276,8 @@ pub struct StreamDecoder {
     pending: Vec<u8>,
     /// Tokens so far, for a decoder that needs them.
     ids: Vec<u32>,
-    /// How many bytes of their text were handed out.
-    said: usize,
+    /// The part of their text that was handed out.
+    said: String,
 }
 
 impl StreamDecoder {
