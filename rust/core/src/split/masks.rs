@@ -81,7 +81,7 @@ pub(super) mod x86 {
     use super::{Masks, WIDTH};
 
     impl Masks {
-        /// The same as [`portable`](Self::portable), by AVX-512.
+        /// Like [`portable`](Self::portable), by AVX-512.
         #[inline]
         #[target_feature(enable = "avx512bw")]
         pub(in super::super) fn avx512(block: &[u8; WIDTH]) -> Self {
@@ -109,7 +109,7 @@ pub(super) mod x86 {
             }
         }
 
-        /// The same as [`portable`](Self::portable), by AVX2; without upper case where words are not cased.
+        /// Like [`portable`](Self::portable), by AVX2; without upper case where words are not cased.
         #[inline]
         #[target_feature(enable = "avx2")]
         pub(in super::super) fn avx2<F: Family>(block: &[u8; WIDTH]) -> Self {
@@ -189,7 +189,7 @@ pub(super) mod arm {
     type Lanes = [uint8x16_t; 4];
 
     impl Masks {
-        /// The same as [`portable`](Self::portable), by NEON.
+        /// Like [`portable`](Self::portable), by NEON.
         #[inline]
         #[target_feature(enable = "neon")]
         pub(in super::super) fn neon(block: &[u8; WIDTH]) -> Self {
