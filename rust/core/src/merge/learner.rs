@@ -163,7 +163,7 @@ impl<'t, C: Cell> Learner<'t, C> {
     /// have.
     ///
     /// Where two new tokens come to stand side by side, the left one was first met with `left` on its right. That pair
-    /// is not an old one but among the new ones, so it is subtracted there.
+    /// is not an old one but among the new ones, so its count is lowered there.
     fn lower_old_pairs(&mut self, left: u32, right: u32, id: u32) {
         let Self { pairs, lefts, rights, .. } = self;
         let mut lower = |left, right, by| {

@@ -77,7 +77,7 @@ impl<C: Cell> Symbols<C> {
     pub(super) fn for_each_pair(&self, part: usize, mut visit: impl FnMut(u32, u32, C::Place, u64)) {
         let first = self.parts[part].start;
         let cells = &self.cells.entries()[self.parts[part].clone()];
-        // While all tokens have one cell, the place of the next one does not depend on this one: half the time.
+        // While all tokens have one cell, the place of the next one does not depend on this one, which halves the time.
         let are_cells = self.lengths.iter().all(|&length| length == 1);
         // At the edge before the first word.
         let (mut place, mut length, mut left) = (0, 1, C::EDGE);

@@ -117,7 +117,7 @@ fn label(unit: u32) -> u32 {
     unit & (1 << 31 | 0xFF)
 }
 
-/// The number that, XORed with a unit's place, and then with a byte, gives the place of the child for that byte.
+/// The number to XOR with a unit's place, and then with a byte, for the place of its child for that byte.
 fn offset(unit: u32) -> usize {
     ((unit >> 10) << ((unit & 1 << 9) >> 6)) as usize
 }

@@ -57,7 +57,7 @@ enum Engine {
     Whole,
     /// A published pattern, by the function that finds the next pretokens.
     Scan(Scanner),
-    /// A published pattern with numbers grouped in a way that has no scanner.
+    /// A published pattern with numbers grouped in a way for which there is no scanner.
     Numbers(Numbers),
     Regex(RegexSplitter),
 }
@@ -184,7 +184,8 @@ impl Splitter {
     }
 
     /// The last place where `text` may be cut so that splitting the two parts gives the pretokens of the whole,
-    /// whatever text follows. `None` if there is no such place, as with any pattern that has no scanner.
+    /// whatever text follows. `None` if there is no such place, as with [`Pattern::Whole`] and with every pattern that
+    /// the regex engine splits.
     pub fn last_cut(&self, text: &[u8]) -> Option<usize> {
         match self.engine {
             Engine::Scan(_) | Engine::Numbers(_) => cut::last_cut(text, self.superwords.is_some()),
@@ -215,7 +216,7 @@ impl Splitter {
     }
 }
 
-/// The engine for a published pattern, changed or unchanged; `None` if it has no scanner.
+/// The engine for a published pattern, changed or unchanged; `None` if only the regex engine can split it.
 fn engine_for(variant: Variant, level: Level) -> Option<Engine> {
     use Digits::FromLeft;
     let scanner = match (variant.name(), variant.digits) {
@@ -302,8 +303,7 @@ mod tests {
         twins
     });
 
-    /// Checks that cutting `text`, followed by `more`, at its [`last_cut`](Splitter::last_cut) leaves the pretokens
-    /// alike.
+    /// Checks that cutting `text`, followed by `more`, at its [`last_cut`](Splitter::last_cut) changes no pretokens.
     fn assert_cuts_change_nothing(twins: &[(Splitter, Splitter)], text: &str, more: &str) {
         let whole = text.to_owned() + more;
         for (scanner, _) in twins {

@@ -32,7 +32,7 @@ pub fn from_oniguruma(expression: &str) -> Result<String, String> {
         .map_err(|what| format!("the expression {expression:?} has {what}, which is not supported"))
 }
 
-/// An error if Oniguruma could not read our `expression`, or not as our engine does: what it has that is to blame.
+/// An error if Oniguruma could not read our `expression`, or not as our engine does; it names what in it is to blame.
 pub(super) fn check_portable(expression: &str) -> Result<(), String> {
     let read_again = read(&to_oniguruma(expression))?;
     if read_again == expression { Ok(()) } else { Err(format!("what would be read as {read_again:?}")) }

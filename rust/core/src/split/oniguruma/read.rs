@@ -17,7 +17,7 @@ const NAMED: &str = "?<";
 
 const WIDE_CLASS: &str = "a class of more than ASCII where case does not count";
 
-/// What [`from_oniguruma`](super::from_oniguruma) returns; the error is what the expression has that ours has not.
+/// What [`from_oniguruma`](super::from_oniguruma) returns; the error is what the expression has that our engine lacks.
 pub(super) fn read(expression: &str) -> Result<String, String> {
     let mut reader = Reader {
         rest: expression.chars().peekable(),
