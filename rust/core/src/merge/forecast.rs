@@ -6,7 +6,7 @@
 //! in ordinary text, and where it does not, the learner finds out: no floor changes what is learned. Tokens that were
 //! there before the first merge, except for the bytes, count as merges.
 
-/// What is expected of the last merge.
+/// A forecast of the last merge's count.
 pub(super) struct Forecast {
     /// How many tokens there are before the first merge, without the 256 bytes.
     known: usize,

@@ -51,7 +51,7 @@ use learner::Learner;
 use start::Start;
 use weights::Weights;
 
-/// What to learn.
+/// How many merges to learn, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergeOptions {
     /// At most this many new tokens; `None`: until no pair occurs `min_frequency` times.

@@ -16,7 +16,7 @@
 //! whitespace, or else (controls, formats, unassigned), here called the rest. Its alternatives, in their order, match
 //!
 //! 1. an ASCII punctuation mark and the ASCII letters after it;
-//! 2. a run of letters and marks, and before it one character of whitespace but for newlines, or of the rest. (The
+//! 2. a run of letters and marks, and before it one character of whitespace (not a newline) or of the rest. (The
 //!    expression also lets a mark lead; marks are in the run anyway);
 //! 3. punctuation and symbols, with a space before them and newlines after them, if any;
 //! 4. whitespace, as in other patterns: up to its last newline, or else all but the last character if something other

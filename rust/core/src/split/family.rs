@@ -40,7 +40,7 @@ pub(super) trait Family {
     const DIGITS: usize = 3;
     /// Whether a space may lead digits (` ?\p{N}+`).
     const SPACED_DIGITS: bool = false;
-    /// What follows punctuation.
+    /// What may follow punctuation in its pretoken.
     const TAIL: Tail = Tail::Newlines;
     /// Whether whitespace is cut after its last newline (`\s*[\r\n]+`).
     const NEWLINES: bool = true;

@@ -192,7 +192,7 @@ fn tail_newlines<F: Family>(other: u64, newline: u64) -> u64 {
 fn space_starts<F: Family>(masks: &Masks, tail: u64) -> u64 {
     let space = masks.space & !tail;
     let first = space & !(space << 1);
-    // The last character of each run, but for runs of a single one.
+    // The last character of each run, except for runs of a single one.
     let last = first_bytes(space & !(space >> 1), masks.tail_byte) & space << 1;
     if !F::NEWLINES {
         return first | last;

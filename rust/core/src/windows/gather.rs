@@ -39,7 +39,7 @@ const LINE: usize = 64;
 
 /// Something whose rows can be written as `T`, whatever the type of its tokens.
 pub trait WriteRow<T>: Sync {
-    /// What names a row.
+    /// The type that identifies a row.
     type Row: Sync;
 
     /// Places in a row.

@@ -38,7 +38,7 @@ pub enum Strategy {
 pub struct Piece {
     /// The position of its first token.
     pub start: u64,
-    /// Its tokens, at least one.
+    /// How many tokens it has, at least one.
     pub length: u32,
     /// Whether its last token is the document's last.
     pub closes: bool,
