@@ -4,7 +4,7 @@
 //! and come first, in ascending order; the others follow, as the characters from U+0100 on.
 //! (openai/gpt-2, `encoder.py`, `bytes_to_unicode`.)
 
-/// The byte that the ids 0 to 255 of a freshly trained vocabulary stand for.
+/// The byte that each of the ids 0 to 255 of a freshly trained vocabulary stands for.
 pub const BYTE_OF_ID: [u8; 256] = {
     let mut order = [0; 256];
     let mut id = 0;
@@ -51,7 +51,7 @@ pub(crate) fn byte_of_char(character: char) -> Option<u8> {
     u8::try_from(*BYTE_OF_CHAR.get(character as usize)?).ok()
 }
 
-/// The byte that each character up to the last of them stands for; what is no byte for those that stand for none.
+/// The byte that each character stands for, up to the last one that does; `u16::MAX` for those in between that do not.
 static BYTE_OF_CHAR: [u16; 0x144] = {
     let mut bytes = [u16::MAX; 0x144];
     let mut id = 0;
@@ -63,7 +63,7 @@ static BYTE_OF_CHAR: [u16; 0x144] = {
     bytes
 };
 
-/// Text in which each character stands for a byte, from bytes.
+/// `bytes` as text in which each character stands for one.
 pub(super) fn text_of_bytes(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char_of_byte(byte)).collect()
 }
@@ -74,7 +74,7 @@ pub(super) fn bytes_of_text(text: &str) -> Result<Vec<u8>, char> {
     push_bytes_of_text(text, &mut bytes).map(|()| bytes)
 }
 
-/// The same, added to others.
+/// Like [`bytes_of_text`], but appends the bytes to `bytes`.
 pub(super) fn push_bytes_of_text(text: &str, bytes: &mut Vec<u8>) -> Result<(), char> {
     text.chars().try_for_each(|character| {
         bytes.push(byte_of_char(character).ok_or(character)?);
@@ -82,7 +82,7 @@ pub(super) fn push_bytes_of_text(text: &str, bytes: &mut Vec<u8>) -> Result<(), 
     })
 }
 
-/// Whether all characters of a text stand for bytes, which are not those that it has.
+/// Whether every character of `text` stands for a byte, and these bytes are not those of `text` itself.
 pub(super) fn is_of_other_bytes(text: &str) -> bool {
     !text.is_ascii() && bytes_of_text(text).is_ok()
 }

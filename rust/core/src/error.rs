@@ -84,7 +84,7 @@ impl Error {
         Error::Argument { name, message: message.into() }
     }
 
-    /// The same, where what is wrong is at a place among several, such as `text 5`.
+    /// This error with `place`, such as `text 5`, before its message; only an [`Argument`](Self::Argument) changes.
     #[must_use]
     pub(crate) fn at(self, place: impl fmt::Display) -> Self {
         match self {

@@ -1,10 +1,9 @@
 //! The core of bytestride: raw text in, training-ready token windows out.
 //!
-//! The folders follow the data:
-//! [`text`] reads documents, [`normalize`] changes them if a tokenizer wants that, [`split`] and [`pretokenize`] cut
-//! them into pretokens, [`count`] counts those and [`merge`] learns a vocabulary from the counts, [`encode`] turns text
-//! into token ids and back, [`store`] keeps the ids in memory-mapped files, and [`windows`] hands them out as strided
-//! views. Beside them, [`words`] has the tokenizer that knows whole words only.
+//! The folders follow the data: [`text`] reads documents, [`normalize`] changes them if a tokenizer wants that,
+//! [`split`] and [`pretokenize`] cut them into pretokens, [`count`] counts those and [`merge`] learns a vocabulary from
+//! the counts, [`encode`] turns text into token ids and back, [`store`] keeps the ids in memory-mapped files, and
+//! [`windows`] hands them out as strided views. [`words`] is apart from these: a tokenizer that knows whole words only.
 //!
 //! Everything here is pure Rust and knows nothing of Python.
 

@@ -1,7 +1,7 @@
-//! What a long job tells its caller while it runs, and how the caller stops it.
+//! How a long job reports its progress, and how its caller stops it.
 //!
-//! Both sides only touch atomics, so a job may report from any thread and as often as it likes, and whoever
-//! watches (a progress bar, a signal handler) looks when it suits.
+//! Both sides only touch atomics, so a job may report from any thread and as often as it likes, and a progress bar or a
+//! signal handler may look at any time.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
@@ -39,7 +39,7 @@ impl Phase {
     }
 }
 
-/// Progress out of a job, and a wish to stop into it. `total` is 0 where it cannot be known.
+/// Carries progress out of a job, and a request to stop into it. `total` is 0 where it cannot be known.
 #[derive(Debug, Default)]
 pub struct Monitor {
     phase: AtomicU8,

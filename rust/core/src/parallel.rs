@@ -1,13 +1,13 @@
-//! Work on several threads with the results in order.
+//! Work on several threads, with the results in order.
 //!
-//! Threads live for one call only. A standing pool would save some 50 µs a call, but its threads are gone in a
-//! forked child, which would then wait for them for ever; and calls that short do not ask for threads.
+//! Threads live for one call only. A standing pool would save some 50 µs a call, but its threads are gone in a forked
+//! child, which would then wait for them for ever; and calls that short do not use threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// How many threads this process may use: CPU affinity and cgroup quota count.
+/// How many threads this process may use, by its CPU affinity and cgroup quota.
 pub fn available_threads() -> usize {
     thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

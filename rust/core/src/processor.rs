@@ -49,7 +49,7 @@ impl Level {
         Self::available().last().unwrap_or(Level::Portable)
     }
 
-    /// Whether AVX2 may be used, among others.
+    /// The proof that AVX2 may be used, if this level has it.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(crate) fn avx2(self) -> Option<Avx2> {

@@ -1,4 +1,4 @@
-//! The frame of a `tokenizer.json`, whatever its model is; and vocabularies, without a copy of each text.
+//! The structure of a `tokenizer.json` around its model, of any kind; and vocabularies, without a copy of each text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -48,7 +48,7 @@ pub(crate) struct AddedToken {
     pub(crate) special: bool,
 }
 
-/// The entries of `vocab` as they stand, a key that comes twice included.
+/// The entries of `vocab` as they stand in the file, keys that come twice included.
 pub(crate) struct Vocab<'f>(pub(crate) Vec<(Cow<'f, str>, u32)>);
 
 /// A text, borrowed from the file where it has no escapes.

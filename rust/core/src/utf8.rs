@@ -1,6 +1,6 @@
-//! Characters in bytes that need not be text.
+//! Characters in bytes that need not be valid UTF-8.
 
-/// Whether a byte goes on with a character that began before it.
+/// Whether a byte is the second or a later one of a character.
 #[inline(always)]
 pub(crate) fn is_tail(byte: u8) -> bool {
     byte & 0xC0 == 0x80
@@ -11,12 +11,12 @@ pub(crate) fn last_start(text: &[u8]) -> usize {
     text.iter().rposition(|&byte| !is_tail(byte)).unwrap_or(0)
 }
 
-/// The character with which a text begins, if it does with one.
+/// The character with which `text` begins, if it begins with a valid one.
 pub(crate) fn first_character(text: &[u8]) -> Option<char> {
     text[..text.len().min(4)].utf8_chunks().next()?.valid().chars().next()
 }
 
-/// The character with which a text ends, if it does with one.
+/// The character with which `text` ends, if it ends with a valid one.
 pub(crate) fn last_character(text: &[u8]) -> Option<char> {
     std::str::from_utf8(&text[last_start(text)..]).ok()?.chars().next_back()
 }

@@ -1,4 +1,4 @@
-//! Files that appear under their name only when they are whole.
+//! Files that appear under their name only when they are complete.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter};
@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::{Error, Result};
 
-/// Writes `path` through a sibling that takes its name once all is on disk; what was there stays until then, and after
-/// an error. Writers of the same path do not disturb each other: the last one to finish wins.
+/// Writes `path` through a sibling file that takes its name once all is on disk; what was there stays until then, and
+/// after an error. Writers of the same path do not disturb each other: the last one to finish wins.
 pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
@@ -17,7 +17,7 @@ pub(crate) fn write_whole(
     Written::new(path, write)?.publish()
 }
 
-/// A file that is on disk, but not under its name yet; dropped before, it is no more.
+/// A file that is on disk, but not under its name yet; it is removed if this is dropped before that.
 pub(crate) struct Written {
     partial: PathBuf,
     path: PathBuf,
@@ -41,7 +41,7 @@ impl Written {
         written.map(|()| one).map_err(|error| Error::io(path, error))
     }
 
-    /// Gives it its name.
+    /// Gives the file its name, replacing what was there.
     pub(crate) fn publish(self) -> Result<()> {
         fs::rename(&self.partial, &self.path).map_err(|error| Error::io(&self.path, error))
     }
@@ -49,7 +49,7 @@ impl Written {
 
 impl Drop for Written {
     fn drop(&mut self) {
-        // There is none if it has its name, or could not be made; the error at hand says more than one about this could.
+        // The file is gone if it has its name or could not be made; an error at hand says more than this one could.
         let _ = fs::remove_file(&self.partial);
     }
 }

@@ -13,24 +13,24 @@ use crate::{Monitor, Phase, Result, map_in_order};
 /// Texts longer than this are cut, where the pattern allows it, so that all threads have work.
 const PART: usize = 1 << 17;
 
-/// How many shares of the parts each thread takes at most, so that all end at about the same time.
+/// About how many shares of the parts there are for each thread, so that all end at about the same time.
 const SHARES: usize = 64;
 
 /// How many words are split at a time.
 const WORDS_AT_ONCE: usize = 1 << 18;
 
-/// What the program itself and the text on its way take, which no bound of memory can lower.
+/// The memory that the program itself and the text being read take, which no limit can lower.
 const LEAST_MEMORY: usize = 96 << 20;
-/// A new table with room for the words of one part takes about half of it.
+/// The lowest limit for a table. A new one with room for the words of one part takes about half of it.
 const LEAST_TABLE: usize = 4 << 20;
 
-/// What counting may take.
+/// How many threads and how much memory counting may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CountOptions {
     /// How many threads count; 0 is taken as 1.
     pub threads: usize,
-    /// How many bytes of memory the process should take while it counts, the program itself, some 96 MB, among them. What
-    /// does not fit is written to files in the folder for temporary ones.
+    /// How many bytes of memory the process should use while it counts, including some 96 MB for the program itself.
+    /// What does not fit is written to temporary files.
     pub max_memory: usize,
 }
 
@@ -48,13 +48,13 @@ impl Default for CountOptions {
 pub struct Counter {
     splitter: Splitter,
     tables: Vec<Mutex<Table>>,
-    /// How many bytes a table may have before it becomes a run.
+    /// How many bytes a table may take before it is written as a run.
     max_table: usize,
     runs: Runs,
 }
 
 impl Counter {
-    /// Nothing counted yet.
+    /// A counter that has not counted anything yet.
     pub fn new(splitter: Splitter, options: CountOptions) -> Self {
         let threads = options.threads.max(1);
         let tables = (0..threads).map(|_| Mutex::new(Table::new())).collect();
@@ -67,7 +67,8 @@ impl Counter {
         self.count_meanwhile(texts.iter().map(|&text| (text, 1)), monitor, || ())
     }
 
-    /// Counts the pretokens of texts, each so many times, while one of the threads does something else first.
+    /// Counts the pretokens of texts, each as often as the number beside it says, while one of the threads does `other`
+    /// first; returns the result of `other`.
     fn count_meanwhile<'t, T: Send>(
         &mut self,
         texts: impl Iterator<Item = (&'t [u8], u64)>,
@@ -104,7 +105,7 @@ impl Counter {
         Ok(done.into_iter().flatten().next().expect("one of the threads does the other thing"))
     }
 
-    /// Whether some counts had to be written to disk, so that [`finish`](Self::finish) takes a while.
+    /// Whether some counts were written to disk, so that [`finish`](Self::finish) takes a while.
     pub fn has_written(&mut self) -> bool {
         !self.runs.is_empty()
     }
@@ -151,8 +152,8 @@ impl Counter {
     }
 }
 
-/// The counts of all batches, which stand for `total_bytes` of input (0: unknown). One thread fetches the next batch
-/// while the others count. The memory of batches goes to `spare`.
+/// The counts of all batches, which come from `total_bytes` of input (0: unknown). One thread fetches the next batch
+/// while the others count. The memory of batches goes back to `spare`.
 pub(super) fn count_batches(
     batches: impl Iterator<Item = Result<Batch>> + Send,
     spare: &Spare,
@@ -176,8 +177,8 @@ pub(super) fn count_batches(
     counter.finish(monitor)
 }
 
-/// The counts of the pretokens of words, as often as the words occur: what counting with `splitter` gives, if it cuts each
-/// word as it cuts the text around it.
+/// The counts of the pretokens that `splitter` cuts the words into, each as often as its words occur: what counting the
+/// texts with `splitter` gives, if it cuts each word as it does inside the text.
 pub fn count_parts(
     counts: &WordCounts,
     splitter: &Splitter,

@@ -33,12 +33,12 @@ const CHECKSUM: usize = size_of::<u64>();
 const NO_PATTERN: u32 = u32::MAX;
 
 impl WordCounts {
-    /// Writes the counts to `path`, replacing what is there only once all is on disk.
+    /// Writes the counts to `path`, replacing the file there only once everything is on disk.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         write_whole(path.as_ref(), |file| self.write_to(file))
     }
 
-    /// Reads counts from `path`, and checks all of them.
+    /// Reads counts from `path`; checks the checksum and every entry.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let bytes = fs::read(&path).map_err(|error| Error::io(&path, error))?;
         Self::from_bytes(&bytes, path)
@@ -51,7 +51,7 @@ impl WordCounts {
         bytes
     }
 
-    /// The counts from bytes that [`to_bytes`](Self::to_bytes) gave; `path` is named in errors.
+    /// The counts from bytes that [`to_bytes`](Self::to_bytes) returned; `path` is named in errors.
     pub fn from_bytes(bytes: &[u8], path: impl AsRef<Path>) -> Result<Self> {
         parse(bytes).map_err(|(place, message)| Error::malformed(path, place, message))
     }
@@ -81,7 +81,7 @@ impl WordCounts {
     }
 }
 
-/// A file that sums up what is written to it.
+/// A file, and the checksum of what was written to it.
 struct Checked<W> {
     file: W,
     checksum: Xxh3,

@@ -1,12 +1,12 @@
-//! Runs of words in order, on disk, for more distinct words than memory holds.
+//! Sorted runs of words on disk, for more distinct words than memory holds.
 //!
-//! A table that has grown too large is written as a run, from its first word to its last, and starts anew. At the end
-//! all runs are read side by side: the smallest word at the head of any run is the next, and its count the sum over
-//! the runs that have it. So the counts are those of one large table, whatever was written when. Where there are many runs,
-//! some become one longer run before the end, in the same way.
+//! A table that has grown too large is written as a run, in the order of its words, and starts anew. At the end all
+//! runs are merged: the smallest word at the head of any run is the next, and its count is the sum over the runs that
+//! have it. So the counts are those of one large table, no matter what was written when. Where there are many runs,
+//! some are merged into a longer run before the end, in the same way.
 //!
-//! A word is its length, its bytes and its count, the numbers as LEB128. The files have no names: the system takes
-//! them away with the process, however that ends.
+//! A word is stored as its length, its bytes and its count, the numbers as LEB128. The files have no names: the system
+//! removes them with the process, however that ends.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -24,7 +24,7 @@ use crate::{Error, Monitor, Phase, Result};
 
 const WRITE_BUFFER: usize = 256 << 10;
 const READ_BUFFER: usize = 64 << 10;
-/// How many runs there may be of one kind: as many become one longer run, since files that are open are few (1,024 on many
+/// How many runs of one kind are merged into one longer run, since the number of open files is limited (1,024 on many
 /// systems).
 const MOST_RUNS: usize = if cfg!(test) { 4 } else { 64 };
 /// How many words are read between two looks at the monitor.
@@ -39,7 +39,7 @@ pub(super) struct Runs {
 }
 
 impl Runs {
-    /// Runs in the folder that the system has for such files.
+    /// No runs yet; they will be in the system's folder for temporary files.
     pub(super) fn new() -> Self {
         Self { folder: std::env::temp_dir(), kinds: Mutex::default() }
     }
@@ -63,7 +63,7 @@ impl Runs {
         Ok(())
     }
 
-    /// Keeps a run; gives back all of its kind if there are too many now.
+    /// Keeps a run; if there are [`MOST_RUNS`] of its kind now, takes these out again and returns them.
     fn keep(&self, run: File, kind: usize) -> Option<Vec<File>> {
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         if kinds.len() == kind {
@@ -152,7 +152,7 @@ impl Runs {
     }
 }
 
-/// The next word of a run. A run goes up, so the smallest of the heads is the smallest word of all that are left.
+/// The next word of a run. A run ascends, so the smallest of the heads is the smallest of all words left.
 struct Head {
     word: Vec<u8>,
     count: u64,
@@ -160,7 +160,7 @@ struct Head {
 }
 
 impl Head {
-    /// Goes on to the next word and tells how many bytes it took; `None` at the end of the run.
+    /// Goes on to the next word and returns how many bytes it took; `None` at the end of the run.
     fn advance(&mut self) -> io::Result<Option<u64>> {
         if self.file.fill_buf()?.is_empty() {
             return Ok(None);
@@ -200,7 +200,7 @@ fn write_word(file: &mut impl Write, word: &[u8], count: u64) -> io::Result<()> 
     write_number(file, count)
 }
 
-/// Seven bits a byte, the lowest first; the highest bit tells that more follow.
+/// Writes a number as LEB128: seven bits a byte, the lowest first; the highest bit says that more follow.
 fn write_number(file: &mut impl Write, mut number: u64) -> io::Result<()> {
     while number >= 0x80 {
         file.write_all(&[number as u8 | 0x80])?;

@@ -5,7 +5,7 @@
 //! their bytes in one arena. Both tables are open-addressed with linear probing, at most half full.
 //!
 //! A block of some hundreds of words is counted in two steps: first all keys and their places are found and the places
-//! called from memory, then the counts rise. One word at a time, a third of the time went into waiting for places.
+//! prefetched, then the counts are raised. One word at a time, a third of the time went into waiting for places.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -38,7 +38,7 @@ impl Table {
         }
     }
 
-    /// Counts these words of `text`, each so many times.
+    /// Counts these words of `text`, each `times` times.
     pub(super) fn add_all(&mut self, text: &[u8], words: &Ends, times: u64) {
         debug_assert!(times > 0, "what counts 0 is a free slot");
         let Self { level, keys, short, long } = self;
@@ -51,7 +51,7 @@ impl Table {
         long.add_noted(times, word);
     }
 
-    /// About how many bytes of memory this takes, at least when so many more words come.
+    /// About how many bytes of memory this takes when `words` more words come, if no table doubles more than once.
     pub(super) fn memory_with(&self, words: usize) -> usize {
         let grows = self.short.used + words > 1 << self.short.bits;
         // The old buckets are still there while the new ones are filled.
@@ -61,8 +61,8 @@ impl Table {
 
     /// Calls `visit` with each word and its count, in the order of bytes, until it fails.
     ///
-    /// The words themselves are scattered over memory, so they are sorted by what stands beside them. A short word comes
-    /// before a long one that has the same first bytes: it is the beginning of it.
+    /// The bytes of long words are scattered over memory, so these are sorted by copies of their first bytes. A short
+    /// word comes before a long one with the same first bytes, since it is the beginning of the long one.
     pub(super) fn for_each_sorted(mut self, mut visit: impl FnMut(&[u8], u64) -> Result<()>) -> Result<()> {
         let mut long = self.long.sorted().peekable();
         for (word, count) in self.short.sort() {
@@ -92,7 +92,7 @@ fn length_of(word: Sortable) -> usize {
     (word & 0xFF) as usize
 }
 
-/// A word that is its own key; 0, which is no word's, marks a free slot.
+/// A word that is its own key; the key 0, which no word has, marks a free slot.
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 struct Slot {
@@ -101,7 +101,7 @@ struct Slot {
     unused: u64,
 }
 
-/// Two slots in one cache line; the first is taken first.
+/// Two slots in one cache line; the first one is filled first.
 type Bucket = [Slot; 2];
 
 /// The words that are their own keys.
@@ -118,7 +118,7 @@ impl ShortWords {
         Self { buckets: Slots::new(1 << bits), bits, used: 0 }
     }
 
-    /// Makes room for so many more words, before their places are found.
+    /// Makes room for `words` more words, before their places are found.
     fn reserve(&mut self, words: usize) {
         while self.used + words > 1 << self.bits {
             let mut larger = Self::new(self.bits + 1);
@@ -130,7 +130,8 @@ impl ShortWords {
         }
     }
 
-    /// Counts the keys, which belong at `places`, each so many times; calls `other` with the numbers of those that have no bytes.
+    /// Counts the keys, which belong at `places`, each `times` times; calls `other` with the numbers of the keys that
+    /// have no bytes.
     #[inline(always)]
     fn add_all(&mut self, keys: &[Key], places: &[u32], times: u64, mut other: impl FnMut(usize)) {
         let buckets = self.buckets.entries_mut();
@@ -144,7 +145,7 @@ impl ShortWords {
                 continue;
             }
             let bucket = &mut buckets[place as usize];
-            // Chosen without a branch, since there is no telling which of the two it is.
+            // Chosen without a branch, since it cannot be predicted which of the two it is.
             let mut slot = &mut bucket[usize::from(bucket[1].key == key)];
             if slot.key != key {
                 slot = slot_of(buckets, key, place as usize);
@@ -160,8 +161,8 @@ impl ShortWords {
         self.buckets.entries().iter().flatten().filter(|slot| slot.key != 0)
     }
 
-    /// The words in the order of their bytes. They are sorted where the table stood, which is none any more then: memory
-    /// may be all but full.
+    /// The words in the order of their bytes. They are sorted in the table's own memory, which destroys the table:
+    /// memory may be nearly full.
     fn sort(&mut self) -> impl Iterator<Item = (Sortable, u64)> {
         let slots = self.buckets.entries_mut().as_flattened_mut();
         let mut used = 0;
@@ -176,7 +177,7 @@ impl ShortWords {
     }
 }
 
-/// The slot of `key`, which belongs into bucket `place`, or the free one where it would be.
+/// The slot of `key`, whose bucket is `place`, or the free one where it would be.
 #[inline(never)]
 fn slot_of(buckets: &mut [Bucket], key: Key, mut place: usize) -> &mut Slot {
     loop {
@@ -187,7 +188,7 @@ fn slot_of(buckets: &mut [Bucket], key: Key, mut place: usize) -> &mut Slot {
     }
 }
 
-/// A longer word; one that counts 0 is a free slot, since no word does.
+/// A longer word; a count of 0, which no word has, marks a free slot.
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
 #[repr(C)]
 struct LongSlot {
@@ -198,7 +199,8 @@ struct LongSlot {
     length: u64,
 }
 
-/// The first bytes of a longer word, which it always has; these numbers sort as the words do, but for words that begin alike.
+/// The first 16 bytes of a longer word, which it always has; these numbers sort as the words do, except for words that
+/// begin alike.
 type Beginning = u128;
 
 /// The longer words.
@@ -216,8 +218,8 @@ impl LongWords {
         Self { slots: Slots::new(1 << FIRST_BITS), used: 0, bytes: Vec::new(), pending: Vec::new() }
     }
 
-    /// About how many bytes of memory this takes, at least when so many more words come: the slots, the bytes, of which
-    /// there may be room for twice as many, and what sorting takes.
+    /// About how many bytes of memory this takes when `words` more words come: the slots, the bytes, for which there
+    /// may be room for twice as many, and what sorting needs.
     fn memory_with(&self, words: usize) -> usize {
         // Long words are few in most languages, and half in some.
         let grows = (self.used + words / 4) * 2 > self.slots.entries().len();
@@ -226,7 +228,7 @@ impl LongWords {
         slots + self.bytes.len() * 2 + self.used * size_of::<(Beginning, &[u8], u64)>()
     }
 
-    /// Notes a word of the block and calls its place from memory.
+    /// Notes a word of the block and prefetches its slot.
     fn note(&mut self, word: &[u8], number: usize) {
         let hash = xxh3_64(word);
         let slots = self.slots.entries();
@@ -234,7 +236,7 @@ impl LongWords {
         self.pending.push((hash, number as u32));
     }
 
-    /// Counts the words that were noted, each so many times.
+    /// Counts the words that were noted, each `times` times.
     fn add_noted<'t>(&mut self, times: u64, word: impl Fn(usize) -> &'t [u8]) {
         self.reserve(self.pending.len());
         let Self { slots, used, bytes, pending } = self;
@@ -256,7 +258,7 @@ impl LongWords {
         }
     }
 
-    /// Makes room for so many more words.
+    /// Makes room for `words` more words.
     fn reserve(&mut self, words: usize) {
         while (self.used + words) * 2 > self.slots.entries().len() {
             let mut larger = Slots::<LongSlot>::new(self.slots.entries().len() * 2);
@@ -270,7 +272,7 @@ impl LongWords {
 
     /// The words in the order of their bytes, with their beginnings and counts.
     fn sorted(&self) -> impl Iterator<Item = (Beginning, &[u8], u64)> {
-        /// How many words ahead of their use they are called from memory.
+        /// How many words ahead of its use the bytes of a word are prefetched.
         const AHEAD: usize = 8;
         let slots = self.slots.entries().iter().filter(|slot| slot.count != 0);
         let mut words: Vec<(Beginning, &[u8], u64)> = Vec::with_capacity(self.used);
@@ -303,7 +305,7 @@ fn home(hash: u64, slots: &[LongSlot]) -> usize {
     hash as usize & (slots.len() - 1)
 }
 
-/// The slot of a word with this hash, which `is_its` tells, or the free one where it would be.
+/// The slot of a word with this hash, recognised by `is_its`, or the free one where it would be.
 #[inline]
 fn place_of(hash: u64, slots: &[LongSlot], is_its: impl Fn(&LongSlot) -> bool) -> usize {
     let mut at = home(hash, slots);

@@ -26,7 +26,7 @@ impl WordCounts {
         Self { pattern, bytes: Vec::new(), ends: Vec::new(), counts: Vec::new(), total: 0 }
     }
 
-    /// The counts of `words`, in any order; equal words are added up, and words that count 0 left out.
+    /// The counts of `words`, given in any order; equal words are added up, and words with a count of 0 left out.
     pub fn from_words<'w>(
         pattern: Pattern,
         words: impl IntoIterator<Item = (&'w [u8], u64)>,
@@ -78,13 +78,13 @@ impl WordCounts {
         self.counts.is_empty()
     }
 
-    /// How many words there are, each as often as it occurs.
+    /// The sum of all counts.
     pub fn total(&self) -> u64 {
         self.total
     }
 
-    /// How many bytes all words have together, each as often as it occurs; an error if that is 2^64 or more. So no sum
-    /// of counts can overflow that has a summand for each byte of the words at most.
+    /// How many bytes all words have together, each as often as it occurs; an error if that is 2^64 or more. So a sum
+    /// of counts cannot overflow if it has at most one summand for each byte of the words.
     pub(crate) fn total_bytes(&self) -> Result<u64> {
         let add =
             |sum: u64, (word, count): (&[u8], u64)| sum.checked_add(count.checked_mul(word.len() as u64)?);
@@ -97,12 +97,12 @@ impl WordCounts {
         self.bytes.len()
     }
 
-    /// How many bytes some of the words have together, in the order of bytes.
+    /// How many bytes the words of these numbers have together, numbered in the order of bytes.
     pub(crate) fn bytes_of(&self, words: Range<usize>) -> usize {
         self.start_of(words.end) - self.start_of(words.start)
     }
 
-    /// The number of the word in which byte number `byte` of all words is, or of words if there is no such byte.
+    /// The number of the word that has byte number `byte` of all words, or [`len`](Self::len) if there is no such byte.
     pub(crate) fn word_at(&self, byte: usize) -> usize {
         self.ends.partition_point(|&end| end <= byte)
     }
@@ -112,7 +112,7 @@ impl WordCounts {
         &self.bytes[self.start_of(index)..self.ends[index]]
     }
 
-    /// Where the word at `index` starts, or where the last one ends if there are so many.
+    /// Where the word at `index` starts; for an index of [`len`](Self::len), where the last one ends.
     fn start_of(&self, index: usize) -> usize {
         if index == 0 { 0 } else { self.ends[index - 1] }
     }
@@ -153,7 +153,8 @@ impl WordCounts {
         indices.into_iter().map(|index| (self.word(index), self.counts[index])).collect()
     }
 
-    /// These counts and `other`'s added up. An error if the patterns differ: the words would not mean the same.
+    /// These counts and `other`'s added up. An error if the patterns differ, since the words would mean different
+    /// things.
     pub fn merged(&self, other: &Self) -> Result<Self> {
         if self.pattern != other.pattern {
             let message =
@@ -213,8 +214,7 @@ pub(super) fn too_many() -> Error {
 
 /// `count * weight` to the nearest integer, or `None` if that is 2^64 or more. `weight` is not negative.
 fn scale(count: u64, weight: f64) -> Option<u64> {
-    // weight = fraction * 2^exponent, exactly (IEEE 754 binary64).
-    // The sign, which zero may have, aside.
+    // weight = fraction * 2^exponent, exactly (IEEE 754 binary64), without the sign that a zero may have.
     let bits = weight.abs().to_bits();
     let (biased, stored) = ((bits >> 52) as i32, bits & ((1 << 52) - 1));
     let fraction = if biased == 0 { stored } else { stored | 1 << 52 };

@@ -10,15 +10,15 @@ use crate::{Error, Place, Result};
 
 /// A mapped file; an empty file, which cannot be mapped, is an empty slice.
 ///
-/// Stores are only ever replaced by renaming, so a map keeps the file that was opened. Other files are mapped as well, and
-/// what another program writes to them in place is seen here; if it cuts one short, the processes that read it are killed
-/// (SIGBUS). No program can prevent that but the one that writes; who reads all of a file may ask before
-/// ([`check_whole`](Self::check_whole)).
+/// Stores are only ever replaced by renaming, so a map keeps the file that was opened. Other files are mapped as well,
+/// and what another program writes to them in place is seen here; if it cuts one short, the processes that read it are
+/// killed (SIGBUS). Only the program that writes can prevent that; [`check_whole`](Self::check_whole) is for callers
+/// about to read all of a file.
 #[derive(Debug)]
 pub(crate) struct Map {
     memory: Option<Mmap>,
     path: PathBuf,
-    /// Which file it is, if the system tells.
+    /// Which file it is, by device and inode, if the system gives these.
     identity: Option<[u64; 2]>,
 }
 
@@ -40,7 +40,7 @@ impl Map {
         Ok(Self { memory: Some(map), path: path.to_path_buf(), identity })
     }
 
-    /// An error if the file, and not another in its place, has been cut short.
+    /// An error if the file has been cut short. Another file that took its place does not count.
     pub(crate) fn check_whole(&self) -> Result<()> {
         let (was, now) = (self.bytes().len() as u64, fs::metadata(&self.path).ok());
         let same = now.filter(|now| self.identity.is_some() && identity_of(now) == self.identity);
@@ -69,7 +69,7 @@ impl Map {
     }
 }
 
-/// What tells a file from others of any name.
+/// Device and inode, which distinguish a file from all others whatever its name.
 #[cfg(unix)]
 #[expect(clippy::unnecessary_wraps, reason = "other systems do not tell")]
 fn identity_of(metadata: &Metadata) -> Option<[u64; 2]> {
@@ -82,7 +82,8 @@ fn identity_of(_: &Metadata) -> Option<[u64; 2]> {
     None
 }
 
-/// As many as there are whole ones; a map starts at a page, so with a multiple of their width before them they are aligned.
+/// The whole integers in `bytes`. A map starts at a page, so with a multiple of their width before them they are
+/// aligned.
 fn integers<T: bytemuck::AnyBitPattern>(bytes: &[u8]) -> &[T] {
     let whole = bytes.len() / size_of::<T>() * size_of::<T>();
     // Without a map there is no page either.

@@ -1,4 +1,4 @@
-//! Memory for what is large: tables that are looked up at random, mapped files, and buffers that are used again.
+//! Memory for large things: tables that are looked up at random, mapped files, and buffers that are used again.
 
 pub(crate) mod map;
 pub(crate) mod pages;

@@ -1,11 +1,11 @@
-//! Large pages for large memory, where the system has them at hand.
+//! Large pages for large memory, where the system has them ready.
 //!
 //! With pages of 4 KiB an eighth of the time of encoding goes into making them, and random look-ups miss the
 //! translation buffer; pages of 2 MiB take a tenth of that. But a virtual machine may have given the memory of large
 //! free blocks back to its host, as it never does with small ones, and then each large page takes milliseconds: 80 MB
-//! took 171 ms, against 4 when they had just been used, and 34 in small pages. So large pages are touched one by one,
-//! and the system hands out first what was used last: when one takes too long, the rest is left to small pages. To have
-//! these made some megabytes at a time, and not each at its first touch, gains nothing.
+//! took 171 ms, against 4 when they had just been used, and 34 in small pages. So large pages are touched one by one.
+//! The system hands out first what was used last, so once one takes too long, the rest is left to small pages. Having
+//! small pages made some megabytes at a time, and not each at its first touch, gains nothing.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -13,18 +13,19 @@ use std::time::{Duration, Instant};
 /// The size of a large page, on the processors that have the vector instructions.
 pub(super) const LARGE_PAGE: usize = 2 << 20;
 
-/// Smaller memory does without.
+/// Memory smaller than this gets no large pages.
 pub(super) const LEAST_IN_LARGE_PAGES: usize = 4 << 20;
 
-/// A large page that was at hand takes 0.1 to 0.3 ms. Tests have them whatever they take.
+/// A large page that takes longer than this was not ready: those that are take 0.1 to 0.3 ms. In tests none is too
+/// slow.
 const SLOW: Duration = if cfg!(test) { Duration::MAX } else { Duration::from_millis(1) };
 
-/// What is known of some memory that is touched from its start on.
+/// Which large pages of some memory have been touched; they are touched from its start on.
 #[derive(Debug)]
 pub(crate) struct Pages {
     /// The address of the first large page that was not touched yet.
     next: usize,
-    /// The address behind all of them.
+    /// The address after all of them.
     end: usize,
 }
 
@@ -39,7 +40,7 @@ impl Pages {
         Self { next: start, end }
     }
 
-    /// Touches the large pages in `part` of the memory; whatever comes before it was prepared before.
+    /// Touches the large pages in `part` of the memory; everything before it must have been prepared already.
     pub(crate) fn prepare(&mut self, part: &mut [u8]) {
         let start = part.as_ptr().addr();
         while let Some(byte) = part.get_mut(self.next.wrapping_sub(start)) {
@@ -59,8 +60,8 @@ impl Pages {
     }
 }
 
-/// Lets the system take the pages of `memory`, any of which may become zeros at any time until it is written to; tells
-/// whether it knows how.
+/// Lets the system take the pages of `memory`, any of which may become zeros at any time until it is written to;
+/// returns whether the system can do that.
 pub(crate) fn free(memory: &mut [u8]) -> bool {
     let range = memory.as_mut_ptr_range();
     advise(range.start.addr(), range.end.addr(), Kind::Free)
@@ -73,7 +74,8 @@ enum Kind {
     Free,
 }
 
-/// A hint for the whole pages between two addresses; tells whether it was taken. What comes of it is up to the system.
+/// Gives a hint for the whole pages between two addresses; returns whether it was accepted. What comes of it is up to
+/// the system.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "the system call takes a pointer")]
 fn advise(start: usize, end: usize, kind: Kind) -> bool {

@@ -1,16 +1,16 @@
-//! What was used and may be used again, by any thread.
+//! A store of things that were used and may be used again, by any thread.
 
 use std::hint::spin_loop;
 use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 
-/// How often somebody asks for the lock: some ten microseconds, while others have it for some ten nanoseconds.
+/// How often a thread tries to take the lock: some ten microseconds, while others hold it for some ten nanoseconds.
 const TRIES: usize = 1 << 10;
 
 /// Things that are kept for their next use, the latest at the end.
 ///
-/// Nobody waits for long: in a forked child the lock may be held by a thread that is no more. Then there is nothing to
-/// take, and nothing is kept. To give up at once would be too soon: where two threads take and keep all the time, that was
-/// a cache of 16 MB lost every 100 MB of text.
+/// Nobody waits for long, since in a forked child the lock may be held by a thread that no longer exists. Then there is
+/// nothing to take, and nothing is kept. Giving up at once would be too soon: with two threads that take and keep all
+/// the time, it lost a cache of 16 MB every 100 MB of text.
 #[derive(Debug)]
 pub struct Reuse<T> {
     things: Mutex<Vec<T>>,
@@ -19,20 +19,20 @@ pub struct Reuse<T> {
 }
 
 impl<T> Reuse<T> {
-    /// For at most so many things, of so many bytes together.
+    /// Keeps at most `most` things, of at most `most_bytes` bytes together.
     pub const fn new(most: usize, most_bytes: usize) -> Self {
         Self { things: Mutex::new(Vec::new()), most, most_bytes }
     }
 
-    /// The latest one that fits.
+    /// Takes out the thing that was kept last, of those for which `fits` returns true.
     pub fn take(&self, fits: impl Fn(&T) -> bool) -> Option<T> {
         let mut things = self.lock()?;
         let found = things.iter().rposition(fits)?;
         Some(things.remove(found))
     }
 
-    /// Keeps a thing, unless it is too large by itself; the oldest ones go if there are more than may be. `bytes` tells how
-    /// many each has.
+    /// Keeps a thing, unless it is too large by itself; drops the oldest ones beyond the limits. `bytes` returns how
+    /// many bytes a thing has.
     pub fn keep(&self, thing: T, bytes: impl Fn(&T) -> usize) {
         if bytes(&thing) > self.most_bytes {
             return;
@@ -46,7 +46,7 @@ impl<T> Reuse<T> {
             too_many += 1;
         }
         let gone: Vec<T> = things.drain(..too_many).collect();
-        // To give back their memory takes long, so others have the lock meanwhile.
+        // Giving back their memory takes long, so the lock is released first.
         drop(things);
         drop(gone);
     }
@@ -56,7 +56,7 @@ impl<T> Reuse<T> {
             match self.things.try_lock() {
                 Ok(things) => return Some(things),
                 Err(TryLockError::WouldBlock) => spin_loop(),
-                // Whatever panicked, the list is whole.
+                // The list is whole no matter what panicked.
                 Err(TryLockError::Poisoned(things)) => return Some(things.into_inner()),
             }
         }
@@ -64,9 +64,9 @@ impl<T> Reuse<T> {
     }
 }
 
-/// What is in `cell`, or what `compute` gives, which is then kept there.
+/// The value in `cell`, or else the result of `compute`, which is then kept there.
 ///
-/// Nobody waits for another thread that computes the same: in a forked child that thread may be no more.
+/// Nobody waits for another thread that computes it too: in a forked child that thread may no longer exist.
 pub(crate) fn get_or_compute<T>(cell: &OnceLock<T>, compute: impl FnOnce() -> T) -> &T {
     if let Some(known) = cell.get() {
         return known;
@@ -130,8 +130,8 @@ mod tests {
             }
         };
         thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(work))));
-        // More than one for each thread where the system has stopped the one that had the lock, as it does often on a
-        // busy machine. If all gave up at once, it would be half of all.
+        // More than one for each thread is made where the system has stopped the one that had the lock, as it often
+        // does on a busy machine. If all gave up at once, it would be half of all.
         assert!(made.into_inner() < ROUNDS / 10);
     }
 

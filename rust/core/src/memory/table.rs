@@ -1,5 +1,5 @@
 //! Memory for tables that are looked up at random: zero at first, and in large pages where the system has them, since
-//! with pages of 4 KiB nearly every look-up would miss the translation buffer, too.
+//! with pages of 4 KiB nearly every look-up would also miss the translation buffer.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,7 +12,7 @@ use super::pages::{LARGE_PAGE, LEAST_IN_LARGE_PAGES, Pages};
 /// A table of a fixed number of entries, all zero at first.
 pub(crate) struct Table<T> {
     memory: Memory,
-    /// How much of the memory is the table's.
+    /// How many bytes of the memory belong to the table.
     bytes: usize,
     entries: PhantomData<T>,
 }
@@ -23,18 +23,18 @@ enum Memory {
     Allocated(Vec<u128>),
 }
 
-/// Smaller tables fit into near memory, page table and all.
+/// Smaller tables fit into the cache, page table and all.
 const LEAST_MAPPED: usize = 1 << 20;
 
 impl<T: Pod> Table<T> {
-    /// `count` entries of zero bits, all of whose memory is taken at once. `T` is aligned to 16 bytes at most.
+    /// A table of `count` entries of zero bits; all of its memory is taken at once. `T` is aligned to 16 bytes at most.
     pub(crate) fn new(count: usize) -> Self {
         assert!(align_of::<T>() <= align_of::<u128>(), "memory is aligned to 16 bytes");
         let bytes = count * size_of::<T>();
         let map = if bytes >= LEAST_MAPPED { MmapMut::map_anon(mapped(bytes)).ok() } else { None };
         let memory = match map {
             Some(mut map) => {
-                // What goes beyond whole large pages takes small ones, and not one of 2 MiB.
+                // The rest after the last whole large page takes small ones, not another one of 2 MiB.
                 let whole = &mut map[..bytes / LARGE_PAGE * LARGE_PAGE];
                 Pages::of(whole).prepare(whole);
                 Memory::Mapped(map)
@@ -72,14 +72,14 @@ fn mapped(bytes: usize) -> usize {
     if bytes < LEAST_IN_LARGE_PAGES { bytes } else { bytes.next_multiple_of(LARGE_PAGE) }
 }
 
-/// Writes to every page. One that is read first is the system's page of zeros, and replacing that by a page of its own at
+/// Writes to every page. A page that is read before it is written is the system's page of zeros, and replacing that at
 /// the first write interrupts all other processors: on two threads a seventh of the first pass went into it.
 fn touch(memory: &mut [u8]) {
     const SMALLEST_PAGE: usize = 4096;
     memory.chunks_mut(SMALLEST_PAGE).for_each(|page| *std::hint::black_box(&mut page[0]) = 0);
 }
 
-/// Asks for the cache line of an entry ahead of its use.
+/// Prefetches the cache line of an entry.
 #[inline(always)]
 #[cfg_attr(
     any(target_arch = "x86_64", target_arch = "aarch64"),

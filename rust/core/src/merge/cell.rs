@@ -1,8 +1,8 @@
 //! The cells that words are made of, in two widths.
 //!
-//! A cell holds a token and the number of its word's count, so that one look at memory tells both. Four bytes are
-//! enough where there are fewer than 2^16 tokens, different counts, and than 2^32 cells, as with most vocabularies;
-//! eight are for all others.
+//! A cell holds a token and the number of its word's count, so that one memory access gets both. Four bytes are enough
+//! for at most 2^16 - 2 tokens, 2^16 - 2 different counts, and 2^32 cells, as with most vocabularies; eight are for all
+//! others.
 
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -13,13 +13,14 @@ pub(super) trait Cell: Pod + Send + Sync {
     /// The number of a cell.
     type Place: Place;
 
-    /// More tokens or different counts than this do not fit; nor do the two ids above it, which stand for no token.
+    /// The most tokens, and the most different counts, that fit. All token ids are below it; [`VOID`](Self::VOID) and
+    /// [`EDGE`](Self::EDGE) are the next two.
     const MOST: usize;
-    /// The most cells that places can tell apart.
+    /// The most cells that places can number.
     const MOST_CELLS: u64;
-    /// Stands before, between and behind the words.
+    /// Stands before, between and after the words.
     const EDGE: u32 = Self::VOID + 1;
-    /// Stands where a token started that is now inside of another one.
+    /// Stands where a token started that is now inside another one.
     const VOID: u32 = Self::MOST as u32;
 
     fn new(token: u32, weight: usize) -> Self;

@@ -1,48 +1,48 @@
-//! How often the last pair to merge will count: rarer ones need not be listed.
+//! A forecast of the count of the last pair to merge: rarer pairs need not be listed.
 //!
-//! From each power of two of merges to the next, the count of the pair that merges falls two to three times, and more the
-//! further it goes. So the last fall, repeated up to the last merge, ends too high, but not far: from a 32nd of 32,512
-//! merges on at most 2.5 times in books, C, Chinese, and 25 languages. A quarter of that is a floor that holds in ordinary
-//! text, and where it does not, the learner finds out: no floor changes what is learned. Tokens that were there before the
-//! first merge, but for bytes, count as merges.
+//! From each power of two of merges to the next, the count of the merging pair falls to a half or a third, and faster
+//! the further it goes. So the last fall, repeated up to the last merge, ends too high, but not by much: from a 32nd of
+//! 32,512 merges on, at most 2.5 times in books, C, Chinese, and 25 languages. A quarter of that is a floor that holds
+//! in ordinary text, and where it does not, the learner finds out: no floor changes what is learned. Tokens that were
+//! there before the first merge, except for the bytes, count as merges.
 
-/// What is expected of the last merge.
+/// A forecast of the last merge's count.
 pub(super) struct Forecast {
-    /// How many tokens of several bytes there are before the first merge.
+    /// How many tokens there are before the first merge, without the 256 bytes.
     known: usize,
-    /// How many there will be, or 0 if nobody knows.
+    /// How many there will be after the last merge, or 0 to give no floors.
     merges: usize,
-    /// How often the pair counted that merged when there were half as many merges.
+    /// The count of the pair that merged when there were half as many merges.
     before: u64,
 }
 
-/// How many times rarer the last pair to merge is guessed to be than tokens would be if all were equally frequent bytes. With
-/// 32,512 merges it is 31 times in 25 languages, 85 in English books, 228 in Chinese.
+/// How many times rarer the last pair to merge is guessed to be than a token if the bytes were shared out equally among
+/// all tokens. With 32,512 merges it is 31 times in 25 languages, 85 in English books, 228 in Chinese.
 const RARER: u64 = 256;
 
-/// From which part of the merges on the fall is repeated.
+/// The first forecast is made once one merge out of this many is done.
 const FIRST_PART: usize = 32;
 
-/// From how many merges on: the first falls are too small to go by. (From 128 on, the floor was too high for 4,096 merges
-/// of C.)
+/// The first forecast is made after this many merges at the earliest: the first falls are too small to go by. (From 128
+/// on, the floor was too high for 4,096 merges of C.)
 const FIRST_MERGES: usize = if cfg!(test) { 2 } else { 512 };
 
 /// How many times lower than forecast the floor is.
 const CAUTION: f64 = 4.0;
 
 impl Forecast {
-    /// For so many merges, or as many as there can be, where there are so many tokens before.
+    /// A forecast for `merges` merges (`None`: as many as there can be) on top of `tokens` tokens.
     pub(super) fn new(tokens: usize, merges: Option<usize>) -> Self {
         let known = tokens.saturating_sub(256);
         Self { known, merges: merges.map_or(0, |merges| known.saturating_add(merges)), before: 0 }
     }
 
-    /// A floor before the first merge, for words of so many bytes and so many tokens in the end.
+    /// A floor before the first merge, for words of `total_bytes` bytes and `tokens` tokens in the end.
     pub(super) fn first_floor(&self, total_bytes: u64, tokens: usize) -> u64 {
         if self.merges == 0 { 0 } else { total_bytes / tokens.max(1) as u64 / RARER }
     }
 
-    /// Takes note of how often the pair counts that makes merge `number`, from 1 on; gives a floor now and then.
+    /// Notes the count of the pair that makes merge `number`, counted from 1; now and then returns a new floor.
     pub(super) fn note(&mut self, number: usize, count: u64) -> Option<u64> {
         let number = self.known + number;
         if !number.is_power_of_two() {
@@ -58,7 +58,7 @@ impl Forecast {
         Some((count as f64 * fall.powf(doublings) / CAUTION) as u64)
     }
 
-    /// Gives no floor any more.
+    /// Gives no more floors.
     pub(super) fn give_up(&mut self) {
         self.merges = 0;
     }

@@ -16,12 +16,12 @@ use crate::merge::symbols::Symbols;
 use crate::merge::weights::Weights;
 use crate::merge::{Merge, MergeOptions};
 
-/// What is known between two merges.
+/// The state between two merges.
 pub(super) struct Learner<'t, C: Cell> {
     start: Start<'t>,
     symbols: Symbols<C>,
     pairs: Pairs,
-    /// Every listed pair, once, with its count or one that it had before.
+    /// Every listed pair, once, with its count or an earlier one.
     queue: Queue,
     /// The places where pairs were seen first, list after list. In a list they ascend, so that overlapping pairs (`aaa`)
     /// are joined from left to right.
@@ -29,7 +29,7 @@ pub(super) struct Learner<'t, C: Cell> {
     lefts: Neighbours<C::Place>,
     rights: Neighbours<C::Place>,
     min_frequency: u64,
-    /// Pairs that count less are not listed at the moment.
+    /// Pairs with lower counts are not listed at the moment.
     floor: u64,
     forecast: Forecast,
     /// How many merges there were, and how many there may be.
@@ -39,8 +39,8 @@ pub(super) struct Learner<'t, C: Cell> {
 }
 
 impl<'t, C: Cell> Learner<'t, C> {
-    /// Ready for the first merge; `weights` are those of `counts`, and `floor` is what pairs that merge are guessed to
-    /// count at least.
+    /// A learner ready for the first merge; `weights` are those of `counts`, and `floor` is a guess of the lowest count
+    /// of a pair that merges.
     pub(super) fn new(
         counts: &WordCounts,
         weights: Weights,
@@ -72,7 +72,7 @@ impl<'t, C: Cell> Learner<'t, C> {
         learner
     }
 
-    /// Lists the pairs that there are, but for those that are too rare or never merge.
+    /// Lists all pairs there are, except those that are too rare or may not merge.
     fn list_pairs(&mut self) {
         (self.pairs, self.queue) = (Pairs::for_merges(self.most_merges), Queue::new());
         let Self { symbols, places, pairs, queue, sizes, floor, .. } = self;
@@ -86,7 +86,7 @@ impl<'t, C: Cell> Learner<'t, C> {
     /// Merges the most frequent pair, or returns `None` when none is frequent enough.
     pub(super) fn next_merge(&mut self) -> Option<Merge> {
         loop {
-            // What is left below the floor may count less than pairs that are not listed.
+            // Candidates below the floor may have lower counts than pairs that are not listed.
             let Some(candidate) = self.queue.pop().filter(|candidate| candidate.count >= self.floor) else {
                 if !self.lower_floor() {
                     return None;
@@ -104,9 +104,9 @@ impl<'t, C: Cell> Learner<'t, C> {
         }
     }
 
-    /// Lists the pairs that count less, too; `false` if none of them may merge.
+    /// Lowers the floor and lists all pairs anew; `false` if it is at `min_frequency` already.
     fn lower_floor(&mut self) -> bool {
-        /// How many times lower: so few steps lead down from any count.
+        /// How many times lower, so that a few steps lead down from any count.
         const STEP: u64 = 16;
         if self.floor == self.min_frequency {
             return false;
@@ -151,7 +151,7 @@ impl<'t, C: Cell> Learner<'t, C> {
         Merge { left, right, id }
     }
 
-    /// Has the list of the pair that will probably merge next fetched from memory.
+    /// Prefetches the list of the pair that will probably merge next.
     fn call_next_list(&self) {
         let next = self.queue.next_ones().first();
         if let Some(next) = next.and_then(|next| self.pairs.find(next.left, next.right)) {
@@ -159,10 +159,11 @@ impl<'t, C: Cell> Learner<'t, C> {
         }
     }
 
-    /// Takes from the old pairs of the two tokens with their neighbours what the new token's pairs have now.
+    /// Subtracts from the counts of the two tokens' old pairs with their neighbours what the new token's pairs now
+    /// have.
     ///
-    /// Where two new tokens came to stand side by side, the left one was first seen with `left` on its right, and that
-    /// pair is not an old but a new one.
+    /// Where two new tokens come to stand side by side, the left one was first met with `left` on its right. That pair
+    /// is not an old one but among the new ones, so its count is lowered there.
     fn lower_old_pairs(&mut self, left: u32, right: u32, id: u32) {
         let Self { pairs, lefts, rights, .. } = self;
         let mut lower = |left, right, by| {
@@ -177,8 +178,8 @@ impl<'t, C: Cell> Learner<'t, C> {
         }
     }
 
-    /// Lists the pairs that the new token makes with its neighbours, but for those that are too rare or never merge. The
-    /// `list` of the pair that it was made of is not needed any more.
+    /// Lists the pairs that the new token makes with its neighbours, except those that are too rare or may not merge.
+    /// The `list` of the pair that was merged is not needed any more, and its room is used again.
     fn list_new_pairs(&mut self, id: u32, list: &mut Range<usize>) {
         let Self { sizes, pairs, queue, places, floor, .. } = self;
         let is_frequent = |neighbour: &Neighbour| neighbour.count >= *floor;

@@ -1,8 +1,8 @@
-//! The pairs in the words, and where each of them stands.
+//! The pairs in the words, each with a list of the places where it stands.
 //!
-//! Two passes over the words, one to count, one to fill lists of just the right size. The words are in parts, and a thread
-//! works on each. In a list the places of an earlier part come before those of a later one, so they ascend whatever
-//! the parts are.
+//! Two passes over the words: one to count, one to fill lists of exactly the right size. The words are in parts, and a
+//! thread works on each. In a list the places of an earlier part come before those of a later one, so the places ascend
+//! however many parts there are.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -43,11 +43,11 @@ pub(super) fn list_pairs<C: Cell>(
     });
 }
 
-/// In [`Pair::start`].
+/// In [`Pair::start`]: the pair has no list.
 const NOT_LISTED: usize = usize::MAX;
 
-/// The pairs in some of the words, in the order in which they were met first. In the end each of them starts where the
-/// first of its places in these words goes.
+/// The pairs in one part of the words, in the order in which they were met first. In the end the start of each is where
+/// the first of its places in this part goes in the lists.
 #[derive(Default)]
 struct Seen {
     numbers: Numbers,
@@ -73,8 +73,8 @@ impl Seen {
         pair.places += places;
     }
 
-    /// Gives each of the later parts its share of the lists, from the ends of the lists on, where these pairs start; so what
-    /// is left for this part, the first, starts where the lists do.
+    /// Gives each of the later parts its share of each list, from the end of the list backwards; so what is left for
+    /// this part, the first, starts where the list does. Before that, the start of a pair here is the end of its list.
     fn share_lists(&mut self, later: &mut [Self]) {
         for pair in later.iter_mut().rev().flat_map(|part| &mut part.pairs) {
             let number = self.numbers.of(pair.left, pair.right);
@@ -86,7 +86,7 @@ impl Seen {
         }
     }
 
-    /// Puts the places of one part, in which these are the pairs, into the lists, each list from the pair's start on.
+    /// Puts the places of `part`, whose pairs these are, into the lists, those of each pair from its start on.
     fn put_places<C: Cell>(&mut self, symbols: &Symbols<C>, part: usize, lists: &[Listed<C>]) {
         let Self { numbers, pairs } = self;
         let mut next: Vec<usize> = pairs.iter().map(|pair| pair.start).collect();
@@ -100,7 +100,8 @@ impl Seen {
     }
 }
 
-/// Takes so many places from the end of what is left of a list, which is where `list` starts; tells where they start.
+/// Takes `places` places from the end of what is left of a list, the end being the start of `list`; returns where they
+/// start.
 fn take_from_end(list: &mut Pair, places: usize) -> usize {
     list.places -= places;
     if list.start != NOT_LISTED {
@@ -156,7 +157,7 @@ impl Numbers {
         self.of_other(left, right)
     }
 
-    /// The number of a pair that has none yet or a token that is no byte.
+    /// The number of a pair that has none yet, or that has an id of 256 or more.
     #[inline(never)]
     fn of_other(&mut self, left: u32, right: u32) -> usize {
         let number = match left | right {

@@ -1,27 +1,27 @@
 //! Counts → merges: byte-pair encoding learned from word counts.
 //!
-//! The most frequent pair of neighbouring tokens becomes a token, again and again. Pairs that count the same merge
-//! in the order of their ids. Four facts make it fast:
+//! The most frequent pair of neighbouring tokens becomes a token, again and again. Pairs with equal counts merge in the
+//! order of their ids. Four facts make it fast:
 //!
 //! 1. A merge `(a, b) → z` creates only pairs with `z`, which did not exist before; they are gathered in arrays by
 //!    neighbour. So a pair is listed once, with all the places where it will ever stand.
-//! 2. From then on it can only become rarer. Where `l a b r` becomes `l z r`, as often as the pairs `(l, z)` and `(z, r)`
-//!    come up, `(l, a)` and `(b, r)` go: what was gathered for the new pairs tells about the old ones, too, and one
-//!    look-up for each distinct neighbour keeps all counts exact. (Counting pairs again from their lists when they come
-//!    up for merging needs no look-ups, but takes 40 % longer in 25 languages.)
-//! 3. Most pairs are far too rare ever to merge. So only those are listed that count at least as much as the last merges are
-//!    [forecast] to; and since counts only fall, no other one comes to count so much later. Once no listed pair counts so
-//!    much any more, the forecast was too high, and all words are read once more, for pairs that count less.
-//! 4. A word is never scanned: places are checked, joined and asked for their neighbours in constant time, in words
-//!    of any length, and called from memory ahead of that.
+//! 2. From then on it can only become rarer. Where `l a b r` becomes `l z r`, the pairs `(l, z)` and `(z, r)` come up
+//!    exactly as often as `(l, a)` and `(b, r)` go: what was gathered for the new pairs also gives the losses of the
+//!    old ones, and one look-up for each distinct neighbour keeps all counts exact. (Counting pairs again from their
+//!    lists when they come up for merging needs no look-ups, but takes 40 % longer in 25 languages.)
+//! 3. Most pairs are far too rare ever to merge. So only pairs with at least the count that is [forecast] for the last
+//!    merges are listed; and since counts only fall, no other pair reaches that count later. Once no listed pair has it
+//!    any more, the forecast was too high, and all words are read once more, for rarer pairs.
+//! 4. A word is never scanned: checking a place, joining there and finding the neighbours takes constant time, in words
+//!    of any length, and the cells are prefetched.
 //!
 //! Every join shortens the words by one token and lists at most two new places, so for words of n bytes together the
 //! lists never hold more than 3 n places, and all work on joins is O(n).
 //!
-//! Merging is one thread's work. Exact batches were tried: the next merges up to the first that another one of the batch
-//! has to do with, words and pairs shared out between threads that wait for each other three times a batch. On two threads
-//! 25 languages took 382 ms, not 364 on one without batches, Chinese 167, not 123, C 95, not 72; and all of them ten times
-//! as long on a busy machine, where a thread waits for one that does not run.
+//! Merging runs on one thread. Exact batches were tried: the next merges up to the first that involves another one of
+//! its batch, with words and pairs shared out between threads that wait for each other three times a batch. On two
+//! threads 25 languages took 382 ms, against 364 on one without batches, Chinese 167 against 123, C 95 against 72; and
+//! all of them ten times as long on a busy machine, where a thread waits for one that does not run.
 //!
 //! A merge never spells a token that exists. What happens inside a stretch of a word whose ends were never joined
 //! across depends on that stretch alone, so at any moment equal stretches are cut alike: a string that is one token in
@@ -51,7 +51,7 @@ use learner::Learner;
 use start::Start;
 use weights::Weights;
 
-/// What to learn.
+/// How many merges to learn, and which.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergeOptions {
     /// At most this many new tokens; `None`: until no pair occurs `min_frequency` times.
@@ -60,16 +60,16 @@ pub struct MergeOptions {
     pub min_frequency: u64,
     /// The longest token that may be made; `None`: any length.
     pub max_token_bytes: Option<usize>,
-    /// Names that will be special tokens. No pair merges to what files would take for one of them.
+    /// Names that will be special tokens. No pair merges into a token that files would take for one of them.
     pub special_tokens: Vec<String>,
     /// How many threads may work; the merges are the same for any number.
     pub threads: usize,
 }
 
-/// The merges that `counts` call for, in the order learned.
+/// The merges learned from `counts`, in the order learned.
 ///
-/// Ids 0 to 255 are the bytes in the order of [`BYTE_OF_ID`](crate::encode::BYTE_OF_ID), the merges make 256, 257, and so on. They
-/// are those of Hugging Face's `BpeTrainer`, but for counts of 2^31 and more, which overflow there.
+/// Ids 0 to 255 are the bytes in the order of [`BYTE_OF_ID`](crate::encode::BYTE_OF_ID), the merges make 256, 257, and
+/// so on. They are those of Hugging Face's `BpeTrainer`, except for counts of 2^31 and more, which overflow there.
 pub fn learn(counts: &WordCounts, options: &MergeOptions, monitor: &Monitor) -> Result<Vec<Merge>> {
     start_merging(options, monitor);
     learn_from(Start::from_bytes(options), counts, options, monitor)
@@ -79,7 +79,7 @@ fn start_merging(options: &MergeOptions, monitor: &Monitor) {
     monitor.start(Phase::Merge, options.merges.map_or(0, |merges| merges as u64));
 }
 
-/// `tokenizer` with the merges that `counts` call for on top of its own. All ids stay; the new ones come behind them.
+/// `tokenizer` with merges learned from `counts` on top of its own. All ids stay; the new ones follow them.
 ///
 /// Pairs that spell a special token, or a token that the tokenizer never makes itself, do not merge.
 pub fn extend(
@@ -93,11 +93,11 @@ pub fn extend(
     tokenizer.extended(&learn_from(start, counts, options, monitor)?)
 }
 
-/// The merges of superwords: up to `words` of them as [`learn`] finds them within the words of `counts`, whose pretokens
-/// are words in a row; then those that reach across words, too, into four at most.
+/// The merges for superwords, learned from `counts`, whose pretokens are words in a row: first up to `words` merges
+/// within the words, as [`learn`] finds them, then merges that may also reach across words, into four at most.
 ///
-/// Behind the first merges each run of words is what encoding it with them gives, so that what is counted from then on
-/// is just what the tokenizer will make of text.
+/// After the first merges each run of words is what encoding it with them gives, so that what is counted from then on
+/// is exactly what the tokenizer will make of text.
 pub fn learn_superwords(
     counts: &WordCounts,
     words: usize,
@@ -127,7 +127,7 @@ pub fn learn_superwords(
     Ok(merges)
 }
 
-/// The merges from a start on, each of which advances the phase.
+/// The merges learned from `start` on, each of which advances the progress of the phase.
 fn learn_from(
     start: Start<'_>,
     counts: &WordCounts,
@@ -153,7 +153,7 @@ fn learn_from(
     }
 }
 
-/// Whether cells of type `C` can hold all that is there and may come.
+/// Whether cells of type `C` can hold all tokens, weights and places that there may be.
 fn fits<C: Cell>(cells: usize, weights: usize, most_tokens: usize) -> bool {
     weights <= C::MOST && most_tokens <= C::MOST && cells as u64 <= C::MOST_CELLS
 }

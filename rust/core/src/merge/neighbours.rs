@@ -1,7 +1,7 @@
-//! The tokens found next to a token just made, each with how often and where.
+//! The tokens met next to a token just made, each with how often and where.
 //!
-//! A merge gives rise to new pairs only with the token it makes, so a plain array by neighbour finds them without
-//! any hash.
+//! A merge creates new pairs only with the token that it makes, so a plain array by neighbour finds them without
+//! hashing.
 
 use std::ops::Range;
 
@@ -55,8 +55,8 @@ impl<P: Place> Neighbours<P> {
         self.index_of.resize(self.index_of.len().max(last as usize + 1), NONE);
     }
 
-    /// Notes that `token`, for which there is room, was met at `place`, in a word that counts `weight`; tells whether it
-    /// was met for the first time.
+    /// Notes that `token`, for which there is room, was met at `place`, in a word that counts `weight`; returns whether
+    /// it was met for the first time.
     #[inline(always)]
     pub(super) fn add(&mut self, token: u32, weight: u64, place: P) -> bool {
         let index = &mut self.index_of[token as usize];

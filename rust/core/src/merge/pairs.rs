@@ -1,7 +1,7 @@
 //! The pairs that may merge, how often each occurs at the moment, and where it was seen.
 //!
-//! A pair of tokens is looked up by a hash of both: open addressing, at most half full. All that is known of a pair stands
-//! in its slot, so that a look-up is one access to far memory, which [`prefetch`](Pairs::prefetch) can begin early.
+//! A pair of tokens is looked up by a hash of both: open addressing, at most half full. All that is known of a pair
+//! stands in its slot, so that a look-up is one cache miss, which [`prefetch`](Pairs::prefetch) can begin early.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -44,13 +44,13 @@ const LEAST_SLOTS: usize = 1 << 12;
 const MOST_FIRST_SLOTS: usize = 1 << 18;
 
 impl Pairs {
-    /// None, and room for as many as are often listed in the course of so many merges.
+    /// No pairs, with room for as many as are often listed in the course of `merges` merges.
     pub(super) fn for_merges(merges: usize) -> Self {
         let slots = (merges.saturating_mul(4)).clamp(LEAST_SLOTS, MOST_FIRST_SLOTS).next_power_of_two();
         Self { slots: Table::new(slots), used: 0 }
     }
 
-    /// Adds a pair that is not here.
+    /// Adds a pair that is not here yet.
     pub(super) fn insert(&mut self, pair: Pair) {
         self.used += 1;
         if self.used * 2 > self.slots.entries().len() {
@@ -69,7 +69,7 @@ impl Pairs {
         self.slots = larger;
     }
 
-    /// Has what tells about a pair fetched while the caller does something else.
+    /// Prefetches the slot of a pair while the caller does something else.
     #[inline(always)]
     pub(super) fn prefetch(&self, left: u32, right: u32) {
         let slots = self.slots.entries();

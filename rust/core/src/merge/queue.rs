@@ -1,8 +1,8 @@
 //! The pairs that may merge next, best first.
 //!
-//! Most pairs are far too rare ever to merge, and a heap of them all would not fit into near memory. So pairs are
-//! classed by their counts, eight classes from each power of two to the next, and only the highest class stands in the
-//! heap; the others wait in plain lists until it is their turn.
+//! Most pairs are far too rare ever to merge, and a heap of them all would not fit into the cache. So pairs are classed
+//! by their counts, eight classes from each power of two to the next, and only the highest class is in the heap; the
+//! others wait in plain lists until their turn.
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;

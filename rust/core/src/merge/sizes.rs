@@ -1,7 +1,7 @@
-//! How long tokens are, in bytes and in words: which pairs may be a token at all.
+//! How long tokens are, in bytes and in words, which decides which pairs may become a token.
 //!
-//! Words are counted only where pretokens hold several, for superwords: one begins with the token, and one at each space
-//! behind its first byte that something other than a space follows.
+//! Words are counted only where pretokens hold several, for superwords: one begins with the token, and one at each
+//! space after its first byte that something other than a space follows.
 
 use crate::count::WordCounts;
 use crate::merge::start::Start;
@@ -9,7 +9,7 @@ use crate::merge::start::Start;
 /// The most words that a superword reaches into (Liu et al. 2025, <https://arxiv.org/abs/2503.13423>).
 pub(super) const MOST_WORDS: usize = 4;
 
-/// Of each token by id.
+/// The sizes of each token, by id.
 pub(super) struct Sizes {
     /// In bytes, up to [`u32::MAX`].
     lengths: Vec<u32>,
@@ -19,7 +19,7 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Those of the tokens to start from. Words are counted if the pattern of `counts` has several in a pretoken.
+    /// The sizes of the tokens to start from. Words are counted if the pattern of `counts` has several in a pretoken.
     pub(super) fn new(start: &Start<'_>, counts: &WordCounts, max_bytes: Option<usize>) -> Self {
         let superwords = counts.pattern().without_superwords().is_some();
         Self {
@@ -48,7 +48,7 @@ impl Sizes {
     }
 }
 
-/// The words that two tokens reach into together.
+/// How many words two tokens reach into together.
 fn words(left: &[u8], right: &[u8]) -> usize {
     let bytes = || left.iter().chain(right);
     1 + bytes().skip(1).zip(bytes().skip(2)).filter(|&(&one, &next)| one == b' ' && next != b' ').count()

@@ -1,4 +1,4 @@
-//! What there is before the first merge: the bytes of each word, or the tokens that a tokenizer makes of it.
+//! The tokens of each word before the first merge: its bytes, or the tokens that a tokenizer makes of it.
 
 use std::ops::Range;
 
@@ -12,15 +12,15 @@ use crate::{Error, Result};
 pub(super) enum Start<'t> {
     /// The 256 bytes, each a token.
     Bytes(Learned),
-    /// Those of a tokenizer.
+    /// The tokens of a tokenizer.
     Tokens(Known<'t>),
 }
 
 /// The tokens that are learned.
 pub(super) struct Learned {
-    /// Bytes of those learned so far, whose ids follow on those of the start; kept only where something asks for them.
+    /// The bytes of those learned so far, whose ids follow those of the start; kept only where they are needed.
     tokens: Vec<Vec<u8>>,
-    /// What none of them may be: what files would take for a special token.
+    /// The bytes that none of them may have: files would take such a token for a special one.
     reserved: Vec<Vec<u8>>,
 }
 
@@ -31,7 +31,7 @@ impl Learned {
     }
 }
 
-/// The tokens of a tokenizer, and those that are learned besides.
+/// The tokens of a tokenizer, and those that are learned on top of them.
 pub(super) struct Known<'t> {
     tokenizer: &'t Tokenizer,
     /// The tokens of each word.
@@ -40,12 +40,12 @@ pub(super) struct Known<'t> {
 }
 
 impl<'t> Start<'t> {
-    /// Bytes.
+    /// A start with the 256 bytes as tokens.
     pub(super) fn from_bytes(options: &MergeOptions) -> Self {
         Self::Bytes(Learned::none_of(&options.special_tokens))
     }
 
-    /// The tokens that `tokenizer` makes of the words.
+    /// A start with the tokens that `tokenizer` makes of the words of `counts`.
     pub(super) fn from_tokenizer(
         tokenizer: &'t Tokenizer,
         counts: &WordCounts,
@@ -69,7 +69,7 @@ impl<'t> Start<'t> {
         }
     }
 
-    /// The bytes of each token by id; none for ids that are no tokens.
+    /// The bytes of each token by id; empty for ids that are not tokens.
     pub(super) fn spelled(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.tokens() as u32).map(|id| match self {
             Self::Bytes(_) => std::slice::from_ref(&BYTE_OF_ID[id as usize]),
@@ -77,7 +77,7 @@ impl<'t> Start<'t> {
         })
     }
 
-    /// How many cells it takes for the tokens of some words, and one behind each.
+    /// How many cells the tokens of some words take, with one more after each word.
     pub(super) fn cells(&self, counts: &WordCounts, words: Range<usize>) -> usize {
         let tokens = match self {
             Self::Bytes(_) => counts.bytes_of(words.clone()),
@@ -102,17 +102,18 @@ impl<'t> Start<'t> {
         }
     }
 
-    /// Forgets the words, once nobody will ask for their tokens any more.
+    /// Forgets the tokens of the words, once they are not needed any more.
     pub(super) fn forget_words(&mut self) {
         if let Self::Tokens(known) = self {
             known.words = Ragged { ids: Vec::new().into(), offsets: Vec::new() };
         }
     }
 
-    /// Takes note of the token that a pair makes, unless there is such a token, or it is reserved; tells whether it did.
+    /// Notes the token that a pair makes, unless there is such a token already, or it is reserved; returns whether it
+    /// did.
     ///
-    /// But for special tokens, only one that its own bytes do not merge to can be met so: see the head of
-    /// [`merge`](super).
+    /// An existing token that a pair spells is a special token, or one that its own bytes do not merge to: see the head
+    /// of [`merge`](super).
     pub(super) fn add(&mut self, left: u32, right: u32) -> bool {
         if matches!(self, Self::Bytes(learned) if learned.reserved.is_empty()) {
             return true;

@@ -1,12 +1,13 @@
 //! The words to learn from, as tokens that join in place.
 //!
-//! One flat array has a cell for each token that a word begins with, a byte or one of a tokenizer's. A token made of several
+//! One flat array has a cell for each initial token of a word, a byte or one of a tokenizer's. A token made of several
 //! keeps its id in its first cell and again in its last one; so both neighbours of a token are found without links and
 //! without a scan, and joining two tokens costs the same in a word of three cells and in one of a million.
 //!
-//! Whoever saw a token start at a place finds its id there later if and only if it still does. Where it was joined to
-//! one on its right, the id is the longer token's. Where it was joined to one on its left the cell is void, or, if
-//! the token had one cell, the last cell of a longer one; and the ids of longer tokens are none that words begin with.
+//! A token that started at a place once has its id there later if and only if it still starts there. Where it was
+//! joined to one on its right, the id is the longer token's. Where it was joined to one on its left the cell is void,
+//! or, if the token had one cell, the last cell of a longer one; and the ids of longer tokens are not among the initial
+//! ones.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -18,13 +19,13 @@ use crate::merge::cell::{Cell, Listed, Place};
 use crate::merge::start::Start;
 use crate::merge::weights::Weights;
 
-/// A thread has words of about so many bytes at least: those of fewer take less time than a thread to start.
+/// About the fewest bytes of words that get a thread of their own: fewer take less time than a thread takes to start.
 const LEAST_PART: usize = if cfg!(test) { 16 } else { 1 << 16 };
 
 /// All words, the tokens in them, and how often each word counts.
 pub(super) struct Symbols<C> {
     cells: Table<C>,
-    /// The cells of some words each, with an edge before and behind them.
+    /// The cells of some words each, with an edge before and after them.
     parts: Vec<Range<usize>>,
     weights: Weights,
     /// Cells of each token.
@@ -40,8 +41,8 @@ pub(super) struct Joined<P> {
 }
 
 impl<C: Cell> Symbols<C> {
-    /// The words of two and more tokens, in as many parts as threads may work on. `weights` are those of `counts`, and
-    /// there are not more of them than fit into cells.
+    /// The words of two or more tokens, in at most `threads` parts. `weights` are those of `counts`, not more of them
+    /// than fit into cells.
     ///
     /// Words keep the order of `counts`, that of their bytes, so that equal pairs often lie near each other.
     pub(super) fn new(counts: &WordCounts, weights: Weights, start: &Start<'_>, threads: usize) -> Self {
@@ -76,7 +77,7 @@ impl<C: Cell> Symbols<C> {
     pub(super) fn for_each_pair(&self, part: usize, mut visit: impl FnMut(u32, u32, C::Place, u64)) {
         let first = self.parts[part].start;
         let cells = &self.cells.entries()[self.parts[part].clone()];
-        // Where the next token is does not depend on this one as long as all have one cell: half the time.
+        // While all tokens have one cell, the place of the next one does not depend on this one, which halves the time.
         let are_cells = self.lengths.iter().all(|&length| length == 1);
         // At the edge before the first word.
         let (mut place, mut length, mut left) = (0, 1, C::EDGE);
@@ -111,7 +112,7 @@ impl<C: Cell> Symbols<C> {
         [left, right, joined]: [u32; 3],
         mut visit: impl FnMut(Joined<C::Place>, C::Place, u64),
     ) {
-        /// How many places ahead of their use cells are called from memory.
+        /// How many places ahead of their use cells are prefetched.
         const AHEAD: usize = 16;
         let [left_length, right_length] = [left, right].map(|token| self.lengths[token as usize] as usize);
         let reach = left_length + right_length;
@@ -148,7 +149,7 @@ impl<C: Cell> Symbols<C> {
     }
 }
 
-/// The words in parts of about as many bytes, one for each thread that is worth its while.
+/// Cuts the words into parts of about equal size in bytes, one for each thread that is worth starting.
 fn parts_of(counts: &WordCounts, threads: usize) -> impl Iterator<Item = Range<usize>> {
     let parts = (counts.bytes() / LEAST_PART).clamp(1, threads.max(1));
     let border = move |part: usize| {
@@ -158,7 +159,7 @@ fn parts_of(counts: &WordCounts, threads: usize) -> impl Iterator<Item = Range<u
     (0..parts).map(move |part| border(part)..border(part + 1))
 }
 
-/// Puts words of two and more tokens into `cells`, an edge behind each, and edges behind the last.
+/// Puts words of two or more tokens into `cells`, an edge after each, and edges in all cells after the last.
 fn fill<C: Cell>(
     cells: &mut [C],
     counts: &WordCounts,

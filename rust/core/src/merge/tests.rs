@@ -22,8 +22,8 @@ fn byte_ids(word: &[u8]) -> Vec<u32> {
     word.iter().map(|&byte| u32::from(ID_OF_BYTE[usize::from(byte)])).collect()
 }
 
-/// The same, where there are words and tokens to begin with, all tokens as ids of bytes, and tokens reach into so many
-/// words at most.
+/// Like [`learn_naively`], but with given words and tokens to begin with, all tokens as ids of bytes; tokens reach into
+/// `most_words` words at most.
 fn learn_naively_from(
     mut words: Vec<(Vec<u32>, u64)>,
     mut tokens: Vec<Vec<u32>>,
@@ -48,7 +48,7 @@ fn learn_naively_from(
                 && !reserved.contains(&token)
         };
         let possible = pairs.iter().filter(|(pair, _)| may_be(**pair));
-        // The last of the largest, so from the back: the smallest pair.
+        // `max_by_key` takes the last of the largest, so in reverse order the smallest pair.
         let Some(((left, right), &count)) = possible.rev().max_by_key(|(_, count)| **count) else { break };
         if count < options.min_frequency.max(1) {
             break;
@@ -135,7 +135,7 @@ fn the_left_neighbour_may_be_the_token_just_made() {
 #[test]
 fn equal_counts_merge_in_the_order_of_ids() {
     assert_as_naive(&[("cd", 5), ("ab", 5), ("ac", 5)], &["ab", "ac", "cd"]);
-    // The space has id 220, behind all printable ASCII.
+    // The space has id 220, after all printable ASCII.
     assert_as_naive(&[(" a", 5), ("za", 5)], &["za", " a"]);
 }
 

@@ -1,4 +1,4 @@
-//! The distinct counts of words: few thousand in real text, so that a number of 16 bits stands for each.
+//! The distinct counts of words: a few thousand in real text, so that a number of 16 bits can stand for each.
 
 use crate::count::WordCounts;
 
@@ -8,7 +8,7 @@ const SMALL: usize = 1 << 12;
 /// The distinct counts of words, in ascending order.
 pub(super) struct Weights {
     distinct: Vec<u64>,
-    /// By count: the number of a small one.
+    /// The number of each small count, by count.
     numbers: Vec<usize>,
 }
 
@@ -34,12 +34,12 @@ impl Weights {
         Self { distinct, numbers }
     }
 
-    /// How many there are.
+    /// How many distinct counts there are.
     pub(super) fn len(&self) -> usize {
         self.distinct.len()
     }
 
-    /// The number of the count of a word.
+    /// The number of `count`, which is that of a word.
     pub(super) fn number_of(&self, count: u64) -> usize {
         match self.numbers.get(usize::try_from(count).unwrap_or(usize::MAX)) {
             Some(&number) => number,
@@ -47,7 +47,7 @@ impl Weights {
         }
     }
 
-    /// The count that has a number.
+    /// The count with this number.
     #[inline(always)]
     pub(super) fn get(&self, number: usize) -> u64 {
         self.distinct[number]

@@ -8,9 +8,9 @@ pub type Origin = [u32; 2];
 /// Whether to keep track of where bytes come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origins {
-    /// Nobody asks.
+    /// They are not tracked.
     Forget,
-    /// Of text that begins at this byte of the original.
+    /// They are tracked, for text that begins at this byte of the original.
     Track(u32),
 }
 
@@ -24,7 +24,7 @@ pub struct Aligned {
 }
 
 impl Aligned {
-    /// A text that is the original still: each byte comes from its character.
+    /// A text that is still the original: each byte comes from its character.
     pub fn new(text: &str, origins: Origins) -> Self {
         let of_character = |start: u32| {
             move |(at, character): (usize, char)| {
@@ -61,7 +61,7 @@ impl Aligned {
         }
     }
 
-    /// Replaces the text by what `write` writes. What it does not take from the source by then is gone.
+    /// Replaces the text by what `write` writes. What it has not taken from the source at the end is dropped.
     pub(crate) fn rewrite(&mut self, write: impl FnOnce(&str, &mut Rewriter<'_>)) {
         let mut out = Rewriter {
             source: &self.text,
@@ -76,8 +76,8 @@ impl Aligned {
         *self = Self { text, origins, base: self.base };
     }
 
-    /// Puts `prefix` before a text that is not empty. It is said to come from the first character, as in Hugging
-    /// Face's.
+    /// Puts `prefix` before a text that is not empty. Its origin is that of the first character, as in Hugging Face's
+    /// library.
     pub(crate) fn prepend(&mut self, prefix: &str) {
         self.rewrite(|source, out| out.prepend(source, prefix));
     }
@@ -101,7 +101,8 @@ impl Rewriter<'_> {
         self.skip(1);
     }
 
-    /// Writes `character` as something new, which shares the origin of the source's byte before, or is from the very start.
+    /// Writes `character` as a new one. Its origin is that of the source's last byte before it, or empty at the very
+    /// start.
     pub(crate) fn insert(&mut self, character: char) {
         match self.at.checked_sub(1) {
             Some(before) => self.write(character, before),
@@ -109,7 +110,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Writes `character`, which comes from where byte `like` of the source does.
+    /// Writes `character` with the origin of byte `like` of the source.
     pub(crate) fn write(&mut self, character: char, like: usize) {
         let origin = self.source_origins.and_then(|origins| origins.get(like)).copied();
         self.push(character, origin.unwrap_or([self.base; 2]));
@@ -122,7 +123,7 @@ impl Rewriter<'_> {
         }
     }
 
-    /// Leaves out so many characters of the source.
+    /// Leaves out the next `characters` characters of the source.
     pub(crate) fn skip(&mut self, characters: usize) {
         let rest = &self.source[self.at..];
         self.at += rest.char_indices().nth(characters).map_or(rest.len(), |(end, _)| end);
@@ -147,7 +148,7 @@ impl Rewriter<'_> {
         self.keep_to(self.source.len());
     }
 
-    /// Writes `prefix` and the next stretch of the source, as Hugging Face aligns what it puts before a text.
+    /// Writes `prefix` and the next `stretch` of the source, with the origins that Hugging Face gives to a prefix.
     pub(crate) fn prepend(&mut self, stretch: &str, prefix: &str) {
         let end = self.at + stretch.len();
         if let Some(first) = stretch.chars().next() {

@@ -1,14 +1,14 @@
 //! SentencePiece's map from strings to what replaces them: a trie of bytes in a double array, and the replacements.
 //!
-//! The blob is the size of the trie in bytes, the trie's units of four bytes, and then the replacements, each ended by a
-//! zero byte; the value of a string in the trie is where its replacement begins. (Yata's darts-clone describes the
-//! units.) Whatever stands in the blob, a look-up ends: units that would lead out of the array have no children.
+//! The blob is the size of the trie in bytes, the trie's units of four bytes, and then the replacements, each ended by
+//! a zero byte; the value of a string in the trie is where its replacement begins. (Yata's darts-clone describes the
+//! units.) A look-up ends whatever the blob holds: units that would lead out of the array have no children.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::aligned::{Aligned, Rewriter};
 
-/// Longer graphemes are looked up character by character by Hugging Face.
+/// Hugging Face looks up graphemes of this many bytes or more character by character.
 const LONG_GRAPHEME: usize = 6;
 
 /// A map that was read from its blob.
@@ -19,7 +19,7 @@ pub struct Charsmap {
 }
 
 impl Charsmap {
-    /// Reads the blob; an error says what is wrong with it.
+    /// Reads a map from its blob; the error says what is wrong with it.
     pub fn new(blob: &[u8]) -> Result<Self, String> {
         let cut_short = || format!("the charsmap of {} bytes is cut short", blob.len());
         let (size, rest) = blob.split_first_chunk::<4>().ok_or_else(cut_short)?;
@@ -67,7 +67,7 @@ impl Charsmap {
         longest
     }
 
-    /// What replaces the shortest string of the map that `text` begins with, which is how Hugging Face reads the map.
+    /// The replacement of the shortest string of the map that `text` begins with, which is the one Hugging Face takes.
     fn shortest(&self, text: &str) -> Option<&str> {
         let mut shortest = None;
         self.prefixes(text.as_bytes(), |_, replacement| {
@@ -76,8 +76,8 @@ impl Charsmap {
         shortest
     }
 
-    /// Changes text as Hugging Face does: grapheme by grapheme, the long ones and those not in the map character by
-    /// character.
+    /// Changes text as Hugging Face does: grapheme by grapheme, and character by character in long graphemes and in
+    /// those not in the map.
     pub(super) fn apply(&self, text: &mut Aligned) {
         text.rewrite(|source, out| {
             for grapheme in source.graphemes(true) {
@@ -112,12 +112,12 @@ fn has_value(unit: u32) -> bool {
     unit >> 8 & 1 == 1
 }
 
-/// The byte that leads to a unit, or what no byte is for a unit that holds a value.
+/// The byte that leads to a unit; for a unit that holds a value, a number that is not a byte.
 fn label(unit: u32) -> u32 {
     unit & (1 << 31 | 0xFF)
 }
 
-/// What leads from a unit to its children.
+/// The number to XOR with a unit's place, and then with a byte, for the place of its child for that byte.
 fn offset(unit: u32) -> usize {
     ((unit >> 10) << ((unit & 1 << 9) >> 6)) as usize
 }

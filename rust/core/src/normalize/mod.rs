@@ -1,8 +1,8 @@
 //! Text → the text that a model wants to see: composed, in lower case, with `▁` for spaces, and so on.
 //!
-//! Each normalizer is what Hugging Face's tokenizers do under its name, down to the version of Unicode (9 for the
-//! normal forms) and to the place that every byte is said to come from, which is what offsets are made of
-//! ([`Aligned`]). [`sentencepiece`] is what SentencePiece itself does.
+//! Each normalizer does what Hugging Face's tokenizers do under its name, down to the version of Unicode (9 for the
+//! normal forms) and to the place that every byte is said to come from, from which offsets are made ([`Aligned`]).
+//! [`sentencepiece`] does what SentencePiece itself does.
 
 mod aligned;
 mod charsmap;
@@ -36,22 +36,23 @@ pub enum Normalizer {
     Nfkc,
     /// Unicode's compatibility decomposition.
     Nfkd,
-    /// Lower case, whatever the language.
+    /// Lower case, by the same rules for all languages.
     Lowercase,
-    /// What neural machine translation cleans up: control characters go, and all kinds of white space are spaces.
+    /// Cleans up as for neural machine translation: removes control characters, and writes all kinds of white space as
+    /// spaces.
     Nmt,
-    /// Combining marks go.
+    /// Removes combining marks.
     StripAccents,
-    /// White space at the ends goes.
+    /// Removes white space at the ends.
     Strip {
         /// At the left end.
         left: bool,
         /// At the right end.
         right: bool,
     },
-    /// Whatever is found becomes another text.
+    /// Replaces each match by another text.
     Replace(Arc<Find>, String),
-    /// A text that is not empty begins with this one.
+    /// Puts this text before one that is not empty.
     Prepend(String),
     /// A map of SentencePiece's, as Hugging Face applies it.
     Charsmap(Arc<Charsmap>),
@@ -69,13 +70,13 @@ pub enum Normalizer {
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "the fields of the format")]
 pub struct Bert {
-    /// Control characters go, and white space is spaces.
+    /// Removes control characters and U+FFFD, and writes white space as spaces.
     pub clean_text: bool,
-    /// Chinese characters stand between spaces.
+    /// Puts spaces around Chinese characters.
     pub handle_chinese_chars: bool,
-    /// Non-spacing marks go.
+    /// Removes non-spacing marks.
     pub strip_accents: bool,
-    /// Lower case.
+    /// Writes letters in lower case.
     pub lowercase: bool,
 }
 
@@ -109,7 +110,7 @@ impl Normalizer {
         Ok(())
     }
 
-    /// Whether this is certain to leave `text`, and any stretch of it, as it is.
+    /// Whether this is certain to leave `text`, and any part of it, as it is.
     pub fn keeps(&self, text: &[u8]) -> bool {
         match self {
             Self::Nfc => std::str::from_utf8(text).is_ok_and(is_nfc),
@@ -240,8 +241,8 @@ fn is_chinese(character: char) -> bool {
 }
 
 impl Rewriter<'_> {
-    /// Writes characters that each come with a change: as many more characters than they replace, as the normal forms
-    /// count them.
+    /// Writes characters, each with its change in the number of characters as the normal forms count it: 1 for an added
+    /// one, 0 for one that replaces one, less for one that replaces more.
     fn write_all(&mut self, characters: impl Iterator<Item = (char, isize)>) {
         for (character, change) in characters {
             if change > 0 {

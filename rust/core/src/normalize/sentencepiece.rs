@@ -14,11 +14,11 @@ const SPACE: char = '▁';
 /// A model's normalizer.
 #[derive(Debug, Clone)]
 pub struct SentencePiece {
-    /// Strings and what replaces them.
+    /// Strings and their replacements.
     pub charsmap: Option<Charsmap>,
     /// Whether a space is put before the text.
     pub add_dummy_prefix: bool,
-    /// Whether spaces at the ends go, and several in a row become one.
+    /// Whether spaces at the ends are removed, and several in a row become one.
     pub remove_extra_whitespaces: bool,
     /// Whether spaces are written as `▁`.
     pub escape_whitespaces: bool,
@@ -48,7 +48,7 @@ impl SentencePiece {
             return;
         }
         let space = if self.escape_whitespaces { SPACE } else { ' ' };
-        // The places of spaces, which wait until something else follows: at the end they may have to go.
+        // The places of spaces, which wait until another character follows: those at the end may have to be removed.
         let mut waiting: Vec<usize> = self.add_dummy_prefix.then_some(at).into_iter().collect();
         let mut is_behind_space = self.remove_extra_whitespaces;
         while at < source.len() {
@@ -68,11 +68,13 @@ impl SentencePiece {
             }
         }
         if !self.remove_extra_whitespaces {
-            waiting.into_iter().for_each(|place| out.write(space, place));
+            for place in waiting {
+                out.write(space, place);
+            }
         }
     }
 
-    /// How much of `source` from `at` on is replaced together, and by what.
+    /// How many bytes of `source` from `at` on are replaced together, and by what.
     fn next<'s>(&'s self, source: &'s str, at: usize) -> (usize, &'s str) {
         let rest = &source[at..];
         let is_start = |kept: &AhoCorasick| {

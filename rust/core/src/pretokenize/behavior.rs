@@ -6,7 +6,7 @@ use super::Pieces;
 use crate::Result;
 use crate::split::Find;
 
-/// What becomes of matches.
+/// What becomes of a match: Hugging Face's `SplitDelimiterBehavior`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behavior {
     /// They are dropped.
@@ -15,9 +15,9 @@ pub enum Behavior {
     Isolated,
     /// Each is the end of the piece before it.
     MergedWithPrevious,
-    /// Each is the beginning of the piece behind it.
+    /// Each is the beginning of the piece after it.
     MergedWithNext,
-    /// Matches without anything between them are one piece.
+    /// Matches with nothing between them are one piece.
     Contiguous,
 }
 
@@ -25,7 +25,7 @@ pub enum Behavior {
 type Stretch = (Range<usize>, bool);
 
 impl Behavior {
-    /// The name in a `tokenizer.json`.
+    /// The behavior of this name in a `tokenizer.json`.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "Removed" => Self::Removed,
@@ -37,7 +37,7 @@ impl Behavior {
         })
     }
 
-    /// Cuts every piece around what `find` finds in it, or, inverted, around what it does not.
+    /// Cuts every piece around the matches of `find` in it, or, with `invert`, around the stretches between them.
     pub(super) fn split(self, pieces: &mut Pieces, find: &Find, invert: bool) -> Result<()> {
         let text = pieces.text.text();
         let mut cut = Vec::with_capacity(pieces.places.len());
@@ -63,7 +63,7 @@ impl Behavior {
         Ok(())
     }
 
-    /// Joins stretches to the pieces that this wants.
+    /// Joins or drops stretches, so that those left are the pieces.
     fn join(self, stretches: &mut Vec<Stretch>) {
         match self {
             Self::Isolated => {}
@@ -79,8 +79,8 @@ impl Behavior {
     }
 }
 
-/// Joins each stretch to the one before it if `joins` says so of whether the two are matches. The one before the first
-/// is no match.
+/// Joins each stretch to the one before it if `joins` returns true; its arguments are whether the one before and this
+/// one are matches. The first stretch counts as following one that is not a match.
 fn join(stretches: &mut Vec<Stretch>, joins: impl Fn(bool, bool) -> bool) {
     let mut joined: Vec<Stretch> = Vec::with_capacity(stretches.len());
     let mut was_match = false;

@@ -1,8 +1,8 @@
-//! Text → pretokens, by any pretokenizers of Hugging Face's in turn.
+//! Text → pretokens, by any sequence of Hugging Face's pretokenizers.
 //!
-//! The published patterns have scanners of their own ([`split`](crate::split)), and most tokenizers need nothing else.
-//! Here are the others: pretokenizers that drop parts of the text, join matches to what stands beside them, or write
-//! characters anew. They work on a text that is rewritten as a whole, and on the places of its pieces.
+//! The published patterns have scanners of their own ([`split`](crate::split)), and most tokenizers need no more than
+//! these. Here are the others: pretokenizers that drop parts of the text, join matches to their neighbours, or rewrite
+//! characters. They work on a text that is rewritten as a whole, and on the places of its pieces.
 
 mod behavior;
 mod scripts;
@@ -20,7 +20,7 @@ use crate::bytes::byte_of_char;
 use crate::normalize::{Aligned, Rewriter, write_bytes_as_characters};
 use crate::split::Find;
 
-/// What a [`Step::Metaspace`] puts its mark before.
+/// Which pieces a [`Step::Metaspace`] puts its mark before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prepend {
     /// Every piece.
@@ -38,27 +38,27 @@ pub enum Step {
     Split {
         /// What matches.
         find: Find,
-        /// Whether what stands between matches counts as the matches.
+        /// Whether the stretches between matches count as the matches, and the matches do not.
         invert: bool,
         /// What becomes of matches.
         behavior: Behavior,
     },
-    /// Writes spaces as a mark, and cuts before each.
+    /// Writes spaces as a mark, and may cut before each mark.
     Metaspace {
         /// The mark.
         mark: char,
-        /// Where one is put if there is none.
+        /// Which pieces get a mark at the start, unless they have a mark or a space there.
         prepend: Prepend,
-        /// Whether to cut.
+        /// Whether to cut before each mark.
         splits: bool,
     },
-    /// Puts a space before pieces without one, as GPT-2 does on request.
+    /// Puts a space before pieces that do not begin with one, as GPT-2 does on request.
     PrefixSpace,
     /// Writes each byte as the character that stands for it in byte-level vocabularies.
     Bytes,
-    /// Cuts into pieces of so many characters.
+    /// Cuts into pieces of this many characters.
     FixedLength(usize),
-    /// Cuts where another script begins. What stands before the first character with a script goes.
+    /// Cuts where another script begins. What stands before a piece's first character with a script is dropped.
     Scripts,
 }
 
@@ -78,7 +78,7 @@ impl Pieces {
         Self { text, places: std::iter::once(0..length).filter(|place| !place.is_empty()).collect() }
     }
 
-    /// Rewrites the text piece by piece; what is between pieces goes.
+    /// Rewrites the text piece by piece; what is between pieces is dropped.
     fn rewrite(&mut self, mut write: impl FnMut(&str, usize, &mut Rewriter<'_>)) {
         let places = std::mem::take(&mut self.places);
         let mut written = Vec::with_capacity(places.len());
@@ -98,7 +98,7 @@ impl Pieces {
 impl Step {
     /// Cuts the pieces further. Fails only when a regular expression gives up.
     ///
-    /// `is_first` tells whether the text begins the original, where its origins are not tracked.
+    /// `is_first` says whether the text begins the original, for texts whose origins are not tracked.
     pub fn apply(&self, pieces: &mut Pieces, is_first: bool) -> Result<()> {
         match self {
             Self::Split { find, invert, behavior } => return behavior.split(pieces, find, *invert),
@@ -122,7 +122,7 @@ impl Step {
         Ok(())
     }
 
-    /// Whether this asks where a piece comes from.
+    /// Whether this step needs to know where in the original a piece comes from.
     pub fn needs_origins(&self) -> bool {
         matches!(self, Self::Metaspace { prepend: Prepend::First, .. })
     }

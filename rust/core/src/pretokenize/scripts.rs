@@ -1,10 +1,10 @@
-//! The scripts of characters, as Hugging Face's `UnicodeScripts` sees them: Hiragana and Katakana are Han, and spaces and
-//! characters without a script stand with any other.
+//! The scripts of characters, as Hugging Face's `UnicodeScripts` sees them: Hiragana and Katakana are Han, and spaces
+//! and characters without a script go with any other.
 //!
-//! The table is what version 0.23 of that library tells when it is asked about each character between two of known
+//! The table holds the answers of version 0.23 of that library, asked about each character between two of known
 //! scripts; the tests ask again.
 
-/// The script of a character: a number, 0 for one that stands with any.
+/// The script of a character: a number, 0 for one that goes with any script.
 pub(super) fn script(character: char) -> u8 {
     let behind = STARTS.partition_point(|&entry| entry >> 8 <= character as u32);
     STARTS[behind - 1] as u8

@@ -2,23 +2,23 @@
 //!
 //! Two adjacent characters suffice to know that a pretoken ends between them:
 //!
-//! * a space behind anything but whitespace: a space stands only at the start of a pretoken or inside whitespace;
-//! * behind a letter, anything but a letter, a mark or an apostrophe: letters stand in words and contractions, and
-//!   both go on with nothing else.
+//! * a space after anything but whitespace: a space stands only at the start of a pretoken or inside whitespace;
+//! * after a letter, anything but a letter, a mark or an apostrophe: letters stand in words and contractions, and
+//!   neither goes on with anything else.
 //!
-//! The split of what is left of such a border does not look beyond it, because only whitespace looks ahead and the
-//! left part does not end with any; and no pattern looks behind.
+//! Splitting the left part does not look beyond such a border, because only whitespace looks ahead and the left part
+//! does not end with any; and no pattern has look-behind.
 //!
-//! This holds for the three splits in sequence of `deepseek`, too. Such a border is never inside a run of numbers; where
-//! it cuts a run of kana (behind a letter, before `・`), the third split, which sees that run alone, has a border there
-//! by the second rule, and its two parts are the runs of the two texts. What none of its alternatives matches holds
-//! neither spaces nor letters, and goes on before a space as it does at the end.
+//! This holds for the three splits in sequence of `deepseek`, too. Such a border is never inside a run of numbers;
+//! where it cuts a run of kana (after a letter, before `・`), the third split, which sees that run alone, has a border
+//! there by the second rule, and its two parts are the runs of the two texts. A stretch that none of its alternatives
+//! matches has neither spaces nor letters, and ends before a space as it does at the end of the text.
 
 use super::classes::{LETTER, LOWER, SPACE, UPPER, class_at};
 use crate::utf8::is_tail;
 
-/// The last place where every published pattern starts a new pretoken, whatever follows `text`. With `superwords` these do
-/// not go on there either: a space behind a word is no such place then.
+/// The last place where every published pattern starts a new pretoken, whatever follows `text`. With `superwords`, a
+/// space after a word is not such a place: words in a row may go on there.
 pub(super) fn last_cut(text: &[u8], superwords: bool) -> Option<usize> {
     let mut at = text.len();
     let mut next: Option<(u8, u8)> = None;

@@ -7,24 +7,24 @@
 //! *Pieces.* No number is in `HAN_OR_KANA`, so every character is of one kind, number, `HAN_OR_KANA`, or neither, and
 //! the pieces are the longest runs of one kind; only those of numbers are cut further, from the run's start. Hence a
 //! character belongs to the piece of the one before it if both are of one kind ([`continues`]). What the third split
-//! does from a pretoken's start on depends on nothing before it, for it does not look behind.
+//! does from a pretoken's start on depends on nothing before it, for it has no look-behind.
 //!
-//! *Numbers.* No alternative of the third split matches a number but as what leads a letter or mark, and none of these
+//! *Numbers.* No alternative of the third split matches a number except to lead a letter or mark, and neither of these
 //! is in a piece of numbers: such a piece stays whole.
 //!
 //! *The third split.* Each other character is of exactly one class: letters and marks, punctuation and symbols,
 //! whitespace, or else (controls, formats, unassigned), here called the rest. Its alternatives, in their order, match
 //!
-//! 1. an ASCII punctuation mark and the ASCII letters behind it;
-//! 2. a run of letters and marks, and before it one character of whitespace but for newlines, or of the rest. (The
+//! 1. an ASCII punctuation mark and the ASCII letters after it;
+//! 2. a run of letters and marks, and before it one character of whitespace (not a newline) or of the rest. (The
 //!    expression also lets a mark lead; marks are in the run anyway);
-//! 3. punctuation and symbols with a space before and newlines behind them;
+//! 3. punctuation and symbols, with a space before them and newlines after them, if any;
 //! 4. whitespace, as in other patterns: up to its last newline, or else all but the last character if something other
 //!    than the piece's edge follows, or else all of it.
 //!
 //! So the class of the first character, sometimes with that of the second, decides which of them matches. The rest
-//! matches nowhere but before letters: from each of its characters on the search goes to the next, and what it passes
-//! over is one pretoken, up to the one that leads letters, or to the end of its run, where any other class matches.
+//! matches nowhere except before letters: the search passes over its characters one by one, and what it passes over is
+//! one pretoken, up to the character that leads letters, or to the end of its run, where any other class matches.
 
 use super::classes::{HAN_OR_KANA, LOWER, NEWLINE, NUMBER, PUNCTUATION, SPACE, UPPER, class_at};
 use super::ends::Ends;
@@ -71,7 +71,7 @@ fn pretoken_end(text: &[u8], start: usize) -> usize {
     }
 }
 
-/// Whether the piece of a character of class `class` goes on with the one of class `next` behind it.
+/// Whether a character of class `next` belongs to the same piece as the one of class `class` before it.
 #[inline(always)]
 fn continues(class: u8, next: u8) -> bool {
     (class ^ next) & CUT_OUT == 0
@@ -94,7 +94,7 @@ fn ascii_letters(text: &[u8]) -> usize {
     while let Some(&eight) = text[count..].first_chunk::<8>() {
         let bytes = u64::from_le_bytes(eight);
         let lower = (bytes | each(0x20)) & each(0x7F);
-        // Sums that have their eighth bit from `a` on, and behind `z`; none carries into the next byte.
+        // Sums whose eighth bit is set from `a` on, and after `z`; none carries into the next byte.
         let from_a = lower + each(0x80 - b'a');
         let behind_z = lower + each(0x80 - b'z' - 1);
         let others = (!from_a | behind_z | bytes) & each(0x80);

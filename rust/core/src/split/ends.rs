@@ -8,8 +8,8 @@ use super::masks::WIDTH;
 /// Room for a start, a block, and what the last two steps add to it.
 const ROOM: usize = 1 + BLOCK + 2 * WIDTH;
 
-/// A run of pretokens, as the places between them: room for a block, which scanners fill some at a time without looking
-/// at its length. It may grow longer.
+/// A run of adjacent pretokens, as the places between them. It has room for a block, which scanners fill some at a time
+/// without checking its length, and may grow beyond that.
 #[derive(Debug)]
 pub struct Ends {
     /// The start of the first one, then their ends, then room.
@@ -23,60 +23,60 @@ impl Ends {
         Self { places: vec![0; ROOM], count: 0 }
     }
 
-    /// No pretokens, of which the first will start at `start`.
+    /// Removes all pretokens; the first one added after that starts at `start`.
     pub fn restart(&mut self, start: usize) {
         self.places[0] = start;
         self.count = 0;
     }
 
-    /// Where they start, in ascending order.
+    /// Where the pretokens start, in ascending order.
     #[inline(always)]
     pub fn starts(&self) -> &[usize] {
         &self.places[..self.count]
     }
 
-    /// Where they end: each where the next one starts.
+    /// Where the pretokens end: each where the next one starts.
     #[inline(always)]
     pub fn ends(&self) -> &[usize] {
         &self.places[1..=self.count]
     }
 
-    /// How many they are.
+    /// How many pretokens there are.
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.count
     }
 
-    /// Whether there are none.
+    /// Whether there are no pretokens.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }
 
-    /// Where one of them stands.
+    /// Where pretoken `number` starts and ends.
     #[inline(always)]
     pub fn place(&self, number: usize) -> Range<usize> {
         self.starts()[number]..self.ends()[number]
     }
 
-    /// Where the first one starts.
+    /// Where the first pretoken starts, or would start.
     #[inline(always)]
     pub fn start(&self) -> usize {
         self.places[0]
     }
 
-    /// Where the last one ends.
+    /// Where the last pretoken ends; the start if there are none.
     #[inline(always)]
     pub fn end(&self) -> usize {
         self.places[self.count]
     }
 
-    /// Whether there are enough for a block.
+    /// Whether there are enough pretokens for a block.
     #[inline(always)]
     pub fn is_full(&self) -> bool {
         self.count >= BLOCK
     }
 
-    /// Adds one.
+    /// Adds a pretoken that ends at `end`.
     #[inline(always)]
     pub fn push(&mut self, end: usize) {
         self.count += 1;
@@ -86,18 +86,18 @@ impl Ends {
         }
     }
 
-    /// Where the last one starts, or the first one would.
+    /// Where the last pretoken starts, or the first one would.
     pub(super) fn last_start(&self) -> usize {
         self.places[self.count.saturating_sub(1)]
     }
 
-    /// Leaves out the last one.
+    /// Removes the last pretoken.
     pub(super) fn pop(&mut self) {
         self.count -= 1;
     }
 
-    /// Joins each one with the next, but for the last, unless `keep` says of its start and end to keep them apart. A start
-    /// is that of the whole joined so far.
+    /// Joins each pretoken with the next one, unless `keep` returns true for its start and end. The start is that of
+    /// everything joined to it so far.
     pub(super) fn keep(&mut self, keep: impl Fn(usize, usize) -> bool) {
         let mut kept = 0;
         for at in 1..=self.count {
@@ -110,7 +110,7 @@ impl Ends {
         self.count = kept;
     }
 
-    /// Room for the next ends, of a run that was not full before the last [`grow`](Self::grow).
+    /// Room for the next ends; the run must not have been full before the last [`grow`](Self::grow).
     #[inline(always)]
     pub(super) fn room(&mut self) -> &mut [usize; WIDTH] {
         self.places[self.count + 1..].first_chunk_mut().expect("room for two times as many behind a block")

@@ -17,7 +17,7 @@ pub(super) enum Contractions {
     Suffix,
 }
 
-/// What punctuation takes with it, behind the run of neither space, letter nor number.
+/// What may follow punctuation, a run of neither whitespace, letters nor numbers, in the same pretoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tail {
     /// Nothing.
@@ -28,26 +28,26 @@ pub(super) enum Tail {
     NewlinesAndSlashes,
 }
 
-/// The parameters of one family of patterns; where a family says nothing, it is as Llama 3.
+/// The parameters of one family of patterns; the defaults are Llama 3's.
 pub(super) trait Family {
     /// Where contractions are recognised.
     const CONTRACTIONS: Contractions = Contractions::AnyCase;
-    /// Any character but a newline, letter or number may lead letters (`[^\r\n\p{L}\p{N}]?`), not only a space.
+    /// Whether any character but a newline, letter or number may lead letters (`[^\r\n\p{L}\p{N}]?`), not only a space.
     const ANY_LEAD: bool = true;
-    /// Words are a run of upper-case and then a run of lower-case letters, marks among them.
+    /// Whether words are a run of upper-case and then a run of lower-case letters, marks among them.
     const CASED: bool = false;
     /// The most digits in one pretoken.
     const DIGITS: usize = 3;
-    /// A space may lead digits (` ?\p{N}+`).
+    /// Whether a space may lead digits (` ?\p{N}+`).
     const SPACED_DIGITS: bool = false;
-    /// What follows punctuation.
+    /// What may follow punctuation in its pretoken.
     const TAIL: Tail = Tail::Newlines;
-    /// Whitespace is cut behind its last newline (`\s*[\r\n]+`).
+    /// Whether whitespace is cut after its last newline (`\s*[\r\n]+`).
     const NEWLINES: bool = true;
-    /// Whitespace at the end of the text is one pretoken, newlines or not (`\s++$` before the newline rule).
+    /// Whether whitespace at the end of the text is one pretoken, newlines included (`\s++$` before the newline rule).
     const TRAILING_SPACE: bool = false;
 
-    /// Whether pretokens hold more than one digit, but not any number of them.
+    /// Whether a pretoken may hold more than one digit, but not arbitrarily many.
     fn counts_digits() -> bool {
         Self::DIGITS > 1 && Self::DIGITS < usize::MAX
     }

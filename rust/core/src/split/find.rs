@@ -20,13 +20,13 @@ pub enum Find {
 }
 
 impl Find {
-    /// Matches of a regular expression; an error if it is none.
+    /// Finds matches of `expression`; an error if it is not a valid regular expression.
     pub fn regex(expression: &str) -> Result<Self> {
         Ok(Self::Regex(Arc::new(compile(expression)?)))
     }
 
     /// Calls `visit` with start and end of each match, from left to right. An empty match counts, but not directly
-    /// behind another match, nor, as in Hugging Face's library, in a text that is empty itself.
+    /// after another match, nor, as in Hugging Face's library, in a text that is empty itself.
     pub fn for_each(&self, text: &str, mut visit: impl FnMut(usize, usize)) -> Result<()> {
         if text.is_empty() {
             return Ok(());

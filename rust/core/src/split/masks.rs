@@ -38,7 +38,7 @@ pub(super) struct Masks {
 pub(super) const WIDTH: usize = 64;
 
 impl Masks {
-    /// The masks of the ASCII in a block, and of the other bytes only that they are, in plain Rust.
+    /// The masks of the ASCII in a block, and of other bytes only `high` and `tail_byte`, in plain Rust.
     #[inline(always)]
     pub(super) fn portable(block: &[u8; WIDTH]) -> Self {
         let of = |is: fn(u8) -> bool| bits_where(block, is);
@@ -81,7 +81,7 @@ pub(super) mod x86 {
     use super::{Masks, WIDTH};
 
     impl Masks {
-        /// The same as [`portable`](Self::portable), by AVX-512.
+        /// Like [`portable`](Self::portable), by AVX-512.
         #[inline]
         #[target_feature(enable = "avx512bw")]
         pub(in super::super) fn avx512(block: &[u8; WIDTH]) -> Self {
@@ -109,7 +109,7 @@ pub(super) mod x86 {
             }
         }
 
-        /// The same as [`portable`](Self::portable), by AVX2; without upper case where words are not cased.
+        /// Like [`portable`](Self::portable), by AVX2; without upper case where words are not cased.
         #[inline]
         #[target_feature(enable = "avx2")]
         pub(in super::super) fn avx2<F: Family>(block: &[u8; WIDTH]) -> Self {
@@ -189,7 +189,7 @@ pub(super) mod arm {
     type Lanes = [uint8x16_t; 4];
 
     impl Masks {
-        /// The same as [`portable`](Self::portable), by NEON.
+        /// Like [`portable`](Self::portable), by NEON.
         #[inline]
         #[target_feature(enable = "neon")]
         pub(in super::super) fn neon(block: &[u8; WIDTH]) -> Self {
@@ -216,7 +216,7 @@ pub(super) mod arm {
         }
     }
 
-    /// The same as [`bits_where`](super::bits_where) some bit of `class` is set.
+    /// Like [`bits_where`](super::bits_where), for each byte in which some bit of `class` is set.
     #[inline]
     #[target_feature(enable = "neon")]
     pub(in super::super) fn bits_with(block: &[u8; WIDTH], class: u8) -> u64 {

@@ -1,8 +1,9 @@
 //! Text → pretokens, the units inside which byte pairs merge.
 //!
-//! Every pretoken is a run of bytes of the text, and together they are the text: nothing is dropped, not even where
-//! a regular expression does not match (such a stretch is a pretoken of its own). Bytes that are not UTF-8 stand
-//! alone, one pretoken each, and the text on either side of them is split on its own.
+//! A published pattern has a scanner; any other regular expression goes to a backtracking engine. Every pretoken is a
+//! run of bytes of the text, and together they are the text: nothing is dropped, not even where an expression does not
+//! match (such a stretch is a pretoken of its own). Bytes that are not UTF-8 stand alone, one pretoken each, and the
+//! text on either side of them is split on its own.
 
 mod classes;
 mod cut;
@@ -46,7 +47,7 @@ pub(crate) const BLOCK: usize = 1024;
 pub struct Splitter {
     pattern: Pattern,
     engine: Engine,
-    /// How pretokens of the engine join, for a pattern with words in a row as one.
+    /// How the engine's pretokens join, for a pattern that takes words in a row as one pretoken.
     superwords: Option<Superwords>,
 }
 
@@ -56,18 +57,18 @@ enum Engine {
     Whole,
     /// A published pattern, by the function that finds the next pretokens.
     Scan(Scanner),
-    /// A published pattern with numbers grouped in another way.
+    /// A published pattern with numbers grouped in a way for which there is no scanner.
     Numbers(Numbers),
     Regex(RegexSplitter),
 }
 
 impl Splitter {
-    /// Compiles `pattern`; an error if it is no regular expression.
+    /// Compiles `pattern`; an error if it is not a valid regular expression.
     pub fn new(pattern: &Pattern) -> Result<Self> {
         Self::at_level(pattern, Level::best())
     }
 
-    /// With the scanner of a given level, where the pattern has one.
+    /// Like [`new`](Self::new), but with the scanner for `level`, where the pattern has one.
     pub(crate) fn at_level(pattern: &Pattern, level: Level) -> Result<Self> {
         if let Some(variant) = Variant::of(pattern)
             && let Some(engine) = engine_for(variant, level)
@@ -91,8 +92,8 @@ impl Splitter {
         &self.pattern
     }
 
-    /// Replaces `ends` by the next pretokens of `text` from `from` on: at least one, some hundreds where there are as
-    /// many.
+    /// Replaces `ends` by the next pretokens of `text` from `from` on: at least one, and some hundreds if the text has
+    /// them.
     ///
     /// `from < text.len()` is 0 or the last end of the call before. Fails only when a regular expression gives up
     /// on the text because it backtracks without end.
@@ -124,11 +125,10 @@ impl Splitter {
         })
     }
 
-    /// Calls `visit` with pretokens of `text`, some hundreds at a time, until it returns `false`: a run of the text, and
-    /// where in it they start and end. `ends` is scratch space.
+    /// Calls `visit` with the pretokens of `text`, some hundreds at a time, until it returns `false`: each time with a
+    /// run of the text, and where in it the pretokens start and end. `ends` is scratch space.
     ///
-    /// A run reaches to the end of `text` at least where its pretokens do, and may reach further, so that the bytes
-    /// behind a pretoken can be read.
+    /// A run may reach further than the pretokens given with it, so that the bytes after a pretoken can be read.
     #[inline]
     pub fn for_each_block<'t>(
         &self,
@@ -163,7 +163,8 @@ impl Splitter {
         Ok(())
     }
 
-    /// The same for text known to be UTF-8; tells whether `visit` wants more.
+    /// Like [`for_each_block`](Self::for_each_block), but for text known to be UTF-8; returns whether `visit` wants
+    /// more.
     #[inline]
     fn for_each_valid_block<'t>(
         &self,
@@ -183,7 +184,8 @@ impl Splitter {
     }
 
     /// The last place where `text` may be cut so that splitting the two parts gives the pretokens of the whole,
-    /// whatever text follows. `None` if there is no such place, as with any pattern that is not one of the named.
+    /// whatever text follows. `None` if there is no such place, as with [`Pattern::Whole`] and with every pattern that
+    /// the regex engine splits.
     pub fn last_cut(&self, text: &[u8]) -> Option<usize> {
         match self.engine {
             Engine::Scan(_) | Engine::Numbers(_) => cut::last_cut(text, self.superwords.is_some()),
@@ -191,13 +193,13 @@ impl Splitter {
         }
     }
 
-    /// Whether there are such places.
+    /// Whether [`last_cut`](Self::last_cut) can find a place at all.
     fn has_cuts(&self) -> bool {
         matches!(self.engine, Engine::Scan(_) | Engine::Numbers(_))
     }
 
-    /// `text` in stretches of about `target` bytes that may be split each on its own. A stretch is longer where there
-    /// is no such cut; then it may be the whole text.
+    /// Cuts `text` into stretches of about `target` bytes, each of which may be split on its own. A stretch is longer
+    /// where there is no place to cut; then it may be the whole text.
     pub fn cut_up<'t>(&self, text: &'t [u8], target: usize) -> impl Iterator<Item = &'t [u8]> {
         let mut rest = text;
         std::iter::from_fn(move || {
@@ -214,7 +216,7 @@ impl Splitter {
     }
 }
 
-/// The scanner for a published pattern, changed or not; `None` if there is none.
+/// The engine for a published pattern, changed or unchanged; `None` if only the regex engine can split it.
 fn engine_for(variant: Variant, level: Level) -> Option<Engine> {
     use Digits::FromLeft;
     let scanner = match (variant.name(), variant.digits) {
@@ -277,7 +279,7 @@ mod tests {
         twins
     });
 
-    /// The same for changed patterns, each at some level.
+    /// Like [`TWINS`], but for changed patterns, each at one level.
     static CHANGED: LazyLock<Vec<(Splitter, Splitter)>> = LazyLock::new(|| {
         use Digits::{FromLeft, FromRight};
         let groups = [FromLeft(1), FromLeft(2), FromLeft(3), FromLeft(4), FromRight(2), FromRight(3)];
@@ -301,7 +303,7 @@ mod tests {
         twins
     });
 
-    /// Cuts `text` where that is allowed whatever follows it, and `more` does.
+    /// Checks that cutting `text`, followed by `more`, at its [`last_cut`](Splitter::last_cut) changes no pretokens.
     fn assert_cuts_change_nothing(twins: &[(Splitter, Splitter)], text: &str, more: &str) {
         let whole = text.to_owned() + more;
         for (scanner, _) in twins {
@@ -344,7 +346,7 @@ mod tests {
             .prop_map(|pieces| pieces.concat())
     }
 
-    /// Text of runs of a character, some of which are longer than what scanners look at at once.
+    /// Text of runs of one character each, some of them longer than the 64 bytes that scanners look at.
     fn text_of_runs() -> impl Strategy<Value = String> {
         let characters: Vec<char> =
             "aaZZé\u{c9}中中中я\u{2b0}\u{301}1\u{661} \n.'/s\u{3000}😀".chars().collect();

@@ -1,8 +1,8 @@
 //! Numbers in groups of any size, from the left or from the right, among the other pretokens of a published pattern.
 //!
-//! A number is found and cut as a whole, so that no digit is looked at again for each group behind it. Where a block ends
-//! inside a number, what is left of it has whole groups from the right, and from the left begins with a group: the next
-//! block cuts it as this one would have.
+//! A number is found and cut as a whole, so that no digit is looked at again for each group after it. Where a block
+//! ends inside a number, the rest of the number consists of whole groups (from the right) or begins with a new group
+//! (from the left): the next block cuts it as this one would have.
 
 use super::classes::{NUMBER, class_at};
 use super::ends::Ends;
@@ -14,7 +14,7 @@ use crate::utf8::is_tail;
 /// A published pattern with numbers grouped in its own way.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Numbers {
-    /// The end of a pretoken that is no number.
+    /// The end of a pretoken that is not a number.
     pretoken_end: fn(text: &[u8], start: usize) -> usize,
     /// Whether a space may lead a number.
     spaced: bool,
@@ -22,7 +22,7 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Those of family `F`.
+    /// The pattern of family `F`, with numbers grouped by `digits`.
     pub(super) fn of<F: Family>(digits: Digits) -> Self {
         Self { pretoken_end: pretoken_end::<F>, spaced: F::SPACED_DIGITS, digits }
     }
@@ -42,7 +42,8 @@ impl Numbers {
         }
     }
 
-    /// Appends the groups of the number whose first digit is at `first`, until `ends` are full; where the last one ends.
+    /// Appends the groups of the number whose first digit is at `first`, until `ends` is full; returns where the last
+    /// ends.
     fn push_groups(&self, text: &[u8], first: usize, ends: &mut Ends) -> usize {
         let end = run_end(text, first, |class| class & NUMBER != 0);
         let is_digit = |at: &usize| !is_tail(text[*at]);

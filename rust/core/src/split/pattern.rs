@@ -1,7 +1,7 @@
 //! The patterns by name, as their inventors published them, and any other regular expressions.
 //!
-//! A text in a file is what it is, a name of ours or expressions ([`Pattern::new`]). A text that someone wrote may be a name
-//! with a slip in it, which as an expression would match next to nothing and leave texts uncut: such a one is refused
+//! In a file, a text that is not one of our names is taken for expressions ([`Pattern::new`]). What a user types may be
+//! a misspelt name, which as an expression would match next to nothing and leave texts uncut: it is refused
 //! ([`Pattern::from_argument`]).
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ pub struct Published {
     /// Its short name.
     pub name: &'static str,
     /// The regular expressions, letter for letter. Where there are several, each splits the pieces that the one before
-    /// it leaves, and sees each piece as a text of its own.
+    /// it leaves, seeing each piece as a text of its own.
     pub expressions: &'static [&'static str],
     /// Expressions with the same matches in Oniguruma too, the engine of Hugging Face, which takes `{1,3}+` for a
     /// repetition of a repetition and `$` for the end of a line.
@@ -35,8 +35,8 @@ impl Published {
 pub enum Pattern {
     /// One of the published patterns in [`Pattern::NAMED`], by its place there.
     Named(usize),
-    /// Any regular expression, or several that split in turn, with [`Pattern::THEN`] between; what they do not match is
-    /// kept as pretokens of its own.
+    /// Any regular expression, or several that split in turn, with [`Pattern::THEN`] between them; each stretch that
+    /// they do not match is a pretoken of its own.
     Regex(String),
     /// No cut at all: the whole text is one pretoken.
     Whole,
@@ -89,7 +89,7 @@ impl Pattern {
                 r"|\s*[\r\n]+|\s+(?!\S)|\s+"
             )],
         ),
-        // A carriage return and a line feed stand in it as such.
+        // It contains carriage returns and line feeds as such, not as escapes.
         Published::new(
             "deepseek",
             &[
@@ -105,7 +105,7 @@ impl Pattern {
         ),
     ];
 
-    /// The pattern that `text` is in a file: a name, any other text regular expressions, and `None` no cut.
+    /// The pattern that `text` stands for in a file: a name, or else regular expressions; `None` is no cut at all.
     ///
     /// Expressions that are those of a published pattern, letter for letter, are that pattern.
     pub fn new(text: Option<&str>) -> Self {
@@ -130,9 +130,9 @@ impl Pattern {
         ("o200k_harmony", "o200k"),
     ];
 
-    /// The pattern that a user means by `text`: what [`Pattern::new`] makes of it, or of the pattern of the encoding of this
-    /// name. A text of nothing but letters, digits, `_` and `-` is meant as a name, so one that is none is an error; whoever
-    /// means an expression writes `(?:text)`.
+    /// The pattern that a user means by `text`: that of the tiktoken encoding of this name, else what [`Pattern::new`]
+    /// makes of it. A text of nothing but letters, digits, `_` and `-` is taken for a name, so an unknown one is an
+    /// error; to mean an expression, write `(?:text)`.
     pub fn from_argument(text: Option<&str>) -> Result<Self> {
         let encoding = Self::ENCODINGS.iter().find(|(name, _)| Some(*name) == text);
         let pattern = Self::new(encoding.map(|&(_, split)| split).or(text));
@@ -183,7 +183,7 @@ impl Pattern {
         })
     }
 
-    /// What [`Pattern::new`] makes this from: the name where there is one, else the expressions.
+    /// The text from which [`Pattern::new`] makes this pattern: its name if it has one, else the expressions.
     pub fn text(&self) -> Option<&str> {
         match self {
             Pattern::Named(index) => Some(Self::NAMED[*index].name),
@@ -222,7 +222,7 @@ mod tests {
                 message.starts_with(&format!("pattern: {slip:?} is no known name; expected gpt2, cl100k"))
             );
             assert!(message.contains("o200k_base"), "{message}");
-            // In a file it is what it is.
+            // In a file it is an expression.
             assert_eq!(Pattern::new(Some(slip)), Pattern::Regex(slip.to_owned()));
         }
     }

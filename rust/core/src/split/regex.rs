@@ -34,10 +34,10 @@ impl RegexSplitter {
     }
 }
 
-/// An expression, ready to be looked for; an error says why it is none.
+/// Compiles `expression`; the error says why it is not a valid one.
 pub(super) fn compile(expression: &str) -> Result<Regex> {
     Regex::new(expression).map_err(|error| {
-        // What is wrong is said by the last of the errors that made it.
+        // The innermost cause says what is wrong.
         let causes = iter::successors(error.source(), |&cause| cause.source());
         let reason = causes.last().map_or_else(|| error.to_string(), ToString::to_string);
         Error::argument("pattern", format!("{reason} in {expression:?}"))
@@ -85,7 +85,7 @@ fn split_once(regex: &Regex, text: &str, from: usize, limit: usize, ends: &mut V
             ends.push(end);
             search = end;
         } else {
-            // An empty match ends a stretch and is no piece; the search goes on behind the next character.
+            // An empty match ends a stretch but is not a piece; the search goes on after the next character.
             search = text[end..].chars().next().map_or(text.len() + 1, |next| end + next.len_utf8());
         }
         done = end;

@@ -6,8 +6,8 @@
 //! * `\s+(?!\S)` gives back the last whitespace character when something else follows, so that it can lead the next
 //!   pretoken; a single one that cannot is taken by `\s+`.
 //! * Cased words, `[U]*[L]+` or else `[U]+[L]*`, where `U` holds upper-case letters and `L` lower-case ones, and
-//!   caseless letters and marks are in both: the first alternative backtracks from the end of the `U` run to its
-//!   last character that is in both. [`cased_end`] tells where that leads without going back.
+//!   caseless letters and marks are in both: the first alternative backtracks from the end of the `U` run to its last
+//!   character that is in both. [`cased_end`] finds where that leads without going back.
 //!
 //! The tests compare every family with its regular expression on random text over all classes.
 
@@ -180,8 +180,8 @@ fn punctuation_end<F: Family>(text: &[u8], at: usize) -> usize {
     end
 }
 
-/// The end of a pretoken of nothing but whitespace that starts at `start`. A character behind it whose class
-/// `is_edge` accepts counts as the end of the text.
+/// The end of a pretoken of nothing but whitespace that starts at `start`. A character after it whose class `is_edge`
+/// accepts counts as the end of the text.
 #[inline(always)]
 pub(super) fn whitespace_end<F: Family>(text: &[u8], start: usize, is_edge: impl Fn(u8) -> bool) -> usize {
     let mut reaches_the_end = true;

@@ -1,14 +1,15 @@
 //! The scanner for the published patterns, compiled for what the processor can do.
 //!
-//! Text is handled in blocks of 64 bytes ([`pretoken_starts`]), each of which begins with a pretoken, so that it
-//! needs to know nothing of the block before. The next block begins at the last place of this one where a pretoken
-//! starts whatever is before it. That place follows from a few masks, long before the other starts are known, so the
-//! processor works on several blocks at once; a block that waits for the last start of the one before takes half as
-//! long again (books with o200k, 2.0 against 1.4 ns a pretoken), and so do blocks at a fixed distance that overlap,
-//! for there are more of them. When the place is not certain after all, the next block begins at the last start that
-//! is; and where there is none (long pretokens, the end of the text) [`pretoken_end`] takes one pretoken. To guess the
-//! place before the classes of Chinese characters are known, right in 98 of 100 blocks, gains nothing: such a block has
-//! more instructions than a processor looks ahead.
+//! Text is handled in blocks of 64 bytes ([`pretoken_starts`]), each of which begins with a pretoken, so that nothing
+//! needs to be known of the block before. The next block begins at the last place of this one where a pretoken starts
+//! regardless of what comes before it. A few masks give that place, long before the other starts are known, so the
+//! processor works on several blocks at once. Waiting for the last start of each block instead takes half as long again
+//! (books with o200k, 2.0 against 1.4 ns a pretoken), and so do overlapping blocks at a fixed distance, since there are
+//! more of them. If that place turns out not to be certain, the next block begins at the last start that is. Where no
+//! start is certain (long pretokens, the end of the text), it begins inside the word if that changes nothing
+//! (`Starts::inside`), else [`pretoken_end`] takes one pretoken. Guessing the place before the classes of Chinese
+//! characters are known, right in 98 of 100 blocks, gains nothing: such a block has more instructions than a processor
+//! looks ahead.
 
 use super::ends::Ends;
 use super::family::Family;
@@ -37,8 +38,8 @@ pub(super) fn scanner_for<F: Family>(level: Level) -> Scanner {
     }
 }
 
-/// What a level has instructions for. Closures written inside a function for that level are compiled for it, but a function
-/// that is named there is called as it was compiled for any processor.
+/// The steps for which a level has instructions of its own. A closure written inside a function for that level is
+/// compiled for it, but a function that is only named there is called as compiled for any processor.
 struct Instructions<M, W, P> {
     /// [`Masks::portable`]
     masks: M,
@@ -48,7 +49,7 @@ struct Instructions<M, W, P> {
     push_bits: P,
 }
 
-/// The scanner, by whatever instructions there are.
+/// The scanner of family `F`, with the instructions of some level.
 #[inline(always)]
 fn scan<F: Family>(
     text: &[u8],
@@ -90,8 +91,8 @@ fn scan<F: Family>(
     }
 }
 
-/// Appends the places of all bits, counted from `base`; eight at a time, so that hardly any branch depends on how many
-/// there are.
+/// Appends the places of all bits that are set, counted from `base`; eight at a time, so that hardly any branch depends
+/// on how many there are.
 #[inline(always)]
 fn push_bits(ends: &mut Ends, bits: u64, base: usize) {
     let mut left = bits;
@@ -183,8 +184,8 @@ mod x86 {
         numbers
     };
 
-    /// Packed together, the numbers of the bits that are set are their places. Sixteen, more than most blocks have,
-    /// are written in any case, so that hardly any branch depends on how many there are.
+    /// Like [`push_bits`], by AVX-512: the numbers 0 to 63, packed by the mask `bits`, are the places. Sixteen, more
+    /// than most blocks have, are always written, so that hardly any branch depends on how many there are.
     #[inline]
     #[target_feature(enable = "avx512bw,avx512vbmi2,popcnt")]
     fn push_bits_avx512(ends: &mut Ends, bits: u64, base: usize) {

@@ -1,30 +1,30 @@
 //! Where pretokens start in 64 bytes of text, by arithmetic on masks instead of a look at each character.
 //!
-//! A pretoken starts at the first byte that counts, so nothing before it matters: no pattern looks behind. Whether
-//! another one starts at a character then follows from classes of characters inside the block, as far as these decide
-//! (see [`scan`](super::scan) for the patterns):
+//! A pretoken starts at the block's first byte, so nothing before it matters: no pattern has look-behind. Whether
+//! another one starts at a character then follows from the classes of the characters inside the block, as far as these
+//! decide (see [`scan`](super::scan) for the patterns):
 //!
 //! * A letter starts one unless a letter is before it, or a character that may lead it. A space, or with
 //!   [`ANY_LEAD`](Family::ANY_LEAD) any whitespace but a newline, always leads: `\s+(?!\S)` leaves the last one to what
-//!   follows. Punctuation leads a letter if it is alone; after another one or after a space it belongs to these.
-//!   In cased words, to which marks belong as well, an upper-case letter behind a lower-case one starts one, too.
-//! * A digit starts one unless a digit is before it (or a space, where those may lead digits), and at every third digit,
-//!   or however many the family has in a group.
+//!   follows. Punctuation leads a letter if it is alone; after other punctuation or a space it belongs to that. In
+//!   cased words, to which marks belong as well, an upper-case letter after a lower-case one starts one, too.
+//! * A digit starts one unless a digit is before it (or a space, where spaces may lead digits). Inside a number,
+//!   another one starts after each group of three digits, or of whatever size the family has.
 //! * Punctuation starts one unless punctuation or a space is before it.
-//! * Whitespace, except for newlines behind punctuation that takes them, starts one behind something else, behind the
+//! * Whitespace starts one after anything else (but for newlines that the punctuation before them takes), after the
 //!   last newline of a run, and at the last character of a run, which is left over for what follows, unless it is a
 //!   newline and newlines end pretokens.
-//! * A contraction, of which there are few, is looked at by itself.
+//! * Contractions are few, and each is looked at by itself.
 //!
 //! All bytes of a character have the bits of its class. So the first byte of a run is a character's first byte, and
-//! only two rules have to tell bytes from characters: that punctuation is alone, and what the last character of
-//! whitespace is.
+//! only two rules need to distinguish bytes from characters: whether punctuation is alone, and which character of
+//! whitespace is the last.
 //!
 //! Only whitespace and contractions depend on what comes later. So starts are certain except inside whitespace that
-//! reaches to the end of the block, and near an apostrophe there. Three things that are rare and not worth their
-//! arithmetic are in doubt as well, and nothing from there on is certain: slashes behind the newlines of punctuation,
-//! digits that are not ASCII where digits are counted, and in cased words upper case behind a letter without case (what
-//! it is depends on the end of the word) and marks behind punctuation.
+//! reaches to the end of the block, and near an apostrophe there. Three rare things, not worth their arithmetic, are in
+//! doubt as well, and nothing from there on is certain: slashes after the newlines of punctuation, digits that are not
+//! ASCII where digits are counted, and in cased words upper case after a letter without case (which of the two that
+//! counts as depends on the end of the word) and marks after punctuation.
 
 use super::family::{Contractions, Family, Tail};
 use super::masks::Masks;
@@ -33,12 +33,12 @@ use super::scan::contraction_end;
 /// What is known of the starts in a block.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Starts {
-    /// Those that are certain: all up to some place. The first byte's is not among them.
+    /// The starts that are certain: all of them up to some place, except the block's first byte.
     pub(super) places: u64,
-    /// The last one that would be a start whatever is before it, or none. It may not be among the certain.
+    /// The last place that is a start regardless of what comes before it, as one bit, or 0. It need not be certain.
     pub(super) last_sure: u64,
-    /// Places inside the block's first pretoken. If no other starts in the block, then from each of these places on the
-    /// text is split as if a pretoken started there.
+    /// Places inside the block's first pretoken. If no other pretoken starts in the block, then from each of these
+    /// places on the text is split as if a pretoken started there.
     pub(super) inside: u64,
 }
 
@@ -69,9 +69,9 @@ pub(super) fn pretoken_starts<F: Family>(text: &[u8], at: usize, masks: &Masks) 
     Starts { places: starts & certain & !1, last_sure: highest(sure_starts(masks, word)), inside }
 }
 
-/// Places inside the block's first word that ends where it would end if it began there: behind a letter, because a run of
-/// letters does not depend on where it begins. A cased word does not only in its lower case, or while no letter has case.
-/// Letters behind the first word, as in a contraction, are another matter.
+/// Places inside the block's first word where it could begin and still end where it does: after a letter, since the end
+/// of a run of letters does not depend on its beginning. For a cased word this holds only in its lower case, or while
+/// no letter so far has case. Letters after the first word, as in a contraction, do not count.
 #[inline(always)]
 fn inside_words<F: Family>(masks: &Masks, word: u64) -> u64 {
     // Adding its first bit to a run of ones clears the run.
@@ -86,14 +86,14 @@ fn inside_words<F: Family>(masks: &Masks, word: u64) -> u64 {
     inside
 }
 
-/// Places where a pretoken starts whatever is before the block: a space behind anything but whitespace, and what is
-/// neither letter nor apostrophe behind a letter. (See [`cut`](super::cut) for the reason.)
+/// Places where a pretoken starts regardless of what comes before the block: a space after anything but whitespace, and
+/// what is neither a letter nor an apostrophe after a letter. (See [`cut`](super::cut) for the reason.)
 #[inline(always)]
 fn sure_starts(masks: &Masks, word: u64) -> u64 {
     masks.blank & !(masks.space << 1) & !1 | word << 1 & !(word | masks.apostrophe)
 }
 
-/// The highest bit alone, or none.
+/// The highest bit that is set, alone, or 0.
 #[inline(always)]
 fn highest(bits: u64) -> u64 {
     // Shifted down and up again because there may be none.
@@ -106,13 +106,13 @@ fn below(count: u32) -> u64 {
     if count >= 64 { !0 } else { (1 << count) - 1 }
 }
 
-/// The run of whitespace that touches the end of the block, but for its first byte, whose being a start is certain.
+/// The run of whitespace that touches the end of the block, without its first byte, for which the answer is certain.
 #[inline(always)]
 fn trailing_run(space: u64) -> u64 {
     !below(65 - (!space).leading_zeros())
 }
 
-/// Places from the first of which on nothing is certain.
+/// Places in doubt: from the first of them on, nothing is certain.
 #[inline(always)]
 fn doubtful<F: Family>(masks: &Masks, other: u64, tail: u64) -> u64 {
     let mut doubtful = 0;
@@ -162,7 +162,7 @@ fn digit_starts<F: Family>(first_bytes: u64, digit: u64, blank: u64) -> u64 {
     if F::DIGITS == usize::MAX {
         return starts & !led;
     }
-    // Digits that have as many digits before them as go into one pretoken.
+    // Digits that have a full group of digits directly before them.
     let mut further = digit;
     for count in 1..=F::DIGITS {
         further &= digit << count;
@@ -192,7 +192,7 @@ fn tail_newlines<F: Family>(other: u64, newline: u64) -> u64 {
 fn space_starts<F: Family>(masks: &Masks, tail: u64) -> u64 {
     let space = masks.space & !tail;
     let first = space & !(space << 1);
-    // The last character of each run, but for runs of a single one.
+    // The last character of each run, except for runs of a single one.
     let last = first_bytes(space & !(space >> 1), masks.tail_byte) & space << 1;
     if !F::NEWLINES {
         return first | last;
@@ -211,7 +211,7 @@ fn space_starts<F: Family>(masks: &Masks, tail: u64) -> u64 {
     first | last & !newline | behind_newline
 }
 
-/// `starts` with those around contractions put right, and where they are certain. `apostrophes` are those at which
+/// `starts` corrected around contractions, and the places where they are certain. `apostrophes` are those at which
 /// punctuation starts.
 #[inline(always)]
 fn with_contractions<F: Family>(
@@ -225,7 +225,7 @@ fn with_contractions<F: Family>(
         let at = apostrophes.trailing_zeros();
         apostrophes &= apostrophes - 1;
         if at > 60 {
-            // The three bytes behind it are not all known.
+            // The three bytes after it are not all known.
             return (starts, below(at));
         }
         let behind_word = at > 0 && word >> (at - 1) & 1 == 1 && behind_contraction != Some(at as usize);
@@ -233,7 +233,7 @@ fn with_contractions<F: Family>(
             continue;
         }
         if let Some(end) = contraction_end::<F>(block, at as usize) {
-            // Nothing starts inside it, and behind it a pretoken starts whatever follows.
+            // Nothing starts inside it, and after it a pretoken starts, whatever follows.
             behind_contraction = Some(end);
             let inside = below(end as u32) & !below(at);
             starts &= !inside;

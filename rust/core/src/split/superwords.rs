@@ -1,16 +1,17 @@
 //! Words in a row as one pretoken: what a published pattern cuts, with some of the cuts left out.
 //!
 //! The expression (see [`variant`](super::variant)) takes runs of words, and every word is in one. So a cut between two
-//! pretokens falls inside such a run if and only if a word ends before it and goes on behind it, after a space or an
-//! apostrophe at most. A word ends before it, if the last character is a letter; if it is a mark, one in a word and not
-//! one among punctuation, which holds neither letters nor marks in its first two characters. GPT-2's pattern cuts off
-//! single apostrophes before other letters than those of contractions; a run goes on behind these, too.
+//! pretokens falls inside such a run if and only if a word ends directly before it and a word follows it, directly or
+//! after one space or apostrophe. A word ends before the cut if the last character there is a letter, or a mark in a
+//! word. (A mark among punctuation is not in a word; such a pretoken has neither letters nor marks in its first two
+//! characters.) GPT-2's pattern cuts off single apostrophes before letters other than those of contractions; a run goes
+//! on after these, too.
 
 use super::classes::{LETTER, LOWER, UPPER, class_at};
 use super::ends::Ends;
 use crate::utf8::last_start;
 
-/// How runs of words are known.
+/// How runs of words are recognised.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Superwords {
     /// The classes of the characters in words.
@@ -24,8 +25,8 @@ pub(super) const LETTERS: u8 = LETTER;
 pub(super) const LETTERS_AND_MARKS: u8 = LETTER | UPPER | LOWER;
 
 impl Superwords {
-    /// Replaces `ends` by the next pretokens of `text`, whole ones; `next` appends the next pieces of them from a place on,
-    /// some hundreds at a time.
+    /// Replaces `ends` by the next whole pretokens of `text`; `next` appends the pretokens of the pattern itself from a
+    /// place on, some hundreds at a time.
     pub(super) fn next_ends(
         self,
         text: &[u8],
@@ -48,7 +49,7 @@ impl Superwords {
         }
     }
 
-    /// Whether the cut behind `text[start..end]`, one or several pretokens of the pattern itself, is inside a run.
+    /// Whether the cut after `text[start..end]`, one or several pretokens of the pattern itself, is inside a run.
     fn is_inside(self, text: &[u8], start: usize, end: usize) -> bool {
         let Some(&next) = text.get(end) else { return false };
         let goes_on =

@@ -1,17 +1,17 @@
 //! Changes to a published pattern: numbers in groups of another size, and words in a row as one pretoken.
 //!
-//! A changed pattern is a regular expression like any other, so files hold it and other libraries read it. Whoever
-//! meets its text again, letter for letter, knows by [`Variant::of`] what it is, and has a scanner for it.
+//! A changed pattern is a regular expression like any other, so files hold it and other libraries read it. From its
+//! text, letter for letter, [`Variant::of`] recognises it again, and so it has a scanner.
 //!
-//! **Numbers.** The one alternative of a pattern that matches numbers is replaced. From the right, a group is what leaves
-//! whole groups behind it: `12345678` is `12 345 678`.
+//! **Numbers.** The one alternative of a pattern that matches numbers is replaced. Grouped from the right, a number is
+//! cut wherever only whole groups follow: `12345678` is `12 345 678`.
 //!
-//! **Words in a row.** An alternative before all others matches words with one space between each two, apostrophes inside
-//! words included, as one pretoken; the rest is left to the others. It leads with what the pattern lets lead a word. So
-//! each pretoken of the changed pattern is one or several of the pattern itself: where the run of words ends, the last
-//! character is one of a word and neither another one follows, nor an apostrophe or a space before one, and there each
-//! published pattern ends a pretoken, too. (That is also why GPT-2's may lead with an apostrophe here: then every letter
-//! is in such a run.) The tests hold them side by side.
+//! **Words in a row.** An alternative before all others matches words with one space between each two, apostrophes
+//! inside words included, as one pretoken; everything else is left to the others. It begins with whatever the pattern
+//! lets lead a word. So each pretoken of the changed pattern is one or several of the unchanged one: a run of words
+//! ends at a character of a word that is followed neither by another one nor by an apostrophe or a space before one,
+//! and there each published pattern ends a pretoken, too. (That is also why GPT-2's may lead with an apostrophe here:
+//! then every letter is in such a run.) The tests compare the two.
 
 use super::pattern::Pattern;
 use crate::{Error, Result};
@@ -19,9 +19,9 @@ use crate::{Error, Result};
 /// How digits are grouped into pretokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digits {
-    /// At most so many in a group, the last group of a number being what is left.
+    /// At most this many in a group, counted from the left: the last group of a number is what is left.
     FromLeft(usize),
-    /// The same from the right, as numbers are written: the first group is what is left.
+    /// At most this many in a group, counted from the right, as numbers are written: the first group is what is left.
     FromRight(usize),
 }
 
@@ -45,7 +45,7 @@ impl Digits {
         }
     }
 
-    /// All that there may be.
+    /// Every grouping of at most [`MOST`](Self::MOST) digits; groups of one are the same from either side.
     fn all() -> impl Iterator<Item = Self> {
         (1..=Self::MOST).map(Digits::FromLeft).chain((2..=Self::MOST).map(Digits::FromRight))
     }
@@ -61,15 +61,15 @@ pub(super) struct Variant {
     pub(super) superwords: bool,
 }
 
-/// Words in a row, of letters (and marks, where the pattern has them in words), behind what may lead them.
+/// Words in a row, of letters (and marks, where the pattern has them in words); what may lead them goes before.
 const WORDS: &str = r"\p{L}+(?:'\p{L}+)*(?: \p{L}+(?:'\p{L}+)*)*|";
 const WORDS_WITH_MARKS: &str = r"[\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*(?: [\p{L}\p{M}]+(?:'[\p{L}\p{M}]+)*)*|";
 
-/// What leads words of any other expression.
+/// What may lead words in a row where the pattern is not a published one.
 const LEAD: &str = " ?";
 
 impl Variant {
-    /// What `pattern` is, if it is a published one, changed or not.
+    /// The variant that `pattern` is, if it is a published pattern, changed or unchanged.
     pub(super) fn of(pattern: &Pattern) -> Option<Self> {
         match pattern {
             Pattern::Named(base) => Some(Self { base: *base, digits: None, superwords: false }),
@@ -90,7 +90,7 @@ impl Variant {
         Pattern::NAMED[self.base].name
     }
 
-    /// The changed pattern; `None` if it cannot be changed so.
+    /// The changed pattern; `None` if it cannot be changed this way.
     fn pattern(self) -> Option<Pattern> {
         let text = self.text()?;
         let unchanged = Self { base: self.base, digits: None, superwords: false };
@@ -98,7 +98,7 @@ impl Variant {
         Some(if is_unchanged { Pattern::Named(self.base) } else { Pattern::new(Some(&text)) })
     }
 
-    /// Its expressions as our engine reads them; Oniguruma's twin of each is read back as just this.
+    /// Its expressions as our engine reads them; what is written for Oniguruma reads back as exactly these.
     fn text(self) -> Option<String> {
         let mut expressions = Pattern::NAMED[self.base].portable.join(&Pattern::THEN.to_string());
         expressions = expressions.replace(r"\z", "$");
@@ -125,7 +125,8 @@ impl Variant {
 }
 
 impl Pattern {
-    /// The pattern with numbers grouped so; an error if it is no published one, or has words in a row as one pretoken.
+    /// The pattern with numbers grouped by `digits`; an error if it is not a published one, or takes words in a row as
+    /// one pretoken.
     pub fn with_digits(&self, digits: Digits) -> Result<Self> {
         if !(1..=Digits::MOST).contains(&digits.size()) {
             let message = format!("is {}, expected 1 to {}", digits.size(), Digits::MOST);
@@ -141,8 +142,8 @@ impl Pattern {
         })
     }
 
-    /// The pattern with words in a row as one pretoken, for superwords. An error for no pattern at all, and for one that
-    /// splits in several steps.
+    /// The pattern with words in a row as one pretoken, for superwords. An error for [`Pattern::Whole`], and for a
+    /// pattern that splits in several steps.
     pub fn with_superwords(&self) -> Result<Self> {
         let refuse = |what| {
             let message = format!("reach across pretokens of one expression, and the pattern {what}");

@@ -1,11 +1,11 @@
 //! Classes of the characters in a block that are not ASCII.
 //!
 //! A character's last byte chooses its class from a page of 64, and the bytes before choose the page
-//! ([`classes`](super::classes)). Text keeps to few pages: all of a block's characters on one page are looked up at
-//! once, by one instruction or some. Han and Hangul, which have a hundred pages each, nearly all of them letters
-//! throughout, are told by their first two bytes. Elsewhere, each character is looked up by itself. That the pages met
-//! last were tried first, whatever the block holds, made Chinese an eighth slower, and 25 languages a little; to tell
-//! Cyrillic, Hebrew or Arabic by two bytes as well gains nothing.
+//! ([`classes`](super::classes)). On x86-64, since text keeps to few pages, all of a block's characters on one page are
+//! looked up at once, by one instruction or a few; Han and Hangul, which have a hundred pages each, nearly all of them
+//! letters throughout, are recognised by their first two bytes. Elsewhere, each character is looked up by itself.
+//! Trying the pages met last first, whatever the block holds, made Chinese an eighth slower, and 25 languages a little;
+//! recognising Cyrillic, Hebrew or Arabic by two bytes as well gains nothing.
 
 use super::classes::{LETTER, LOWER, NUMBER, SPACE, UPPER, class_at};
 use super::family::Family;
@@ -19,10 +19,10 @@ pub(super) use x86::{bits_avx2, bits_avx512, classes_avx2, classes_avx512};
 /// The most bytes of a character.
 const LONGEST: usize = 4;
 
-/// The classes of the bytes of a block, and of the rest of a character that goes on behind it.
+/// The classes of the bytes of a block, and of the rest of a character that goes on after it.
 type Classes = [u8; WIDTH + LONGEST];
 
-/// A block, and behind it what the last character may have.
+/// A block, and the bytes after it that its last character may have.
 #[cfg(target_arch = "x86_64")]
 type Bytes = [u8; WIDTH + LONGEST - 1];
 
@@ -42,9 +42,10 @@ impl Masks {
         self.with_classes::<F>(|class| bits_where(&classes, |bits| bits & class != 0))
     }
 
-    /// The same, by what tells the classes of a block's characters, from bytes and masks of it, and what tells which of them
-    /// have a bit. As a closure of the scanner it becomes a part of that; called as a function, to which a dozen masks go
-    /// through memory and from which they come back, it made Chinese a twelfth slower.
+    /// Like [`with_wide`](Self::with_wide), but with given steps: `classes` finds the classes of a block's characters
+    /// from its bytes and masks, and `bits` which of them have a bit. As a closure of the scanner it is compiled into
+    /// that; called as a function, which takes and returns a dozen masks through memory, it made Chinese a twelfth
+    /// slower.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(super) fn with_wide_by<F: Family, C: Copy>(
@@ -59,8 +60,8 @@ impl Masks {
         self.with_classes::<F>(|class| bits(classes, class))
     }
 
-    /// The same, by NEON. (The instructions that look up sixteen characters on one page are not used; nor has this been
-    /// timed on such a processor.)
+    /// Like [`with_wide`](Self::with_wide), by NEON. (The instructions that look up sixteen characters on one page are
+    /// not used; nor has this been timed on such a processor.)
     #[cfg(target_arch = "aarch64")]
     #[inline]
     #[target_feature(enable = "neon")]
@@ -69,7 +70,7 @@ impl Masks {
         self.with_classes::<F>(|class| bits_with(&classes, class))
     }
 
-    /// The class of each byte of the block; any for ASCII.
+    /// The class of each byte of the block; arbitrary for ASCII.
     #[inline(always)]
     fn classes(&self, text: &[u8], at: usize) -> [u8; WIDTH] {
         let mut classes: Classes = [0; WIDTH + LONGEST];
@@ -78,14 +79,14 @@ impl Masks {
             let place = first_bytes.trailing_zeros() as usize;
             first_bytes &= first_bytes - 1;
             let (class, _) = class_at(text, at + place);
-            // What is written behind a shorter character is overwritten by the next one, or not in `high`.
+            // What is written after a shorter character is overwritten by the next one, or not in `high`.
             classes[place..place + LONGEST].copy_from_slice(&[class; LONGEST]);
         }
         *classes.first_chunk().expect("it is longer")
     }
 
-    /// These masks of ASCII, with the characters added whose bytes with a class `bits` gives; what it gives for ASCII
-    /// does not count.
+    /// These masks of ASCII with all other characters added; `bits` gives the bytes that have a class, and what it
+    /// gives for ASCII is ignored.
     #[inline(always)]
     fn with_classes<F: Family>(mut self, bits: impl Fn(u8) -> u64) -> Self {
         let bits = |class| bits(class) & self.high;
@@ -113,11 +114,11 @@ mod x86 {
     use super::super::masks::x86::{Halves, bits, load_halves, set};
     use super::{Bytes, LETTER, LONGEST, LOWER, NUMBER, Places, SPACE, UPPER, WIDTH};
 
-    /// What there is to know of a letter without case.
+    /// The class of a letter without case.
     const UNCASED: u8 = LETTER | UPPER | LOWER;
 
     /// By the lowest six bits of a first byte: from which second byte on all characters are letters without case, and
-    /// for how many second bytes. Where it could be said twice, of the last ones.
+    /// for how many second bytes. Where there are several such runs of second bytes, the last one.
     const LETTERS: [[u8; 64]; 2] = {
         let [mut from, mut count] = [[0; 64]; 2];
         let mut first = 0xE0;
@@ -148,7 +149,7 @@ mod x86 {
         true
     }
 
-    /// For each byte of a block, the place of the one `back` before it.
+    /// For each byte of a block, the place of the byte `back` places before it.
     const fn places_before(back: u8) -> [u8; WIDTH] {
         let mut places = [0; WIDTH];
         let mut at = 0;
@@ -193,7 +194,7 @@ mod x86 {
             classes = _mm512_mask_permutexvar_epi8(classes, on_page, last, load(page));
             left &= !on_page;
         }
-        // From the first byte of each character to the others.
+        // Copies the classes from the first byte of each character to the others.
         let seconds = first_bytes << 1 & of.tail_byte;
         let thirds = seconds << 1 & of.tail_byte;
         let fourths = thirds << 1 & of.tail_byte;
@@ -201,15 +202,15 @@ mod x86 {
         _mm512_mask_permutexvar_epi8(classes, thirds | fourths, load(&TWO_BEFORE), classes)
     }
 
-    /// A bit for each byte whose class has one of these.
+    /// A bit for each byte whose class has some bit of `some`.
     #[inline]
     #[target_feature(enable = "avx512bw")]
     pub(in super::super) fn bits_avx512(classes: __m512i, some: u8) -> u64 {
         _mm512_test_epi8_mask(classes, _mm512_set1_epi8(some.cast_signed()))
     }
 
-    /// The same, in two halves, by AVX2. Looking up a whole page takes some forty instructions, so it is not done for a
-    /// character of which there is nothing to know, such as a mark of punctuation.
+    /// Like [`classes_avx512`], in two halves, by AVX2. Looking up a whole page takes some forty instructions, so it is
+    /// not done for a character that no mask is about, such as a punctuation mark.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn classes_avx2(bytes: &Bytes, of: Places) -> Halves {
@@ -242,7 +243,7 @@ mod x86 {
             classes = [0, 1].map(|half| _mm256_or_si256(classes[half], found[half]));
             left &= !bits(on_page);
         }
-        // From the first byte of each character to the others, three times one byte on.
+        // Copies the classes from the first byte of each character to the others: three times one byte on.
         let tail_bytes = first.map(|bytes| _mm256_cmpgt_epi8(set(0xC0), bytes));
         for _ in 1..LONGEST {
             let before = one_on(classes);
@@ -252,7 +253,7 @@ mod x86 {
         classes
     }
 
-    /// A bit for each byte whose class has this one.
+    /// A bit for each byte whose class has the bit `one`.
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(in super::super) fn bits_avx2(classes: Halves, one: u8) -> u64 {
@@ -260,7 +261,7 @@ mod x86 {
         bits(classes.map(|classes| _mm256_cmpeq_epi8(_mm256_and_si256(classes, one), one)))
     }
 
-    /// Whether a character that begins at a place is told to be a letter without case by its first two bytes.
+    /// For each place, all ones if the first two bytes of a character that begins there make it a letter without case.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn are_letters_avx2(first: Halves, second: Halves) -> Halves {
@@ -293,7 +294,7 @@ mod x86 {
         })
     }
 
-    /// Each byte in the place of the one behind it, and 0 in the first.
+    /// Each byte moved to the next place, and 0 in the first.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn one_on([low, high]: Halves) -> Halves {
@@ -322,7 +323,7 @@ mod tests {
     use super::super::family::O200k;
     use super::*;
 
-    /// Every character, in order, and every 97th behind each of four others.
+    /// Every character, in order; and every 97th, each between two copies of one of four others.
     fn texts() -> [String; 2] {
         let between = ['a', 'é', '中', '😀'];
         let all = ('\0'..=char::MAX).collect();

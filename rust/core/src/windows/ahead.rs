@@ -9,23 +9,24 @@ use std::process;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
-/// What a thread makes ahead.
+/// An iterator over results that a thread makes ahead.
 #[derive(Debug)]
 pub struct Ahead<T> {
-    /// Both are always some, but while it is dropped.
+    /// `None` only while this is dropped.
     results: Option<Receiver<T>>,
+    /// `None` once the thread was joined.
     thread: Option<JoinHandle<()>>,
     process: u32,
 }
 
 impl<T: Send + 'static> Ahead<T> {
-    /// Starts a thread that makes results until there is none, `depth` of them before anyone asks. An error if the
-    /// system has no thread left.
+    /// Starts a thread that makes results until `make` returns `None`, `depth` of them before anyone asks. An error if
+    /// the system has no thread left.
     pub fn start(
         depth: NonZero<usize>,
         mut make: impl FnMut() -> Option<T> + Send + 'static,
     ) -> io::Result<Self> {
-        // One more than the channel holds is made and waits to be sent.
+        // One more result than the channel holds is made and waits to be sent.
         let (sender, results) = sync_channel(depth.get() - 1);
         let work = move || while make().is_some_and(|result| sender.send(result).is_ok()) {};
         let thread = thread::Builder::new().name("bytestride".to_owned()).spawn(work)?;
@@ -34,7 +35,7 @@ impl<T: Send + 'static> Ahead<T> {
 }
 
 impl<T> Ahead<T> {
-    /// Whether the thread is of this process, and not of the one that it was forked from.
+    /// Whether the thread belongs to this process, and not to the one that this was forked from.
     pub fn is_here(&self) -> bool {
         self.process == process::id()
     }
@@ -60,7 +61,7 @@ impl<T> Drop for Ahead<T> {
     fn drop(&mut self) {
         let (results, thread) = (self.results.take(), self.thread.take());
         if !self.is_here() {
-            // Locks of the channel may be held by the thread that is not here.
+            // Locks of the channel may be held by the thread, which does not run in this process.
             std::mem::forget((results, thread));
             return;
         }

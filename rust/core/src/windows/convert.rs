@@ -1,14 +1,14 @@
 //! Ids from one integer type to another, as vector code.
 //!
-//! One plain loop, compiled for each level of processors that gains by it; compilers make vectors of it, and where the
-//! type written holds every value of the type read, the check of the range vanishes. (AVX-512 was not faster than
-//! AVX2, nor was one loop that writes inputs and targets from the same vectors: memory decides.)
+//! One plain loop, compiled for each processor level that gains by it; the compiler vectorises it, and where the type
+//! written holds every value of the type read, the range check vanishes. (AVX-512 was not faster than AVX2, nor was one
+//! loop that writes inputs and targets from the same vectors: memory is the limit.)
 
 use crate::processor::Level;
 
-/// An integer type that token ids come in or go out as.
+/// An integer type in which token ids are read or written.
 pub trait Token: Copy + Send + Sync + Into<i64> + 'static {
-    /// The type's name as numpy has it.
+    /// The type's name in numpy.
     const NAME: &'static str;
 
     /// The low bits of `id`; equal to `id` if the type holds it.
@@ -37,7 +37,7 @@ macro_rules! token_types {
 
 token_types!(u16 "uint16", u32 "uint32", i32 "int32", i64 "int64");
 
-/// Writes `from` to `to`, which is as long; whether all fitted.
+/// Writes `from` to `to`, which has the same length; returns whether all ids fitted.
 #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is one way only"))]
 pub(super) fn convert<S: Token, T: Token>(level: Level, from: &[S], to: &mut [T]) -> bool {
     #[cfg(target_arch = "x86_64")]

@@ -26,9 +26,9 @@ pub struct Documents {
 struct Part {
     /// How many windows the documents before have.
     first: u64,
-    /// Its first token.
+    /// The position of its first token.
     start: u64,
-    /// The token behind its last.
+    /// The position after its last token.
     end: u64,
 }
 

@@ -1,12 +1,12 @@
 //! Any choice of rows, copied into one block of inputs and one of targets, as the integers that training wants.
 //!
 //! Two blocks and not one of `max_length + 1` columns: a slice of the latter is not contiguous, and every framework
-//! would copy it again. What takes the time is to wait for memory, since the next window lies anywhere: so the lines
-//! of windows further on are asked for while one is written, which halves the time for windows of 2 KiB and makes it a
-//! fifth for those of 512 bytes. They are asked for a few at a time, as much as is written meanwhile. Then 32 windows of
-//! 1024 take 11 µs, which is the sum of what reading (6.4) and writing (4.8) take by themselves; with all of a window's
-//! lines at once they take 15. Stores that bypass the caches were slower, since the output, written again and again, stays in
-//! them; so was asking for lines of the output ahead.
+//! would copy it again. Waiting for memory takes most of the time, since the next window may lie anywhere. So the cache
+//! lines of later windows are prefetched while one is written, which halves the time for windows of 2 KiB and makes it
+//! a fifth for those of 512 bytes. They are prefetched a few at a time, as much as is written meanwhile. Then 32
+//! windows of 1024 take 11 µs, the sum of what reading (6.4) and writing (4.8) take by themselves; with all of a
+//! window's lines at once they take 15. Stores that bypass the caches were slower, since the output, written again and
+//! again, stays in them; so was prefetching the lines of the output.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -22,52 +22,52 @@ use super::{Places, Sequence};
 /// Output that one thread writes faster than a second thread starts, in bytes.
 const BYTES_PER_THREAD: usize = 1 << 20;
 
-/// How far to ask ahead, in bytes of tokens: less waits for memory, and more fills the first cache.
+/// How far to prefetch, in bytes of tokens: with less, reading waits for memory, and more fills the L1 cache.
 const BYTES_AHEAD: usize = 4096;
 
-/// The most rows to ask ahead.
+/// The most rows to prefetch ahead.
 const ROWS_AHEAD: usize = 16;
 
-/// What is asked for of one row, in bytes; for the rest the processor sees by itself where reading goes.
+/// How many bytes of one row are prefetched; for the rest the processor sees by itself where reading goes.
 const BYTES_OF_A_ROW: usize = 16 << 10;
 
-/// How many tokens are written between two times of asking.
+/// How many tokens are written between two prefetches.
 const TOKENS_AT_ONCE: usize = 128;
 
-/// The unit in which memory comes, in bytes.
+/// The size of a cache line, in bytes.
 const LINE: usize = 64;
 
 /// Something whose rows can be written as `T`, whatever the type of its tokens.
 pub trait WriteRow<T>: Sync {
-    /// What names a row.
+    /// The type that identifies a row.
     type Row: Sync;
 
     /// Places in a row.
     fn length(&self) -> usize;
 
-    /// Adds the memory of a row that will be written soon.
+    /// Adds to `lines` the memory of a row that will be written soon.
     fn announce(&self, row: &Self::Row, lines: &mut Lines);
 
-    /// Writes one row, and meanwhile asks for `lines`; inputs and targets have [`length`](Self::length) places each.
+    /// Writes one row, and meanwhile prefetches `lines`; inputs and targets have [`length`](Self::length) places each.
     fn write(&self, row: &Self::Row, lines: &mut Lines, inputs: &mut [T], targets: &mut [T]) -> Result<()>;
 }
 
-/// Memory that is to be asked for, in order.
+/// Memory that is to be prefetched, in order.
 #[derive(Debug, Default)]
 pub struct Lines {
-    /// Runs of bytes, the first of which is partly asked for.
+    /// Runs of bytes, of which the first may be prefetched in part.
     runs: VecDeque<Range<*const u8>>,
 }
 
 impl Lines {
-    /// Adds the first of `tokens`.
+    /// Adds the memory of `tokens`, at most [`BYTES_OF_A_ROW`].
     pub(super) fn add<S>(&mut self, tokens: &[S]) {
         let bytes = size_of_val(tokens).min(BYTES_OF_A_ROW);
         let start = tokens.as_ptr().cast::<u8>();
         self.runs.push_back(start..start.wrapping_add(bytes));
     }
 
-    /// Asks for the next lines, of about so many bytes.
+    /// Prefetches the next lines, about `bytes` bytes.
     #[inline]
     fn ask(&mut self, mut bytes: usize) {
         while let Some(run) = self.runs.front_mut()
@@ -82,7 +82,7 @@ impl Lines {
         }
     }
 
-    /// Asks for all that is left.
+    /// Prefetches all that is left.
     fn ask_all(&mut self) {
         self.ask(usize::MAX);
     }
@@ -90,9 +90,9 @@ impl Lines {
 
 /// Writes `rows`, in that order: inputs to one block, targets to the other.
 ///
-/// Uses one more thread for each further MiB of output, as far as there are processors. An error if a block is not
-/// `rows.len()` times as long as a row, or that of the first row that has one; the blocks then hold whatever was
-/// written before it was noticed.
+/// Uses one more thread for each further MiB of output, as far as there are processors. Fails if a block is not
+/// `rows.len()` times as long as a row, or with the error of the first row that has one; the blocks then hold what was
+/// written before the error was noticed.
 pub fn gather<T: Send, W: WriteRow<T> + ?Sized>(
     source: &W,
     rows: &[W::Row],
@@ -143,8 +143,8 @@ fn write_rows<T, W: WriteRow<T> + ?Sized>(
     Ok(())
 }
 
-/// Writes the first of `tokens` to `inputs`, and those from the second on to `targets`, as far as there are; whether all
-/// fitted. Asks for about as much of `lines` as it reads.
+/// Fills `inputs` with `tokens` from the first on, and `targets` from the second on; returns whether all fitted.
+/// Prefetches about as much of `lines` as it reads.
 pub(super) fn write_both<S: Token, T: Token>(
     level: Level,
     tokens: &[S],
@@ -163,8 +163,8 @@ pub(super) fn write_both<S: Token, T: Token>(
     fits
 }
 
-/// Writes the tokens at `shown`, which may lie in several pieces, to `row`, as far as both go; whether all fitted, and the
-/// places behind.
+/// Writes the tokens at `shown`, which may lie in several pieces, to `row`, as far as both go; returns whether all
+/// fitted, and the places of `row` that are left.
 pub(super) fn write_pieces<Q: Sequence, T: Token>(
     level: Level,
     tokens: Q,
@@ -183,7 +183,7 @@ pub(super) fn write_pieces<Q: Sequence, T: Token>(
 }
 
 fn threads_for(bytes: usize) -> usize {
-    // Below that, do not even ask: counting processors reads files.
+    // Below that, the processors are not even counted: this reads files.
     if bytes < 2 * BYTES_PER_THREAD { 1 } else { (bytes / BYTES_PER_THREAD).min(available_threads()) }
 }
 
@@ -224,7 +224,7 @@ impl<'t, Q: Sequence> Windows<'t, Q> {
         start..end.min(start.saturating_add(self.places.max_length()).saturating_add(1))
     }
 
-    /// Fills `row` with the tokens at `shown`, as far as they go, and then with padding; whether all fitted.
+    /// Fills `row` with the tokens at `shown`, as far as they go, and then with padding; returns whether all fitted.
     fn row<T: Token>(&self, shown: Range<u64>, row: &mut [T]) -> bool {
         let (fits, row) = write_pieces(self.level, self.tokens, shown, row);
         let pad = self.pad.into();

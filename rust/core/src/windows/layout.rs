@@ -11,7 +11,7 @@
 
 use crate::{Error, Result};
 
-/// What becomes of the tokens behind the last complete window.
+/// What becomes of the tokens after the last complete window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tail {
     /// They are left out.
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_stride_beyond_the_window_makes_no_window_of_padding_alone() {
-        // Windows at 0 and 5; one at 10 would lie behind the nine tokens.
+        // Windows at 0 and 5; one at 10 would lie after the nine tokens.
         assert_eq!(Layout::new(9, 2, 5, Tail::Pad).unwrap().windows(), 2);
     }
 

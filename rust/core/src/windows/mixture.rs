@@ -1,13 +1,13 @@
 //! Several sources of windows drawn in fixed shares, with random access.
 //!
-//! The shares are fractions `p/P` of one denominator `P ≤ 65,536`, and the draws repeat after `P` positions, so a table of
-//! one period answers any position: position `c·P + r` draws the source of entry `r`, for the time that a
-//! multiplication tells.
+//! The shares are fractions `p/P` of one denominator `P ≤ 65,536`, and the draws repeat after `P` positions, so a table
+//! of one period answers any position: position `c·P + r` draws the source of entry `r`, and a multiplication gives how
+//! often that was drawn before.
 //!
-//! Within a period, every prefix of `n` draws has of each source more than `n·p/P - 1` and less than `n·p/P + 1`. So
-//! draw `m + 1` of a source may not come before `n·p/P > m`, and must have come once `n·p/P ≥ m + 1`: a release
-//! and a deadline. Tijdeman (*The chairman assignment problem*, 1980) shows that some order keeps them all, and then
-//! taking the released draw with the earliest deadline does (Steiner and Yeomans, 1993).
+//! Within a period, every prefix of `n` draws has more than `n·p/P - 1` and less than `n·p/P + 1` draws of each source.
+//! So draw `m + 1` of a source may not come before `n·p/P > m`, and must have come once `n·p/P ≥ m + 1`: a release and
+//! a deadline. Tijdeman (*The chairman assignment problem*, 1980) shows that some order keeps them all, and then taking
+//! the released draw with the earliest deadline does (Steiner and Yeomans, 1993).
 
 use crate::{Error, Result};
 
@@ -30,7 +30,7 @@ pub struct Mixture {
     windows: Vec<u64>,
 }
 
-/// A position of the endless sequence: that of an epoch of so many.
+/// A position of the endless sequence, as an epoch of a given length and a position in it.
 #[derive(Debug, Clone, Copy)]
 pub struct Draw {
     /// The number of the epoch.
@@ -42,8 +42,9 @@ pub struct Draw {
 }
 
 impl Mixture {
-    /// Sources of so many windows, drawn in proportion to `weights`. An error if they are not as many, or not
-    /// positive numbers of comparable size, or if a source has no window.
+    /// A mixture of sources with these numbers of windows, drawn in proportion to `weights`. An error if there is not
+    /// one weight for each source, if weights are not positive numbers of comparable size, or if a source has no
+    /// window.
     pub fn new(weights: &[f64], windows: Vec<u64>) -> Result<Self> {
         let fail = |message: String| Err(Error::argument("weights", message));
         if weights.is_empty() || weights.len() != windows.len() || weights.len() > usize::from(u16::MAX) {
@@ -81,8 +82,8 @@ impl Mixture {
         &self.shares
     }
 
-    /// The source that is drawn at a position, and its window. Whenever a source has been read once, it begins again, in
-    /// an order drawn by the seed and the number of times it was read, if it is shuffled.
+    /// The source that is drawn at a position, and its window. A source that has been read to its end begins again; if
+    /// it is shuffled, in an order that depends on the seed and on how often it was read.
     pub fn at(&self, draw: Draw, shuffle: Shuffle, seed: u64) -> (usize, u64) {
         let position = u128::from(draw.epoch) * u128::from(draw.length) + u128::from(draw.position);
         let period = self.draws.len() as u128;
@@ -95,11 +96,11 @@ impl Mixture {
     }
 }
 
-/// The windows of several sources of one length, to be written together. A row is a source and a window of it.
+/// The windows of several sources, all of one length, to be written together. A row is a source and one of its windows.
 pub struct Mixed<'s, T>(Vec<Box<dyn WriteRow<T, Row = u64> + 's>>);
 
 impl<'s, T> Mixed<'s, T> {
-    /// At least one source; all have rows of the same length.
+    /// The windows of `sources`: at least one source, and all have rows of the same length.
     pub fn new(sources: Vec<Box<dyn WriteRow<T, Row = u64> + 's>>) -> Self {
         assert!(sources.iter().all(|source| source.length() == sources[0].length()), "rows of one length");
         Self(sources)

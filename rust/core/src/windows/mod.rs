@@ -1,11 +1,11 @@
 //! Token ids → strided windows of inputs and targets.
 //!
 //! Window `k` of `max_length` tokens has the inputs `tokens[k·stride ..][..max_length]` and the targets one token
-//! later. [`Layout`] is that arithmetic and nothing else, so a caller can make views of it; [`Documents`] is
-//! the same for each document alone, and [`Places`] is either; [`gather`] copies any choice of [`Windows`] into two
-//! blocks; [`Order`] says which window stands where in an epoch, [`Plan`] cuts that order into batches and ranks, and
-//! [`Ahead`] makes them on a thread before they are asked for. An epoch is a pure function of a few integers: no list of
-//! indices exists anywhere, and to resume is to know a position. [`Mixture`] draws from several sources in fixed shares,
+//! later. [`Layout`] is that arithmetic and nothing else, so a caller can make views of it; [`Documents`] is the same
+//! for each document alone, and [`Places`] is either; [`gather`] copies any choice of [`Windows`] into two blocks;
+//! [`Order`] says which window stands where in an epoch, [`Plan`] cuts that order into batches and ranks, and [`Ahead`]
+//! makes them on a thread before they are asked for. An epoch is a pure function of a few integers: no list of indices
+//! exists anywhere, and a position is all it takes to resume. [`Mixture`] draws from several sources in fixed shares,
 //! and [`Packing`] fills rows with whole documents instead.
 
 mod ahead;

@@ -19,7 +19,7 @@ use super::gather::{write_both, write_pieces};
 use super::rooms::Rooms;
 use super::{Lines, Sequence, WriteRow};
 
-/// The target of what has none: `ignore_index` of the usual losses.
+/// The target where there is none: `ignore_index` of the usual losses.
 pub const NO_TARGET: i64 = -100;
 
 /// Which pieces share a row.
@@ -38,14 +38,14 @@ pub enum Strategy {
 pub struct Piece {
     /// The position of its first token.
     pub start: u64,
-    /// Its tokens, at least one.
+    /// How many tokens it has, at least one.
     pub length: u32,
     /// Whether its last token is the document's last.
     pub closes: bool,
 }
 
 impl Piece {
-    /// The positions of its tokens, and of the one behind them if that is of the same document.
+    /// The positions of its tokens, and of the next one if that belongs to the same document.
     fn shown(&self) -> Range<u64> {
         self.start..self.start + u64::from(self.length) + u64::from(!self.closes)
     }
@@ -66,7 +66,7 @@ impl Packing {
     /// `max_length` tokens. An error if there is no token, or the length is 0 or beyond 2^31 - 1.
     pub fn new(offsets: &[i64], max_length: u64, strategy: Strategy) -> Result<Self> {
         check_offsets(offsets)?;
-        // Rows end at numbers of 32 bits with a sign, as kernels want them.
+        // The ends of rows are signed 32-bit numbers, as kernels want them.
         let is_length = |&length: &u32| (1..=i32::MAX as u32).contains(&length);
         let Some(length) = u32::try_from(max_length).ok().filter(is_length) else {
             return Err(Error::argument(
@@ -128,7 +128,7 @@ impl Packing {
         count_up(rest);
     }
 
-    /// Where pieces end, padding included, when `rows` lie one behind the other: 0, then one number for each. An error
+    /// Where pieces end, padding included, when `rows` lie one after the other: 0, then one number for each. An error
     /// if these do not fit 32 bits.
     pub fn cumulative_lengths(&self, rows: &[u64]) -> Result<Vec<i32>> {
         let row_length = u64::from(self.max_length);
@@ -167,7 +167,7 @@ pub struct Packed<'p, Q> {
 }
 
 impl<'p, Q: Sequence> Packed<'p, Q> {
-    /// The rows of `packing`, with `pad` as the input behind their pieces. An error if it was made for another number of
+    /// The rows of `packing`, with `pad` as the input after their pieces. An error if it was made for another number of
     /// tokens.
     pub fn new(packing: &'p Packing, tokens: Q, pad: i64) -> Result<Self> {
         if tokens.len() != packing.tokens {
@@ -177,7 +177,7 @@ impl<'p, Q: Sequence> Packed<'p, Q> {
         Ok(Self { packing, tokens, pad, level: Level::best() })
     }
 
-    /// Writes `piece`; whether all ids fitted.
+    /// Writes `piece`; returns whether all ids fitted.
     fn write_piece<T: Token>(
         &self,
         piece: &Piece,
@@ -246,9 +246,9 @@ fn saturated(tokens: u64) -> u32 {
 /// Where a document longer than a row is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Borders {
-    /// A row's length after its own start, and so on.
+    /// At every row's length from its own start.
     Own,
-    /// Where rows end that all documents together fill.
+    /// Where the rows end that all documents fill one after the other.
     Shared,
 }
 
@@ -271,7 +271,7 @@ fn cut(offsets: &[i64], length: u32, borders: Borders) -> Vec<Piece> {
     pieces
 }
 
-/// Where rows start in pieces that fill all rows but the last.
+/// The numbers of the pieces with which rows start, where pieces fill all rows but the last; and the number of pieces.
 fn ends_of_full_rows(pieces: &[Piece], length: u32) -> Vec<usize> {
     let starts_row = |&index: &usize| pieces[index].start.is_multiple_of(length.into());
     (0..pieces.len()).filter(starts_row).chain([pieces.len()]).collect()
@@ -290,8 +290,8 @@ fn best_fit(pieces: &[Piece], length: u32) -> Result<(Vec<Piece>, Vec<usize>)> {
     Ok(sorted(&pieces, |index| rows[index] as usize, rooms.rows()))
 }
 
-/// `pieces` in the order of their keys, which are below `keys`, else as they were; and where each key starts, and the
-/// end of the last.
+/// `pieces` sorted by their keys, which are below `keys`, equal ones in the order they had; and where each key starts,
+/// and the end of the last.
 fn sorted(pieces: &[Piece], key: impl Fn(usize) -> usize, keys: usize) -> (Vec<Piece>, Vec<usize>) {
     let mut starts = vec![0; keys + 1];
     (0..pieces.len()).for_each(|index| starts[key(index) + 1] += 1);

@@ -1,12 +1,13 @@
 //! Rows by the room that is left in them: finds the fullest row that still takes a piece.
 //!
-//! Rows with the same room form a stack. Which rooms have a row is a bit each, and above each 64 bits one bit says whether
-//! any is set, level by level: the next set bit is found in one step a level up and one a level down.
+//! Rows with the same room form a stack. One bit for each room says whether a row has it, and above each 64 bits one
+//! bit says whether any of them is set, level by level: the next set bit is found in one step for each level up and
+//! down.
 
 /// No row.
 const NONE: u32 = u32::MAX;
 
-/// Rows of one length, with what room is left in each.
+/// Rows of one length, with the room that is left in each.
 #[derive(Debug)]
 pub(super) struct Rooms {
     length: u32,
@@ -35,7 +36,8 @@ impl Rooms {
         self.below.len()
     }
 
-    /// Places a piece of `length`, at most a row's, in the fullest row with room for it, else in a new one; the row.
+    /// Places a piece of `length`, at most a row's, in the fullest row with room for it, else in a new one; returns the
+    /// row.
     pub(super) fn place(&mut self, length: u32) -> u32 {
         let (row, room) = match self.least(length) {
             Some(room) => (self.pop(room), room),

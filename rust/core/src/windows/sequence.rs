@@ -6,17 +6,17 @@ use super::Token;
 
 /// Tokens at the positions `0..len()`, wherever they lie.
 pub trait Sequence: Copy + Sync {
-    /// What they are stored as.
+    /// The type in which they are stored.
     type Token: Token;
 
     /// How many there are.
     fn len(&self) -> u64;
 
-    /// The tokens at `range`, which lies within the sequence, as far as they lie together: at least one, unless it is
-    /// empty.
+    /// The tokens at `range`, which lies within the sequence, as far as they are contiguous in memory: at least one,
+    /// unless the range is empty.
     fn piece(&self, range: Range<u64>) -> &[Self::Token];
 
-    /// Whether there is none.
+    /// Whether there are none.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

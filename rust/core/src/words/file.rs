@@ -1,7 +1,7 @@
 //! Word tokenizers as Hugging Face's `tokenizer.json`: model `WordLevel`, our split as its pre-tokenizer.
 //!
-//! Hugging Face's `tokenizers` reads the file and gives the same ids, but that it takes the text of a special token for that
-//! token unless told not to (`encode_special_tokens`). Of foreign files only those are read that mean exactly what
+//! Hugging Face's `tokenizers` reads the file and gives the same ids, except that it takes the text of a special token
+//! for that token unless told not to (`encode_special_tokens`). Files of others are read only if they mean exactly what
 //! this tokenizer does; the error about any other says what differs.
 
 use std::borrow::Cow;
@@ -75,7 +75,7 @@ impl WordTokenizer {
             .map_err(|message| Error::malformed(path, Place::Whole, message))
     }
 
-    /// Writes a `tokenizer.json`: to a name of its own first, then renamed, so that no one ever sees half of it.
+    /// Writes a `tokenizer.json`: under a temporary name first, then renamed, so that nobody ever sees half of it.
     pub fn save(&self, path: &Path) -> Result<()> {
         write_whole(path, |file| file.write_all(self.to_json().as_bytes()))
     }
@@ -87,7 +87,7 @@ impl WordTokenizer {
     }
 }
 
-/// Whether the file means what this tokenizer does; else what differs.
+/// Checks that the file means what this tokenizer does; the error says what differs.
 fn check(file: &File<'_>) -> std::result::Result<(), String> {
     if file.model.kind != "WordLevel" {
         return Err(format!(

@@ -1,8 +1,8 @@
-//! A tokenizer of whole words: the step that teaches what a tokenizer is.
+//! A tokenizer of whole words, the simplest one, to learn what a tokenizer is.
 //!
 //! The way is split → vocabulary → ids: [`split`] cuts text into words and punctuation marks, [`Words`] collects the
-//! distinct ones, and [`WordTokenizer`] numbers them. Everything it does not know becomes one token, `[UNK]`; to see
-//! why that will not do, and what to do instead, go on with [`merge`](crate::merge).
+//! distinct ones, and [`WordTokenizer`] numbers them. Every unknown word becomes one token, `[UNK]`, which loses the
+//! word; [`merge`](crate::merge) shows what to do instead.
 
 mod file;
 mod split;

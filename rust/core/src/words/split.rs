@@ -7,7 +7,7 @@
 
 use std::sync::LazyLock;
 
-/// What [`split`] cuts, as a regular expression that means the same in every engine.
+/// The words and marks that [`split`] gives, as a regular expression that means the same in every engine.
 pub(super) const PATTERN: &str = r"[\p{L}\p{N}_]+|[^\p{L}\p{N}_\s\x1c-\x1f]";
 
 /// The words and punctuation marks of `text`, in order.

@@ -1,4 +1,4 @@
-//! Words ↔ ids.
+//! Words ↔ ids: a vocabulary of whole words, which encodes and decodes text.
 
 use std::collections::HashMap;
 
@@ -10,20 +10,21 @@ pub const UNKNOWN: &str = "[UNK]";
 
 /// A vocabulary of words: immutable, shared between threads by reference.
 ///
-/// Special tokens are no words: text never becomes one, whatever it says.
+/// Special tokens are not words: text never becomes one, even if it spells one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WordTokenizer {
-    /// By id.
+    /// The tokens by id.
     tokens: Vec<Box<str>>,
     /// Which ids are special tokens, ascending.
     special: Vec<u32>,
-    /// The ids of those that are not.
+    /// The ids of the tokens that are not special, by text.
     words: HashMap<Box<str>, u32>,
     unknown: Option<u32>,
 }
 
 impl WordTokenizer {
-    /// `words`, each once, get the ids from 0 on in the order given, and `special_tokens` those after them.
+    /// A tokenizer in which `words`, each given once, have the ids from 0 on in the order given, and `special_tokens`
+    /// those after them.
     pub fn new(words: Vec<Box<str>>, special_tokens: &[&str]) -> Result<Self> {
         let fail = |message: String| Err(Error::argument("special_tokens", message));
         for (place, token) in special_tokens.iter().enumerate() {
@@ -48,7 +49,8 @@ impl WordTokenizer {
         }
     }
 
-    /// The tokens by id, the ids of the special ones ascending, and the text of the one for unknown words, if it exists.
+    /// A tokenizer from its tokens by id, the ids of the special ones, ascending, and the text of the token for unknown
+    /// words, if there is such a token.
     pub(super) fn from_tokens(tokens: Vec<Box<str>>, special: Vec<u32>, unknown: &str) -> Self {
         let is_word = |id: &u32| special.binary_search(id).is_err();
         let words =
@@ -82,7 +84,7 @@ impl WordTokenizer {
         self.unknown.map(|id| &*self.tokens[id as usize])
     }
 
-    /// Appends the ids of `text` to `ids`. An unknown word becomes `[UNK]`, or an error if there is no such token.
+    /// Appends the ids of `text` to `ids`. An unknown word becomes the token for these, or an error if there is none.
     pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         for word in split(text) {
             let id = self.words.get(word).copied().or(self.unknown).ok_or_else(|| {
@@ -95,8 +97,8 @@ impl WordTokenizer {
         Ok(())
     }
 
-    /// The tokens of `ids` with a space between any two, but none before `. , ; : ! ? ) ] } % …` and none
-    /// after `( [ {`. Special tokens are written out.
+    /// The tokens of `ids` with a space between any two, but none before `. , ; : ! ? ) ] } %` and the ellipsis `…`,
+    /// and none after `( [ {`. Special tokens are written out.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         let mut text = String::new();
         let mut open = true;

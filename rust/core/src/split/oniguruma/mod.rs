@@ -1,7 +1,8 @@
-//! Regular expressions as Oniguruma reads them, the engine of Hugging Face, for ours, which reads some differently.
+//! Translates regular expressions between Oniguruma, the engine of Hugging Face, and ours, which reads some
+//! differently.
 //!
-//! What is written in one way for ours is written in one way for Oniguruma, too, and read back as it was: a tokenizer is
-//! the same after it was saved, letter for letter. So each of our words has a form of its own there.
+//! An expression of ours that Oniguruma can match has one form there, and is read back as it was, so that a tokenizer
+//! is the same after it was saved, letter for letter. For this, each of our constructs has a form of its own there.
 //!
 //! | ours | Oniguruma's |
 //! |---|---|
@@ -24,13 +25,14 @@ use std::str::Chars;
 use read::read;
 pub(super) use write::to_oniguruma;
 
-/// An expression with the same matches in our engine; an error names what has none.
+/// Translates an expression of Oniguruma into one with the same matches in our engine; the error names what has no
+/// counterpart.
 pub fn from_oniguruma(expression: &str) -> Result<String, String> {
     read(expression)
         .map_err(|what| format!("the expression {expression:?} has {what}, which is not supported"))
 }
 
-/// An error if Oniguruma could not read an expression of ours, or not as ours: what it has.
+/// An error if Oniguruma could not read our `expression`, or not as our engine does; it names what in it is to blame.
 pub(super) fn check_portable(expression: &str) -> Result<(), String> {
     let read_again = read(&to_oniguruma(expression))?;
     if read_again == expression { Ok(()) } else { Err(format!("what would be read as {read_again:?}")) }
@@ -45,18 +47,18 @@ macro_rules! in_words {
 /// Letters, marks, decimal digits and connectors: Oniguruma's `\w` in a class.
 const IN_WORDS: &str = in_words!();
 
-/// What stands behind a bracket for its `\w` and `\W` elsewhere: what its table of Latin-1 has besides counts there, too.
+/// What follows a bracket for Oniguruma's `\w` and `\W` outside classes, where six more characters of Latin-1 count.
 const THEIR_WORD: &str = concat!(in_words!(), "²³¹¼½¾]");
 const THEIR_NO_WORD: &str = concat!("^", in_words!(), "²³¹¼½¾]");
 
-/// What stands behind a bracket for our `\w` and our `\W`, which count the two joiners.
+/// What follows a bracket for our `\w` and our `\W`, which count the two joiners.
 const OUR_WORD: &str = "\\w\u{200C}\u{200D}]";
 const OUR_NO_WORD: &str = "^\\w\u{200C}\u{200D}]";
 
-/// What stands behind a `\w` in a class for ours.
+/// What follows a `\w` inside a class for our `\w`.
 const JOINERS_IN_CLASS: &str = "\u{200D}\u{200C}";
 
-/// What stands behind a parenthesis for the end of a line, whoever reads it, and for our marks of the text's ends.
+/// What follows a parenthesis for the end of a line, in either engine, and for our `\z` and `\A`.
 const OUR_LINE: &str = "?m:$)";
 const OUR_END: &str = r"?:\z)";
 const OUR_START: &str = r"?:\A)";
@@ -66,7 +68,7 @@ fn begins(rest: &Peekable<Chars<'_>>, with: &str) -> bool {
     with.chars().all(|character| rest.next() == Some(character))
 }
 
-/// Reads `text`, if that comes next.
+/// Takes `text` from `rest` if it comes next; returns whether it did.
 fn take(rest: &mut Peekable<Chars<'_>>, text: &str) -> bool {
     let is_next = begins(rest, text);
     if is_next {
@@ -83,7 +85,8 @@ fn is_count(rest: &Peekable<Chars<'_>>) -> bool {
         && count.chars().all(|character| character.is_ascii_digit() || character == ',')
 }
 
-/// The flags that a group begins with, none of them too, and what stands behind: a colon, or the group's end.
+/// The flags, possibly none, with which a group begins after its `?`, and what follows them: a colon, or the group's
+/// end.
 fn flags_of(rest: &Peekable<Chars<'_>>) -> Option<(String, char)> {
     let mut rest = rest.clone();
     rest.next_if_eq(&'?')?;
@@ -98,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// Expressions that may be none, of what is read in different ways.
+    /// Random expressions, not all of them valid, made of what the two engines read differently.
     fn expressions() -> impl Strategy<Value = String> {
         let pieces = prop::sample::select(vec![
             "a", "|", "(", "(?:", "(?m:", "(?i)", "(?>", "(?>(?:", ")", "))", "[", "[^", "]", "&&", "{2}",

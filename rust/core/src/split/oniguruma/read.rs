@@ -9,15 +9,15 @@ use super::{
     THEIR_WORD, begins, flags_of, is_count, take,
 };
 
-/// What may stand behind a parenthesis besides flags.
+/// What may follow a parenthesis, apart from flags.
 const KINDS_OF_GROUPS: [&str; 6] = ["?=", "?!", "?<=", "?<!", "?>", NAMED];
 
-/// What stands before a group's name.
+/// What comes before a group's name.
 const NAMED: &str = "?<";
 
 const WIDE_CLASS: &str = "a class of more than ASCII where case does not count";
 
-/// What [`from_oniguruma`](super::from_oniguruma) gives; an error is what the expression has that ours does not.
+/// What [`from_oniguruma`](super::from_oniguruma) returns; the error is what the expression has that our engine lacks.
 pub(super) fn read(expression: &str) -> Result<String, String> {
     let mut reader = Reader {
         rest: expression.chars().peekable(),
@@ -38,23 +38,23 @@ pub(super) fn read(expression: &str) -> Result<String, String> {
     Ok(reader.written.text)
 }
 
-/// What holds for a part of an expression.
+/// The flags that hold for a part of an expression.
 #[derive(Clone, Copy, Default)]
 struct Flags {
     /// Case does not count.
     insensitive: bool,
-    /// A dot stands for the end of a line, too.
+    /// A dot also matches the end of a line.
     dot_is_all: bool,
     until: Until,
 }
 
-/// How far flags hold in ours that change inside a group.
+/// How far flags that change inside a group hold in our engine.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Until {
-    /// To its end: of the whole expression, and of `(?:…)`, with flags or without.
+    /// To the group's end: for the whole expression and for `(?:…)`, with flags or without.
     #[default]
     End,
-    /// Beyond its end: of all other groups.
+    /// Beyond the group's end: for all other groups.
     Beyond,
     /// To the end of a group that was opened inside it for this reason, and ends with it.
     InnerEnd,
@@ -64,19 +64,19 @@ enum Until {
 struct Reader<'e> {
     rest: Peekable<Chars<'e>>,
     written: Written,
-    /// In how many classes, one inside the other, the next character is.
+    /// In how many nested classes the next character is.
     depth: usize,
-    /// Those of the whole and of each group that is open.
+    /// The flags of the whole expression and of each open group.
     flags: Vec<Flags>,
-    /// Whether the class that is open stands for several characters, too, if it has any that is the same as these where
-    /// case does not count. A class of what it does not hold does not.
+    /// Whether the open class also matches several characters in a row, if one of its own equals these where case does
+    /// not count. A negated class does not.
     expands: bool,
-    /// The character before the next one, if that is all that it is.
+    /// The part before the next one, if it is a single character.
     letter: Option<char>,
 }
 
 impl Reader<'_> {
-    /// What stands behind a backslash.
+    /// Reads what follows a backslash.
     fn escape(&mut self) -> Result<(), String> {
         let Some(escaped) = self.rest.next() else { return Err("a backslash at its end".to_owned()) };
         let has_braces = self.rest.peek() == Some(&'{');
@@ -100,7 +100,7 @@ impl Reader<'_> {
             }
         }
         match escaped {
-            // Ours counts two joiners and enclosed letters, too.
+            // Ours also counts the two joiners and enclosed letters.
             'z' if self.depth == 0 => self.written.push(&["$"]),
             'A' if self.depth == 0 => self.written.push(&["^"]),
             'w' if self.depth == 0 => self.written.push(&["[", THEIR_WORD]),
@@ -117,7 +117,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A class by name, as `\p{L}`.
+    /// Reads a class by name, such as `\p{L}`.
     fn property(&mut self, escaped: char) -> Result<(), String> {
         if self.rest.peek() != Some(&'{') {
             return Err(format!("\\{escaped} without braces"));
@@ -131,7 +131,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The beginning or the end of a class.
+    /// Reads the beginning or the end of a class.
     fn bracket(&mut self, bracket: char) -> Result<(), String> {
         self.letter = None;
         if bracket == '[' && self.depth == 0 {
@@ -157,7 +157,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Operators between sets are ours alone, but for `&&`.
+    /// Reads a character in a class. Only our engine has operators between sets other than `&&`.
     fn in_class(&mut self, character: char) -> Result<(), String> {
         if "-~".contains(character) && self.rest.peek() == Some(&character) {
             return Err(format!("{character}{character} in a class"));
@@ -175,7 +175,7 @@ impl Reader<'_> {
             '(' if take(&mut self.rest, OUR_LINE) => self.written.place(&["(", OUR_LINE]),
             '(' if take(&mut self.rest, OUR_END) => self.written.place(&[r"\z"]),
             '(' if take(&mut self.rest, OUR_START) => self.written.place(&[r"\A"]),
-            // Groups, and what stands there once, join the letters on both sides.
+            // A group that is not repeated joins the letters on both sides of its parentheses.
             '(' => {
                 self.letter = before;
                 self.group()?;
@@ -192,7 +192,7 @@ impl Reader<'_> {
                     self.written.close();
                 }
             }
-            // Both are about lines there.
+            // In Oniguruma both are about lines.
             '$' => self.written.place(&["(?m:$)"]),
             '^' => self.written.place(&[r"(?:^|(?<=\n)(?!$))"]),
             '*' | '+' | '?' | '{' if character != '{' || is_count(&self.rest) => {
@@ -209,7 +209,8 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// What repeats the latest part, or marks how it does. What a repetition of nothing matches is each engine's own affair.
+    /// Reads what repeats the latest part, or the mark that says how. Repetitions of what may be nothing are refused,
+    /// since the engines differ in what they match.
     fn repetition(&mut self, character: char, is_dot: bool) -> Result<(), String> {
         let Some(takes) = self.written.here.latest else { return Err("a repetition of nothing".to_owned()) };
         if self.written.is_marked() || character == '{' && self.written.is_repeated() {
@@ -221,7 +222,7 @@ impl Reader<'_> {
                 return Err("a part that stands there no times".to_owned());
             }
             let counted = self.written.here.latest;
-            // Neither is a mark of the repetition there, but another one.
+            // In Oniguruma neither is a mark of the repetition, but another repetition.
             let is_again = |&next: &char| next == '+' || next == '?' && is_fixed;
             let again = self.rest.next_if(is_again);
             self.check_dots(is_dot && (most.is_none() || again == Some('+')))?;
@@ -238,8 +239,8 @@ impl Reader<'_> {
         if is_of_nothing { Err("a repetition of what may be nothing".to_owned()) } else { Ok(()) }
     }
 
-    /// Behind marks of places alone, an endless repetition of a dot for all is looked for in the first place only there: from
-    /// there on it would match, if that mark did.
+    /// Refuses an endless repetition of a dot for all characters after nothing but marks of places: Oniguruma tries it
+    /// only at the first place, since from there on it would match if that mark did.
     fn check_dots(&self, are_endless: bool) -> Result<(), String> {
         if are_endless
             && self.latest_flags().dot_is_all
@@ -255,7 +256,7 @@ impl Reader<'_> {
         self.rest.clone().next() != Some('?')
     }
 
-    /// The beginning of a group, or flags for the rest of one.
+    /// Reads the beginning of a group, or flags for the rest of one.
     fn group(&mut self) -> Result<(), String> {
         if let Some((flags, end)) = flags_of(&self.rest) {
             return self.flags(&flags, end);
@@ -275,7 +276,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Those of a group that begins, if they end with a colon, or for the rest of the one that is open.
+    /// Reads flags: those of a group that begins, if they end with a colon, else those for the rest of the open group.
     fn flags(&mut self, flags: &str, end: char) -> Result<(), String> {
         let (on, off) = flags.split_once('-').unwrap_or((flags, ""));
         if [on, off].iter().any(|flags| flags.contains(|flag| flag != 'i' && flag != 'm')) {
@@ -291,7 +292,7 @@ impl Reader<'_> {
         };
         if end == ')' {
             if self.written.here.latest.is_some() {
-                // There, all alternatives that follow are its own.
+                // In Oniguruma, all alternatives that follow belong to it.
                 return Err(format!("(?{ours}) behind other parts"));
             }
             is.until = if was.until == Until::End { Until::End } else { Until::InnerEnd };
@@ -317,8 +318,8 @@ impl Reader<'_> {
         self.latest_flags().insensitive
     }
 
-    /// Where case does not count, one character may be several there, and the other way round, as `ß` and `ss`. Not in
-    /// ours.
+    /// Refuses letters with which Oniguruma, where case does not count, matches one character with several, or several
+    /// with one, such as `ß` and `ss`. Our engine does not.
     fn check_case(&self, before: Option<char>, character: char) -> Result<(), String> {
         if !self.is_insensitive() {
             return Ok(());
@@ -333,7 +334,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether two small letters are part of what one character is where case does not count, as `ss` of `ß`.
+/// Whether lower-case letters are part of what one character equals where case does not count, as `ss` of `ß`.
 fn is_part_of_one(letters: &str) -> bool {
     if letters.is_ascii() {
         return ["ss", "ff", "fi", "fl", "st"].contains(&letters);

@@ -8,7 +8,7 @@ use super::{
     flags_of, is_count, take,
 };
 
-/// An expression of ours as Oniguruma is to read it.
+/// Translates an expression of ours into its form for Oniguruma.
 pub(in crate::split) fn to_oniguruma(expression: &str) -> Cow<'_, str> {
     let mut written = Written::default();
     let mut rest = expression.chars().peekable();

@@ -1,4 +1,4 @@
-//! An expression in the making, whoever is to read it: where its parts begin, and whether they may match nothing.
+//! An expression being written, for either engine: where its parts begin, and whether they may match nothing.
 
 use std::iter::Peekable;
 use std::str::Chars;
@@ -7,60 +7,62 @@ const UNNUMBERED: &str = "(?:";
 
 const POSSESSIVE: &str = "(?>(?:";
 
-/// With which of them it takes no characters.
+/// The beginnings of groups that take no characters.
 const LOOKS_AROUND: [&str; 4] = ["(?=", "(?!", "(?<=", "(?<!"];
 
-/// What is written of an expression, and where its latest part begins, which a group may be put around, or taken from.
+/// The text of an expression so far, and where its latest part begins, so that a group can be put around that part, or
+/// removed.
 #[derive(Default)]
 pub(super) struct Written {
     pub(super) text: String,
-    /// Where the groups begin that are open, and the alternatives that they stand in.
+    /// Where each open group begins, and the alternatives of the group that it stands in.
     groups: Vec<(usize, Alternatives)>,
     /// Where the latest part begins: a character, a class or a group.
     part: usize,
     latest: Latest,
-    /// Those of the group that is open.
+    /// The alternatives of the group that is open.
     pub(super) here: Alternatives,
-    /// Whether there is a group whose text, which a number may ask for again, may be nothing.
+    /// Whether there is a group whose text may be nothing; a back-reference may match that again.
     pub(super) finds_nothing: bool,
 }
 
-/// What is known of the latest part and what stands behind it.
+/// What is known of the latest part and of what follows it.
 #[derive(Default, PartialEq, Eq)]
 enum Latest {
     #[default]
     Any,
-    /// A repetition stands behind it, and nothing that marks how it repeats.
+    /// A repetition follows it, without a mark that says how it repeats.
     Repeated,
-    /// A repetition and its mark.
+    /// A repetition and its mark follow it.
     Marked,
-    /// A counted one, and nothing else.
+    /// Only a counted repetition follows it.
     Counted,
-    /// It is a group without a number that holds one such part, and nothing stands behind it.
+    /// It is a group without a number that holds one such counted part, and nothing follows it.
     HoldsCounted,
 }
 
-/// What the alternatives of a group have so far.
+/// What is known of the alternatives of a group so far.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Alternatives {
-    /// The latest part of the one that is open.
+    /// What the latest part of the open alternative takes.
     pub(super) latest: Option<Takes>,
     /// Whether a part before that takes characters.
     takes: bool,
-    /// Whether an alternative before this may be nothing.
+    /// Whether an earlier alternative may match nothing.
     may_be_nothing: bool,
 }
 
 /// What a part takes of a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
+    /// Always at least one.
     Characters,
-    /// Or only in some texts.
+    /// None, or none in some texts.
     Nothing,
 }
 
 impl Alternatives {
-    /// A part begins, one that takes characters.
+    /// Begins a part that takes characters.
     fn begin(&mut self) {
         self.takes |= self.latest == Some(Takes::Characters);
         self.latest = Some(Takes::Characters);
@@ -71,7 +73,7 @@ impl Alternatives {
     }
 }
 
-/// How many times a counted repetition has what it repeats.
+/// How many times a counted repetition repeats its part.
 pub(super) struct Count {
     /// One number was given, and not two.
     pub(super) is_fixed: bool,
@@ -93,7 +95,7 @@ impl Count {
 }
 
 impl Written {
-    /// A part begins here.
+    /// Begins a part here.
     pub(super) fn begin(&mut self) {
         (self.part, self.latest) = (self.text.len(), Latest::Any);
         self.here.begin();
@@ -109,7 +111,7 @@ impl Written {
         self.push(texts);
     }
 
-    /// Adds a part that is a place in a text, as its end is, and takes no characters.
+    /// Adds a part that matches a place in a text, such as its end, and takes no characters.
     pub(super) fn place(&mut self, texts: &[&str]) {
         self.part(texts);
         self.here.latest = Some(Takes::Nothing);
@@ -127,7 +129,7 @@ impl Written {
         self.text.push('(');
     }
 
-    /// What stands behind the parenthesis of a group with flags, or without a number.
+    /// Adds what follows the parenthesis of a group with flags, or without a number.
     pub(super) fn flags(&mut self, flags: &str, end: char) {
         self.push(&["?", flags]);
         self.text.push(end);
@@ -143,7 +145,7 @@ impl Written {
         self.latest = if holds_counted { Latest::HoldsCounted } else { Latest::Any };
     }
 
-    /// The group that is open becomes the latest part.
+    /// Ends the open group, which becomes the latest part.
     fn end_group(&mut self) {
         let inside = self.here;
         (self.part, self.here) = self.groups.pop().unwrap_or_default();
@@ -153,7 +155,7 @@ impl Written {
         self.here.latest = Some(if is_nothing { Takes::Nothing } else { Takes::Characters });
     }
 
-    /// Whether the latest part is the first to take characters, and one stands before it that takes none.
+    /// Whether the latest part is the first to take characters, and a mark of a place comes before it.
     pub(super) fn begins_with_place(&self) -> bool {
         let before = &self.text[..self.part];
         let has_place = before.contains(['^', '$']) || LOOKS_AROUND.iter().any(|kind| before.contains(kind));
@@ -161,17 +163,17 @@ impl Written {
         has_place && outside.chain([&self.here]).all(|one| !one.takes)
     }
 
-    /// Whether a repetition stands behind the latest part.
+    /// Whether a repetition follows the latest part, without a mark.
     pub(super) fn is_repeated(&self) -> bool {
         [Latest::Repeated, Latest::Counted].contains(&self.latest)
     }
 
-    /// Whether its mark stands there, too.
+    /// Whether a repetition and its mark follow the latest part.
     pub(super) fn is_marked(&self) -> bool {
         self.latest == Latest::Marked
     }
 
-    /// Adds one of `*`, `+` and `?`; tells whether it is the mark of a repetition.
+    /// Adds one of `*`, `+` and `?`; returns whether it is the mark of a repetition.
     pub(super) fn repeat(&mut self, character: char) -> bool {
         let is_mark = self.is_repeated();
         self.latest = if is_mark { Latest::Marked } else { Latest::Repeated };
@@ -182,7 +184,7 @@ impl Written {
         is_mark
     }
 
-    /// The counted repetition whose brace was read.
+    /// Adds the counted repetition whose opening brace was read.
     pub(super) fn count(&mut self, rest: &mut Peekable<Chars<'_>>) -> Count {
         let start = self.text.len();
         self.text.push('{');
@@ -195,20 +197,21 @@ impl Written {
         count
     }
 
-    /// All up to the next closing brace.
+    /// Adds everything up to the next closing brace.
     pub(super) fn in_braces(&mut self, rest: &mut Peekable<Chars<'_>>) {
         self.text.extend(rest.by_ref().take_while(|&character| character != '}'));
         self.text.push('}');
     }
 
-    /// Has the latest part with its counted repetition match all that it can or nothing.
+    /// Makes the latest part with its counted repetition possessive: it matches as much as it can, and gives nothing
+    /// back.
     pub(super) fn make_possessive(&mut self) {
         self.text.insert_str(self.part, POSSESSIVE);
         self.text.push_str("))");
         self.latest = Latest::Any;
     }
 
-    /// Repeats the latest part with its counted repetition.
+    /// Puts the latest part with its counted repetition into a group, and repeats that.
     pub(super) fn repeat_whole(&mut self, mark: char) {
         self.text.insert_str(self.part, UNNUMBERED);
         self.text.push(')');
@@ -216,7 +219,8 @@ impl Written {
         self.repeat(mark);
     }
 
-    /// Ends a group if it is one that [`make_possessive`](Self::make_possessive) puts, and writes it as ours has it.
+    /// Ends the open group if it is one that [`make_possessive`](Self::make_possessive) writes, and turns it into our
+    /// form; returns whether it was.
     pub(super) fn close_possessive(&mut self) -> bool {
         let Some(&(start, _)) = self.groups.last() else { return false };
         let is_one = self.latest == Latest::HoldsCounted
