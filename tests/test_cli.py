@@ -1,5 +1,6 @@
 """The command line: what it prints and writes, how it ends, and that it leaves nothing half-done."""
 
+import gzip
 import json
 import os
 import random
@@ -630,6 +631,13 @@ def test_bench_measures_each_step_and_the_reference(tmp_path, capsys):
 def test_bench_takes_a_number_of_megabytes(megabytes, capsys):
     assert main(["bench", "--megabytes", megabytes]) == 2
     assert "--megabytes" in capsys.readouterr().err
+
+
+def test_bench_takes_no_compressed_text(tmp_path, capsys):
+    path = tmp_path / "text.txt.gz"
+    path.write_bytes(gzip.compress(b"some words"))
+    assert main(["bench", str(path)]) == 2
+    assert f"Invalid value for CORPUS: {path} is compressed" in capsys.readouterr().err
 
 
 def test_bench_measures_no_reference_whose_ids_are_others(tmp_path, capsys, monkeypatch):
