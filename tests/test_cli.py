@@ -430,6 +430,45 @@ def test_count_counts_an_input_without_text_as_nothing(tmp_path, tokenizer, toke
     assert "the folder holds no text" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_count_says_what_it_left_out(tokenizer, tokenizer_file, tmp_path, capsys, as_json):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "a.txt").write_text("low")
+    for number in range(12):
+        (folder / f"{number:02}.jsonl").write_text('{"text": "some"}\n' + (number + 1) * "broken\n")
+    arguments = ["count", "-t", tokenizer_file, str(tmp_path / "a.txt"), str(folder)] + as_json * ["--json"]
+    assert main(arguments) == 1
+    assert "00.jsonl:2: expected value" in capsys.readouterr().err
+    assert main([*arguments, "--on-error", "skip"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err.splitlines() == [
+        "left out  78 that could not be read:",
+        *(f"          {number + 1} of {folder / f'{number:02}.jsonl'}" for number in range(10)),
+        "          and 23 more",
+    ]
+    tokens = tokenizer.count("low") + 12 * tokenizer.count("some")
+    if as_json:
+        counted = json.loads(shown.out)
+        assert [one["skipped"] for one in counted["files"]] == [0, 78]
+        assert (counted["total"]["tokens"], counted["total"]["skipped"]) == (tokens, 78)
+    else:
+        assert shown.out.splitlines()[-1].split()[:2] == [str(tokens), "13"]
+
+
+def test_count_stays_below_a_size_of_memory(corpus, tokenizer_file, capsys):
+    arguments = ["count", "-t", tokenizer_file, str(corpus)]
+    shown = []
+    for options in ([], ["--max-memory", "2M", "--threads", "1"]):
+        assert main([*arguments, *options]) == 0
+        shown.append(capsys.readouterr())
+    assert shown[0] == shown[1]
+    assert main([*arguments, "--max-memory", "1K"]) == 1
+    assert "max_memory: 1024 bytes; expected at least" in capsys.readouterr().err
+    assert main([*arguments, "--max-memory", "much"]) == 2
+    assert "'--max-memory': 'much' is no size" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["train", "prepare"])
 def test_a_pattern_that_is_not_known_ends_a_command(command, corpus, tmp_path, capsys):
     out = tmp_path / "out"
