@@ -8,6 +8,7 @@ import pytest
 from hypothesis import settings
 
 import bytestride as bs
+from commands import END, run
 
 # How long an example takes says nothing on a busy machine, nor where it is the first to import something large.
 settings.register_profile("no deadline", deadline=None)
@@ -71,3 +72,25 @@ def corpus(documents: list[str], tmp_path_factory: pytest.TempPathFactory) -> Pa
 def tok(documents: list[str]) -> bs.Tokenizer:
     """A tokenizer of these documents, with two special tokens."""
     return bs.train(iter(documents), 1000, special_tokens=["<|endoftext|>", "<|pad|>"])
+
+
+@pytest.fixture(scope="session")
+def prepared(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder that one run of `bytestride prepare` made, and what it printed."""
+    out = tmp_path_factory.mktemp("prepared") / "data"
+    done = run("prepare", corpus, "--out", out, "--vocab-size", 1000, "--eos", END, "--max-length", 64)
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stderr == b"", "quiet in a pipe"
+    return out, done.stdout.decode()
+
+
+@pytest.fixture
+def tokenizer_file(prepared: tuple[Path, str]) -> str:
+    """The file of the tokenizer that `prepared` has."""
+    return str(prepared[0] / "corpus.tokenizer.json")
+
+
+@pytest.fixture
+def tokenizer(tokenizer_file: str) -> bs.Tokenizer:
+    """The tokenizer that `prepared` has."""
+    return bs.Tokenizer.load(tokenizer_file)

@@ -1,8 +1,10 @@
 """What long jobs report while they run, as a bar on the terminal and as times per phase.
 
-`train`, `count_words` and `encode_files` call `progress(phase, done, total)` some twenty times a second. The
-phases are "counting" and "encoding", in bytes of input as it lies on disk, "adding up", in bytes of counts
-on disk, "merging", in merges, and "copying" and "verifying" of token files, in bytes of ids.
+`train`, `extend`, `count_words`, `evaluate`, `Tokenizer.count_files`, `encode_file` and `encode_files`,
+`merge`, `TokenStore.export` and `verify` call `progress(phase, done, total)` some twenty times a second. The
+phases are "counting" and "encoding", in bytes of input as it lies on disk (of the text, if it comes from an
+iterable), "adding up", in bytes of counts on disk, "merging", in merges, and "copying" and "verifying" of
+token files, in bytes of ids.
 """
 
 import sys

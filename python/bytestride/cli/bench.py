@@ -118,7 +118,7 @@ def _texts(paths: list[Path], most: int) -> Iterator[str]:
             return
         if path.suffix.lower() in {".gz", ".zst"}:
             message = f"{path} is compressed; expected plain text"
-            raise typer.BadParameter(message, param_hint="TEXT")
+            raise typer.BadParameter(message, param_hint="CORPUS")
         # A byte that is cut off its character becomes U+FFFD, for all alike.
         raw = path.read_bytes()[:left]
         left -= len(raw)

@@ -1,8 +1,9 @@
 """`bytestride count`: how many tokens files have."""
 
 import json
+import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +13,7 @@ import typer
 import bytestride as bs
 from bytestride.cli import options
 from bytestride.cli.inputs import readable
-from bytestride.cli.output import load_tokenizer
+from bytestride.cli.output import LISTED, left_out_facts, load_tokenizer, print_facts
 from bytestride.progress import Progress
 
 
@@ -24,6 +25,7 @@ class Count:
     documents: int
     tokens: int
     bytes: int
+    skipped: int
 
 
 def count(
@@ -34,6 +36,8 @@ def count(
     format: options.Format = "auto",
     suffix: options.Suffix = None,
     threads: options.Threads = None,
+    max_memory: options.MaxMemory = None,
+    on_error: options.OnError = "raise",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Count tokens, documents and bytes on disk of each input and of all; a folder counts as one input.
@@ -44,41 +48,52 @@ def count(
     """
     loaded = load_tokenizer(tokenizer)
     reading = options.Reading(
-        format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+        format=format,
+        text_field=text_field,
+        separator=separator,
+        suffixes=suffix,
+        threads=threads,
+        max_memory=max_memory,
     )
-    counts = [_count(loaded, source, reading) for source in corpus or ["-"]]
+    counts, partial = [], []
+    for source in corpus or ["-"]:
+        with tempfile.TemporaryDirectory(prefix="bytestride-") as folder, Progress() as progress:
+            inputs = readable([source], Path(folder))
+            files = loaded.count_files(inputs, on_error=on_error, progress=progress, **reading)
+        counts.append(_sum(source, files, sum(phase.done for phase in progress.phases)))
+        partial += [file for file in files if file.skipped]
+    total = _sum("total", counts, sum(one.bytes for one in counts))
     if as_json:
-        print(
-            json.dumps({"files": [asdict(one) for one in counts], "total": asdict(_total(counts))}, indent=2)
-        )
-        return
-    for row in _table(counts):
-        print(row)
+        print(json.dumps({"files": [asdict(one) for one in counts], "total": asdict(total)}, indent=2))
+    else:
+        for row in _table(counts, total):
+            print(row)
+    # Standard output has the counts and nothing else.
+    print_facts(_skipped_facts(total.skipped, partial), file=sys.stderr)
 
 
-def _count(tokenizer: bs.Tokenizer, source: str, reading: options.Reading) -> Count:
-    """Counts one input, of all of whose files there is one count."""
-    with tempfile.TemporaryDirectory(prefix="bytestride-") as folder, Progress() as progress:
-        files = tokenizer.count_files(readable([source], Path(folder)), progress=progress, **reading)
-        documents, tokens = sum(file.documents for file in files), sum(file.tokens for file in files)
-        return Count(source, documents, tokens, sum(phase.done for phase in progress.phases))
-
-
-def _total(counts: Iterable[Count]) -> Count:
-    counts = list(counts)
+def _sum(name: str, parts: Sequence[Count | bs.FileCount], size: int) -> Count:
+    """One count of several, which have `size` bytes."""
     return Count(
-        "total",
-        sum(one.documents for one in counts),
-        sum(one.tokens for one in counts),
-        sum(one.bytes for one in counts),
+        name,
+        sum(one.documents for one in parts),
+        sum(one.tokens for one in parts),
+        size,
+        sum(one.skipped for one in parts),
     )
 
 
-def _table(counts: list[Count]) -> Iterator[str]:
+def _skipped_facts(count: int, files: list[bs.FileCount]) -> list[tuple[str, str]]:
+    """How much could not be read and was left out, and how much of which files."""
+    rest = sum(file.skipped for file in files[LISTED:])
+    cases = [f"{file.skipped:,} of {file.path}" for file in files[:LISTED]]
+    return left_out_facts(count, cases, f"and {rest:,} more" if rest else None)
+
+
+def _table(counts: list[Count], total: Count) -> Iterator[str]:
     """The counts as lines of aligned columns, with a total where there is more than one."""
     rows = [(f"{one.tokens:,}", f"{one.documents:,}", f"{one.bytes:,}", one.path) for one in counts]
     if len(counts) > 1:
-        total = _total(counts)
         rows.append((f"{total.tokens:,}", f"{total.documents:,}", f"{total.bytes:,}", total.path))
     rows.insert(0, ("tokens", "documents", "bytes", "input"))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]

@@ -89,11 +89,14 @@ def encode(
         shard = out if world_size == 1 else f"{out}-{rank:05}-of-{world_size:05}"
         refuse_existing(store_files(Path(shard)), force=force)
     reading = options.Reading(
-        format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+        format=format,
+        text_field=text_field,
+        separator=separator,
+        suffixes=suffix,
+        threads=threads,
+        max_memory=max_memory,
     )
-    writing = options.Writing(
-        bos=bos or False, eos=eos or False, dtype=dtype, max_memory=max_memory, on_error=on_error
-    )
+    writing = options.Writing(bos=bos or False, eos=eos or False, dtype=dtype, on_error=on_error)
     with tempfile.TemporaryDirectory(prefix="bytestride-") as folder:
         with Progress() as progress:
             store = loaded.encode_files(

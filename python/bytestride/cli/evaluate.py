@@ -51,10 +51,15 @@ def evaluate(
         refuse_existing([plot], force=force)
         _require_matplotlib()
     reading = options.Reading(
-        format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+        format=format,
+        text_field=text_field,
+        separator=separator,
+        suffixes=suffix,
+        threads=threads,
+        max_memory=max_memory,
     )
     loaded = [load_tokenizer(name) for name in tokenizer]
-    counts = _counts(corpus, loaded, reading, max_memory)
+    counts = _counts(corpus, loaded, reading)
     evaluations = [bs.evaluate(one, counts[one.pattern], threads=threads) for one in loaded]
     for line in table(tokenizer, evaluations):
         print(line)
@@ -64,7 +69,7 @@ def evaluate(
 
 
 def _counts(
-    corpus: list[str], tokenizers: list[bs.Tokenizer], reading: options.Reading, max_memory: int | None
+    corpus: list[str], tokenizers: list[bs.Tokenizer], reading: options.Reading
 ) -> dict[str | None, bs.WordCounts]:
     """The words of the corpus by the pattern that cuts them, for each pattern that a tokenizer has."""
     by_pattern = {one.pattern: one for one in tokenizers}
@@ -74,9 +79,7 @@ def _counts(
         inputs = (readable if len(by_pattern) == 1 else kept)(corpus, Path(folder))
         for pattern, one in by_pattern.items():
             with Progress() as progress:
-                counts[pattern] = bs.count_words(
-                    inputs, one, max_memory=max_memory, progress=progress, **reading
-                )
+                counts[pattern] = bs.count_words(inputs, one, progress=progress, **reading)
     return counts
 
 

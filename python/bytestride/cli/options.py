@@ -19,13 +19,14 @@ SIZE_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 class Reading(TypedDict):
-    """How inputs are read: arguments that `train` and `encode_files` share."""
+    """How inputs are read: arguments that `train`, `count_words`, `count_files` and `encode_files` share."""
 
     format: Literal["auto", "text", "jsonl", "parquet"]
     text_field: str
     separator: str | None
     suffixes: list[str] | None
     threads: int | None
+    max_memory: int | None
 
 
 class Writing(TypedDict):
@@ -34,7 +35,6 @@ class Writing(TypedDict):
     bos: str | bool
     eos: str | bool
     dtype: Literal["auto", "uint16", "uint32"]
-    max_memory: int | None
     on_error: Literal["raise", "skip"]
 
 

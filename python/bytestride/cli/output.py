@@ -183,16 +183,19 @@ def store_facts(store: bs.TokenStore) -> list[tuple[str, str]]:
 
 
 def skipped_facts(store: bs.TokenStore) -> list[tuple[str, str]]:
-    """How much could not be read and was left out, and the first cases."""
-    if not store.skipped_count:
-        return []
+    """How much of a store's inputs could not be read and was left out, and the first cases."""
     rest = store.skipped_count - len(store.skipped[:LISTED])
-    more = [("", f"and {rest:,} more, in the manifest")] if rest else []
-    return [
-        ("left out", f"{store.skipped_count:,} that could not be read:"),
-        *(("", error) for error in store.skipped[:LISTED]),
-        *more,
-    ]
+    return left_out_facts(
+        store.skipped_count, store.skipped[:LISTED], f"and {rest:,} more, in the manifest" if rest else None
+    )
+
+
+def left_out_facts(count: int, cases: Iterable[str], more: str | None) -> list[tuple[str, str]]:
+    """How much could not be read and was left out, which cases these are, and that there are `more`."""
+    if not count:
+        return []
+    lines = [f"{count:,} that could not be read:", *cases, *filter(None, [more])]
+    return [("" if number else "left out", line) for number, line in enumerate(lines)]
 
 
 def window_fact(store: bs.TokenStore, max_length: int, stride: int) -> tuple[str, str]:

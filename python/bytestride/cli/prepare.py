@@ -75,11 +75,16 @@ def prepare(
     if tokenizer is None:
         _refuse_for_training(corpus, on_error)
     else:
-        _refuse_training(context)
+        options.refuse(context, TRAINING, "is for training, and --tokenizer is used as it is")
     prefix = out / "corpus"
     refuse_existing(store_files(prefix), force=force)
     reading = options.Reading(
-        format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+        format=format,
+        text_field=text_field,
+        separator=separator,
+        suffixes=suffix,
+        threads=threads,
+        max_memory=max_memory,
     )
     learning = options.Learning(
         vocab_size=vocab_size or None,
@@ -90,15 +95,13 @@ def prepare(
         special_tokens=options.special_tokens(special, bos, eos),
         min_frequency=min_frequency,
     )
-    writing = options.Writing(
-        bos=bos or False, eos=eos or False, dtype=dtype, max_memory=max_memory, on_error=on_error
-    )
+    writing = options.Writing(bos=bos or False, eos=eos or False, dtype=dtype, on_error=on_error)
     with new_folder(out):
         with Progress() as training:
             if tokenizer is not None:
                 made = load_tokenizer(tokenizer)
             else:
-                made = bs.train(corpus, max_memory=max_memory, progress=training, **learning, **reading)
+                made = bs.train(corpus, progress=training, **learning, **reading)
         with Progress() as encoding:
             store = made.encode_files(corpus, prefix, resume=resume, progress=encoding, **reading, **writing)
     vocabulary = vocabulary_fact(made, asked=vocab_size if tokenizer is None else 0)
@@ -117,15 +120,6 @@ def _refuse_for_training(corpus: list[str], on_error: str) -> None:
             "training leaves nothing out: train on what can be read (bytestride train), then give --tokenizer"
         )
         raise typer.BadParameter(message, param_hint="--on-error")
-
-
-def _refuse_training(context: typer.Context) -> None:
-    """Raises if options are given that only training would follow."""
-    for name in TRAINING:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name != "DEFAULT":
-            message = "is for training, and --tokenizer is used as it is"
-            raise typer.BadParameter(message, param_hint=f"--{name.replace('_', '-')}")
 
 
 def _print_summary(

@@ -35,7 +35,12 @@ def train(
     """
     refuse_existing([out], force=force)
     reading = options.Reading(
-        format=format, text_field=text_field, separator=separator, suffixes=suffix, threads=threads
+        format=format,
+        text_field=text_field,
+        separator=separator,
+        suffixes=suffix,
+        threads=threads,
+        max_memory=max_memory,
     )
     learning = options.Learning(
         vocab_size=vocab_size or None,
@@ -47,7 +52,7 @@ def train(
         min_frequency=min_frequency,
     )
     with Progress() as progress:
-        tokenizer = bs.train(corpus, max_memory=max_memory, progress=progress, **learning, **reading)
+        tokenizer = bs.train(corpus, progress=progress, **learning, **reading)
     tokenizer.save(out)
     print_facts(
         [

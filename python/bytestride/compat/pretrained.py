@@ -1,4 +1,4 @@
-"""What the files of a folder or repository say of a tokenizer, as transformers 5 reads them.
+"""A tokenizer by its name, and what files of a folder or repository say of it, as transformers 5 reads them.
 
 Beside a `tokenizer.json` stand `tokenizer_config.json`, `config.json`, templates of chats, and in older
 repositories `special_tokens_map.json` and `added_tokens.json`. They name the tokens that have a use and
@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from bytestride import Tokenizer
+from bytestride import Tokenizer, bundled
 from bytestride.compat.classes import CLASSES, Class, class_of
 
-__all__ = ["NAMED_TOKENS", "Pretrained", "read_pretrained", "write_chat_template"]
+__all__ = ["NAMED_TOKENS", "SETTINGS", "Pretrained", "find_pretrained", "write_chat_template"]
 
 # A file, and a folder of others that have names.
 _CHAT_TEMPLATE = "chat_template.jinja"
@@ -28,6 +28,40 @@ _CHAT_TEMPLATES = "additional_chat_templates"
 
 # In the order in which transformers adds them.
 NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+# What a tokenizer states of itself.
+SETTINGS = (
+    *NAMED_TOKENS,
+    "extra_special_tokens",
+    "chat_template",
+    "split_special_tokens",
+    "model_max_length",
+    "padding_side",
+    "truncation_side",
+)
+# What a call may say in place of a configuration, besides tokens by their use.
+_CHANGES = {
+    *SETTINGS,
+    "add_prefix_space",
+    "additional_special_tokens",
+    "clean_up_tokenization_spaces",
+    "legacy",
+    "max_len",
+    "model_specific_special_tokens",
+}
+# Arguments that say where a file of the Hub comes from.
+_HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
+# Those that make no difference there or here: there is one implementation, no code in a repository is run,
+# and a tokenizer has no weights.
+_WITHOUT_MEANING = (
+    "trust_remote_code",
+    "use_fast",
+    "from_slow",
+    "torch_dtype",
+    "dtype",
+    "device_map",
+    "resume_download",
+    "proxies",
+)
 _SIDES = {"padding_side": "padding", "truncation_side": "truncation"}
 _KEPT = ("model_max_length", "chat_template", "split_special_tokens", "clean_up_tokenization_spaces")
 # What there is of a file but its model, which may stand behind it.
@@ -46,7 +80,45 @@ class Pretrained:
     settings: dict[str, Any]
 
 
-def read_pretrained(name: str, hub: Mapping[str, Any], changes: Mapping[str, Any]) -> Pretrained | None:
+def find_pretrained(name: str, options: Mapping[str, Any]) -> Pretrained:
+    """The tokenizer of a folder, of a bundled name, or of a repository on the Hub.
+
+    Args:
+        name: The folder or name.
+        options: What `from_pretrained` takes besides.
+
+    Raises:
+        FileNotFoundError: There is no such tokenizer.
+        OSError: The Hub cannot be reached, or refuses.
+        TypeError: An option is none.
+        ValueError: A file is malformed or not supported.
+    """
+    hub = {option: options[option] for option in _HUB_OPTIONS if option in options}
+    changes = {option: options[option] for option in options if option not in {*hub, *_WITHOUT_MEANING}}
+    if name in bundled():
+        return Pretrained(Path(name), Tokenizer.load(name), _of_bundled(name) | changes)
+    strange = next((one for one in changes if one not in _CHANGES and not one.endswith("_token")), None)
+    if strange is not None:
+        message = f"from_pretrained() got an unexpected keyword argument {strange!r}"
+        raise TypeError(message)
+    found = _read(name, hub, changes)
+    if found is None:
+        message = (
+            f"{name}: no folder with a tokenizer.json, no bundled name ({', '.join(bundled())}), and "
+            "nothing that huggingface_hub has, which must be installed for names of the Hub"
+        )
+        raise FileNotFoundError(message)
+    return found
+
+
+def _of_bundled(name: str) -> dict[str, Any]:
+    """The settings of a tokenizer that comes with the package; of GPT-2's those of its repository."""
+    end = "<|endoftext|>"
+    settings: dict[str, Any] = {"bos_token": end, "eos_token": end}
+    return {**settings, "unk_token": end, "model_max_length": 1024} if name == "gpt2" else settings
+
+
+def _read(name: str, hub: Mapping[str, Any], changes: Mapping[str, Any]) -> Pretrained | None:
     """What is called `name`, a folder or a repository on the Hub; `None` if there is no `tokenizer.json`.
 
     Args:
@@ -208,7 +280,7 @@ def _chat_template(name: str, hub: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def write_chat_template(folder: Path, template: str | Mapping[str, str]) -> None:
-    """Writes one text, or several by name, to the files that `read_pretrained` finds them in."""
+    """Writes one text, or several by name, to the files that `find_pretrained` finds them in."""
     templates = {"default": template} if isinstance(template, str) else template
     strange = next((called for called in templates if not called or Path(called).name != called), None)
     if strange is not None:

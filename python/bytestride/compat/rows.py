@@ -1,5 +1,10 @@
-"""The rows of a batch as transformers has them: ids between BOS and EOS, masks, spans, and padding."""
+"""The rows of a batch as transformers has them: ids between BOS and EOS, masks, spans, and padding.
 
+How far rows are cut and padded is told by `row_limit` and `row_length`, from what a call says and the
+tokenizer's `model_max_length`.
+"""
+
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -7,11 +12,43 @@ from numpy.typing import NDArray
 
 from bytestride import Tokenizer
 
-__all__ = ["ENDS", "Rows", "Side", "Tensors", "own_end", "padded", "shaped", "tensor"]
+__all__ = [
+    "ENDS",
+    "SIDES",
+    "UNLIMITED",
+    "Padding",
+    "Rows",
+    "Side",
+    "Tensors",
+    "Truncation",
+    "one_of",
+    "own_end",
+    "padded",
+    "row_length",
+    "row_limit",
+    "shaped",
+    "tensor",
+]
 
 Side = Literal["left", "right"]
 Tensors = Literal["np", "pt"]
+Padding = bool | Literal["longest", "max_length", "do_not_pad"]
+Truncation = bool | Literal["longest_first", "only_first", "do_not_truncate"]
 ENDS: tuple[Literal["bos", "eos"], ...] = ("bos", "eos")
+SIDES: tuple[Side, ...] = ("left", "right")
+# What transformers says of a tokenizer without a longest text.
+UNLIMITED = int(1e30)
+
+_PADDINGS: tuple[Padding, ...] = (False, True, "longest", "max_length", "do_not_pad")
+_TRUNCATIONS: tuple[Truncation | None, ...] = (
+    None,
+    False,
+    True,
+    "longest_first",
+    "only_first",
+    "do_not_truncate",
+)
+_NO_PADDING = (False, "do_not_pad")
 
 
 class Rows:
@@ -67,6 +104,50 @@ class Rows:
 
     def _between(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         return np.concatenate([self.ends[0], ids, self.ends[1]]).astype(np.int64)
+
+
+def row_limit(
+    truncation: Truncation | None,
+    padding: Padding,
+    max_length: int | None,
+    model_max_length: int,
+    multiple: int | None,
+) -> int | None:
+    """The most ids of a row, or `None`."""
+    if one_of("truncation", truncation, _TRUNCATIONS) is None:
+        truncation = max_length is not None and padding is False
+    limit = model_max_length if max_length is None else max_length
+    if truncation in {False, "do_not_truncate"} or limit >= UNLIMITED:
+        return None
+    if padding not in _NO_PADDING and limit % (multiple or 1):
+        message = f"max_length: {limit} is no multiple of {multiple}, to which rows are padded"
+        raise ValueError(message)
+    return limit
+
+
+def row_length(
+    lengths: Iterable[int], padding: Padding, max_length: int, multiple: int | None, pad_token: str | None
+) -> int:
+    """How long rows of these lengths are made; 0 for no padding."""
+    if one_of("padding", padding, _PADDINGS) in _NO_PADDING:
+        return 0
+    if pad_token is None:
+        message = "padding needs a token: set tokenizer.pad_token, for example to tokenizer.eos_token"
+        raise ValueError(message)
+    length = max(lengths, default=0)
+    if padding == "max_length":
+        if max_length >= UNLIMITED:
+            return 0
+        length = max_length
+    return -(-length // multiple) * multiple if multiple else length
+
+
+def one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
+    """The value of the argument `name`, which must be one of these."""
+    if value in choices:
+        return value
+    message = f"{name}: expected one of {', '.join(map(repr, choices))}, not {value!r}"
+    raise ValueError(message)
 
 
 def own_end(tokenizer: Tokenizer, end: Literal["bos", "eos"]) -> list[int]:

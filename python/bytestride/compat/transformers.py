@@ -15,98 +15,35 @@ transformers has classes that put a normalizer and a pretokenizer of their own i
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bytestride import Tokenizer, bundled
-from bytestride.compat.pretrained import NAMED_TOKENS, read_pretrained, write_chat_template
-from bytestride.compat.rows import ENDS, Rows, Side, Tensors, own_end, padded, shaped, tensor
+from bytestride import Tokenizer
+from bytestride.compat.encoding import BatchEncoding, Filling, columns_of, encoding_of, padded_columns
+from bytestride.compat.pretrained import SETTINGS, find_pretrained, write_chat_template
+from bytestride.compat.rows import (
+    ENDS,
+    SIDES,
+    UNLIMITED,
+    Padding,
+    Rows,
+    Side,
+    Tensors,
+    Truncation,
+    one_of,
+    own_end,
+    row_length,
+    row_limit,
+)
+from bytestride.compat.vocabulary import Vocabulary, is_one
+from bytestride.compat.written import Written
 
 __all__ = ["AutoTokenizer", "BatchEncoding", "PreTrainedTokenizerFast"]
 
-_Padding = bool | Literal["longest", "max_length", "do_not_pad"]
-_Truncation = bool | Literal["longest_first", "only_first", "do_not_truncate"]
-_Ids = Sequence[int] | NDArray[np.integer]
 
-_SIDES: tuple[Side, ...] = ("left", "right")
-_PADDINGS: tuple[_Padding, ...] = (False, True, "longest", "max_length", "do_not_pad")
-_TRUNCATIONS: tuple[_Truncation | None, ...] = (
-    None,
-    False,
-    True,
-    "longest_first",
-    "only_first",
-    "do_not_truncate",
-)
-_NO_PADDING = (False, "do_not_pad")
-# Arguments of `from_pretrained` that say where a file of the Hub comes from.
-_HUB_OPTIONS = ("cache_dir", "force_download", "local_files_only", "revision", "subfolder", "token")
-# Those that make no difference there or here: there is one implementation, no code in a repository is run,
-# and a tokenizer has no weights.
-_WITHOUT_MEANING = (
-    "trust_remote_code",
-    "use_fast",
-    "from_slow",
-    "torch_dtype",
-    "dtype",
-    "device_map",
-    "resume_download",
-    "proxies",
-)
-# What transformers says of a tokenizer without a longest text.
-UNLIMITED = int(1e30)
-
-
-class BatchEncoding(dict[str, Any]):
-    """What a call gives: a dict whose values are attributes, too.
-
-    Example:
-        >>> from bytestride.compat.transformers import AutoTokenizer
-        >>> AutoTokenizer.from_pretrained("gpt2")("hello world").input_ids
-        [31373, 995]
-    """
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self[name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def to(self, device: object) -> "BatchEncoding":
-        """The same with PyTorch's tensors on another device.
-
-        Example:
-            >>> from bytestride.compat.transformers import BatchEncoding
-            >>> BatchEncoding().to("cpu")
-            {}
-        """
-        return BatchEncoding({name: tensor.to(device) for name, tensor in self.items()})
-
-
-def _id_of_setting(name: str) -> property:
-    """The id of the token that is the setting `name`, which is set with it."""
-
-    def read(self: "PreTrainedTokenizerFast") -> int | None:
-        token = getattr(self, name)
-        if token is None:
-            return None
-        specials = self.backend.special_tokens
-        if token in specials:
-            return specials[token]
-        found = self._ids_by_token.get(token)
-        return self.backend.id_of(token) if found is None else found
-
-    def write(self: "PreTrainedTokenizerFast", token_id: int | None) -> None:
-        setattr(self, name, None if token_id is None else self._written(int(token_id)))
-
-    return property(read, write, doc=f"The id of `{name}`, or `None`; setting it sets `{name}`.")
-
-
-class PreTrainedTokenizerFast:
+class PreTrainedTokenizerFast(Vocabulary):
     """A tokenizer with transformers' methods.
 
     Names of special tokens, sides and `model_max_length` are defaults for the calls and may be set at any
@@ -175,11 +112,11 @@ class PreTrainedTokenizerFast:
             raise ValueError(message)
         if tokenizer_object is None:
             tokenizer_object = Tokenizer.load(os.fspath(tokenizer_file or ""))
-        self._file = None if tokenizer_file is None else Path(tokenizer_file)
         self.backend = tokenizer_object
+        self._written = Written(tokenizer_object, None if tokenizer_file is None else Path(tokenizer_file))
         self.model_max_length = UNLIMITED if model_max_length is None else model_max_length
-        self.padding_side: Side = _one_of("padding_side", padding_side, _SIDES)
-        self.truncation_side: Side = _one_of("truncation_side", truncation_side, _SIDES)
+        self.padding_side: Side = one_of("padding_side", padding_side, SIDES)
+        self.truncation_side: Side = one_of("truncation_side", truncation_side, SIDES)
         self.bos_token = bos_token
         self.eos_token = eos_token
         self.pad_token = pad_token
@@ -233,26 +170,9 @@ class PreTrainedTokenizerFast:
             '<|endoftext|>'
         """
         name = os.fspath(name_or_path)
-        hub = {option: changes.pop(option) for option in _HUB_OPTIONS if option in changes}
-        changes = {option: value for option, value in changes.items() if option not in _WITHOUT_MEANING}
-        if name in bundled():
-            made = cls(name, **{**_of_bundled(name), **changes})
-        else:
-            strange = next(
-                (one for one in changes if one not in _CHANGES and not one.endswith("_token")), None
-            )
-            if strange is not None:
-                message = f"from_pretrained() got an unexpected keyword argument {strange!r}"
-                raise TypeError(message)
-            found = read_pretrained(name, hub, changes)
-            if found is None:
-                message = (
-                    f"{name}: no folder with a tokenizer.json, no bundled name ({', '.join(bundled())}), and "
-                    "nothing that huggingface_hub has, which must be installed for names of the Hub"
-                )
-                raise FileNotFoundError(message)
-            made = cls(tokenizer_object=found.tokenizer, **found.settings)
-            made._file = found.file
+        found = find_pretrained(name, changes)
+        made = cls(tokenizer_object=found.tokenizer, **found.settings)
+        made._written = Written(found.tokenizer, found.file)
         made.name_or_path = name
         return made
 
@@ -286,8 +206,8 @@ class PreTrainedTokenizerFast:
         text: str | Iterable[str],
         *,
         add_special_tokens: bool = True,
-        padding: _Padding = False,
-        truncation: _Truncation | None = None,
+        padding: Padding = False,
+        truncation: Truncation | None = None,
         max_length: int | None = None,
         pad_to_multiple_of: int | None = None,
         padding_side: Side | None = None,
@@ -344,27 +264,20 @@ class PreTrainedTokenizerFast:
         if max_length is not None and max_length < 0:
             message = f"max_length: expected 0 or more, not {max_length}"
             raise ValueError(message)
-        padding_side = _one_of("padding_side", padding_side or self.padding_side, _SIDES)
-        truncation_side = _one_of("truncation_side", truncation_side or self.truncation_side, _SIDES)
-        limit = self._limit(truncation, max_length, padding, pad_to_multiple_of)
+        padding_side = one_of("padding_side", padding_side or self.padding_side, SIDES)
+        truncation_side = one_of("truncation_side", truncation_side or self.truncation_side, SIDES)
+        limit = row_limit(truncation, padding, max_length, self.model_max_length, pad_to_multiple_of)
         encode = rows.encode_with_offsets if return_offsets_mapping else rows.encode
         encode(texts, limit, truncation_side)
-        length = self._padded_length(rows.ids, padding, max_length, pad_to_multiple_of)
+        filling = self._filling(map(len, rows.ids), padding, max_length, pad_to_multiple_of, padding_side)
         wanted = {
             "input_ids": True,
             "attention_mask": return_attention_mask,
             "special_tokens_mask": return_special_tokens_mask,
             "offset_mapping": return_offsets_mapping,
+            "length": return_length,
         }
-        made = BatchEncoding()
-        for name, (arrays, fill) in rows.arrays(self.pad_token_id or 0).items():
-            if wanted[name]:
-                full = [padded(array, length, padding_side, fill) for array in arrays]
-                made[name] = shaped(full, return_tensors, single=isinstance(text, str))
-        if return_length:
-            lengths = np.array([max(len(ids), length) for ids in rows.ids], np.int64)
-            made["length"] = tensor(lengths, return_tensors) if return_tensors else lengths.tolist()
-        return made
+        return encoding_of(rows, filling, wanted, return_tensors, single=isinstance(text, str))
 
     def encode(self, text: str, **options: Any) -> Any:
         """The `input_ids` of one text; options as for a call.
@@ -385,12 +298,12 @@ class PreTrainedTokenizerFast:
             ['hello', 'Ġworld']
         """
         special = "text" if self.split_special_tokens else "encode"
-        return [self._written(token) for token in self.backend.encode(text, special=special).tolist()]
+        return [self._written.name(token) for token in self.backend.encode(text, special=special).tolist()]
 
     def pad(
         self,
         encoded_inputs: Mapping[str, Any] | Sequence[Mapping[str, Any]],
-        padding: _Padding = True,
+        padding: Padding = True,
         max_length: int | None = None,
         pad_to_multiple_of: int | None = None,
         padding_side: Side | None = None,
@@ -415,28 +328,12 @@ class PreTrainedTokenizerFast:
             >>> tokenizer.pad([tokenizer("hello world"), tokenizer("a")])["input_ids"]
             [[31373, 995], [64, 50256]]
         """
-        columns = encoded_inputs
-        if not isinstance(columns, Mapping):
-            columns = {name: [row[name] for row in columns] for name in (columns[0] if columns else {})}
+        columns, single = columns_of(encoded_inputs)
         ids = columns.get("input_ids", [])
-        single = len(ids) > 0 and np.ndim(ids[0]) == 0
-        rows = [ids] if single else list(ids)
-        side = _one_of("padding_side", padding_side or self.padding_side, _SIDES)
-        length = self._padded_length(rows, padding, max_length, pad_to_multiple_of)
-        ones = [[1] * len(row) for row in rows]
-        columns = {**columns, "attention_mask": columns.get("attention_mask", ones[0] if single else ones)}
-        fills = {"input_ids": self.pad_token_id or 0, "attention_mask": 0, "special_tokens_mask": 1}
-        made = BatchEncoding()
-        for name, column in columns.items():
-            arrays = [np.asarray(row, np.int64) for row in ([column] if single else column)]
-            if name in fills:
-                arrays = [padded(array, length, side, fills[name]) for array in arrays]
-            # As an array, a single text is no row here.
-            if single and return_tensors is not None:
-                made[name] = tensor(arrays[0], return_tensors)
-            else:
-                made[name] = shaped(arrays, return_tensors, single=single)
-        return made
+        rows = [ids] if single else ids
+        side = one_of("padding_side", padding_side or self.padding_side, SIDES)
+        filling = self._filling(map(len, rows), padding, max_length, pad_to_multiple_of, side)
+        return padded_columns(columns, filling, return_tensors, single=single)
 
     def num_special_tokens_to_add(self) -> int:
         """How many ids a text gets before it and behind it.
@@ -448,36 +345,18 @@ class PreTrainedTokenizerFast:
         """
         return sum(len(own_end(self.backend, end)) for end in ENDS)
 
-    def _limit(
-        self, truncation: _Truncation | None, max_length: int | None, padding: _Padding, multiple: int | None
-    ) -> int | None:
-        """The most ids of a text, or `None`."""
-        if _one_of("truncation", truncation, _TRUNCATIONS) is None:
-            truncation = max_length is not None and padding is False
-        limit = self.model_max_length if max_length is None else max_length
-        if truncation in {False, "do_not_truncate"} or limit >= UNLIMITED:
-            return None
-        if padding not in _NO_PADDING and limit % (multiple or 1):
-            message = f"max_length: {limit} is no multiple of {multiple}, to which rows are padded"
-            raise ValueError(message)
-        return limit
-
-    def _padded_length(
-        self, rows: Sequence[_Ids], padding: _Padding, max_length: int | None, multiple: int | None
-    ) -> int:
-        """How long rows are made; 0 for no padding."""
-        if _one_of("padding", padding, _PADDINGS) in _NO_PADDING:
-            return 0
-        if self.pad_token is None:
-            message = "padding needs a token: set tokenizer.pad_token, for example to tokenizer.eos_token"
-            raise ValueError(message)
-        length = max(map(len, rows), default=0)
-        if padding == "max_length":
-            wanted = self.model_max_length if max_length is None else max_length
-            if wanted >= UNLIMITED:
-                return 0
-            length = wanted
-        return -(-length // multiple) * multiple if multiple else length
+    def _filling(
+        self,
+        lengths: Iterable[int],
+        padding: Padding,
+        max_length: int | None,
+        multiple: int | None,
+        side: Side,
+    ) -> Filling:
+        """How rows of these lengths are filled up."""
+        longest = self.model_max_length if max_length is None else max_length
+        length = row_length(lengths, padding, longest, multiple, self.pad_token)
+        return Filling(length, side, self.pad_token_id or 0)
 
     # -- ids to text -----------------------------------------------------------------------------------------
 
@@ -506,13 +385,13 @@ class PreTrainedTokenizerFast:
             ['hello', ' world']
         """
         del clean_up_tokenization_spaces
-        if not _is_one(token_ids) and len(token_ids) > 0 and np.ndim(token_ids[0]) > 0:
+        if not is_one(token_ids) and len(token_ids) > 0 and np.ndim(token_ids[0]) > 0:
             return self.batch_decode(token_ids, skip_special_tokens)
         if hasattr(token_ids, "cpu"):  # a tensor of PyTorch, which may be on another device
             token_ids = token_ids.cpu()
         ids = np.atleast_1d(np.asarray(token_ids, dtype=np.int64))
         if skip_special_tokens:
-            ids = ids[~np.isin(ids, self._marked_ids)]
+            ids = ids[~np.isin(ids, self._written.marked_ids)]
         return self.backend.decode(ids)
 
     def batch_decode(
@@ -531,183 +410,15 @@ class PreTrainedTokenizerFast:
         del clean_up_tokenization_spaces
         return [self.decode(ids, skip_special_tokens) for ids in sequences]
 
-    def convert_ids_to_tokens(
-        self, ids: int | np.integer | _Ids, skip_special_tokens: bool = False
-    ) -> str | list[str]:
-        """The tokens of ids as files write them: of one id a str, of several a list.
-
-        Args:
-            ids: An id, or a list or array of ids.
-            skip_special_tokens: Whether to leave `all_special_tokens` out of a list.
-
-        Raises:
-            KeyError: An id is no token.
-
-        Example:
-            >>> from bytestride.compat.transformers import AutoTokenizer
-            >>> AutoTokenizer.from_pretrained("gpt2").convert_ids_to_tokens([31373, 995])
-            ['hello', 'Ġworld']
-        """
-        if _is_one(ids):
-            return self._written(int(cast("int", ids)))
-        left_out = set(self.all_special_ids) if skip_special_tokens else ()
-        return [self._written(int(token)) for token in cast("_Ids", ids) if int(token) not in left_out]
-
-    def convert_tokens_to_ids(self, tokens: str | Iterable[str]) -> int | list[int | None] | None:
-        """The ids of tokens as files write them; for what is no token that of `unk_token`, or `None`.
-
-        Example:
-            >>> from bytestride.compat.transformers import AutoTokenizer
-            >>> AutoTokenizer.from_pretrained("gpt2").convert_tokens_to_ids(["hello", "Ġworld", "no token"])
-            [31373, 995, 50256]
-        """
-        if isinstance(tokens, str):
-            return self._id_of(tokens)
-        return [self._id_of(token) for token in tokens]
-
-    def convert_tokens_to_string(self, tokens: Iterable[str]) -> str:
-        """The text of tokens as files write them, which need not be in the vocabulary.
-
-        Example:
-            >>> from bytestride.compat.transformers import AutoTokenizer
-            >>> AutoTokenizer.from_pretrained("gpt2").convert_tokens_to_string(["hello", "Ġworld"])
-            'hello world'
-        """
-        return self.backend._decode_written(list(tokens))  # noqa: SLF001
-
-    def _written(self, token_id: int) -> str:
-        written = self.backend._written(token_id)  # noqa: SLF001
-        if written is None:
-            message = f"id {token_id} is no token of this tokenizer"
-            raise KeyError(message)
-        return written
-
-    def _id_of(self, token: str) -> int | None:
-        return self._ids_by_token.get(token, self.unk_token_id)
-
-    @cached_property
-    def _ids_by_token(self) -> dict[str, int]:
-        # An added token may have the bytes of an ordinary one, so not by `vocabulary`; and where its name is
-        # normalized, another is written.
-        added = self.backend.special_tokens
-        others = sorted({*range(self.backend.max_id + 1)} - {*added.values()})
-        written = ((self.backend._written(token), token) for token in others)  # noqa: SLF001
-        return {name: token for name, token in written if name is not None} | added
-
-    # -- the vocabulary --------------------------------------------------------------------------------------
-
-    def get_vocab(self) -> dict[str, int]:
-        """Ids by tokens as files write them; a new dict.
-
-        Example:
-            >>> from bytestride.compat.transformers import AutoTokenizer
-            >>> AutoTokenizer.from_pretrained("gpt2").get_vocab()["Ġworld"]
-            995
-        """
-        return dict(self._ids_by_token)
-
-    def __len__(self) -> int:
-        return self.backend.vocab_size
-
-    @property
-    def vocab_size(self) -> int:
-        """How many tokens there are without those that a `tokenizer.json` has added; `len` counts all.
-
-        Of the encodings that come with the package it is all, as in the repository of GPT-2.
-        """
-        return self._model_size
-
-    @cached_property
-    def _model_size(self) -> int:
-        # The tokenizer itself does not tell an added token that the model has, too, from one that it has not.
-        file = self._file
-        if file is not None and file.suffix == ".json" and file.is_file():
-            written = file.read_bytes()
-        else:
-            rebuild, (written, *_) = cast("tuple[object, tuple[bytes, str]]", self.backend.__reduce__())
-            if rebuild != Tokenizer._from_json or str(file) in bundled():  # noqa: SLF001
-                return len(self)
-        vocabulary = json.loads(written).get("model", {}).get("vocab")
-        return len(self) if vocabulary is None else len(vocabulary)
-
-    @property
-    def special_tokens_map(self) -> dict[str, str]:
-        """The special tokens that have a use, by the names of their attributes: `bos_token` and so on."""
-        uses = {name: getattr(self, name) for name in (*NAMED_TOKENS, *self.model_specific_special_tokens)}
-        return {name: token for name, token in uses.items() if token is not None}
-
-    @property
-    def all_special_tokens(self) -> list[str]:
-        """The special tokens that have a use: those of `special_tokens_map`, then the extra ones."""
-        return list(dict.fromkeys([*self.special_tokens_map.values(), *self.extra_special_tokens]))
-
-    @property
-    def all_special_ids(self) -> list[int | None]:
-        """The ids of `all_special_tokens`."""
-        return [self._id_of(token) for token in self.all_special_tokens]
-
-    @cached_property
-    def _marked_ids(self) -> list[int]:
-        """The ids that `decode` leaves out: all that are marked as special, with a use or without."""
-        # There, they are known by their names, and one that is written otherwise is not found.
-        names = self.backend.special_tokens.items()
-        return [
-            token
-            for name, token in names
-            if self.backend._is_marked(token) and self.backend._written(token) == name  # noqa: SLF001
-        ]
-
-    bos_token_id = _id_of_setting("bos_token")
-    eos_token_id = _id_of_setting("eos_token")
-    pad_token_id = _id_of_setting("pad_token")
-    cls_token_id = _id_of_setting("cls_token")
-    sep_token_id = _id_of_setting("sep_token")
-    mask_token_id = _id_of_setting("mask_token")
-
-    @property
-    def unk_token_id(self) -> int | None:
-        """The id of `unk_token`, or `None` if there is none."""
-        return None if self.unk_token is None else self._ids_by_token.get(self.unk_token)
-
     def _stated(self) -> dict[str, Any]:
         """The settings that say anything, by name."""
-        settings = {name: getattr(self, name) for name in _SETTINGS}
+        settings = {name: getattr(self, name) for name in SETTINGS}
         return {name: value for name, value in settings.items() if value not in (None, [], False)}
 
     def __repr__(self) -> str:
         shown = self._stated() | {"chat_template": None}
         settings = ", ".join(f"{name}={value!r}" for name, value in shown.items() if value is not None)
         return f"{type(self).__name__}({self.backend!r}, {settings})"
-
-
-_SETTINGS = (
-    *NAMED_TOKENS,
-    "extra_special_tokens",
-    "chat_template",
-    "split_special_tokens",
-    "model_max_length",
-    "padding_side",
-    "truncation_side",
-)
-
-
-# What a call may say in place of a configuration, besides tokens by their use.
-_CHANGES = {
-    *_SETTINGS,
-    "add_prefix_space",
-    "additional_special_tokens",
-    "clean_up_tokenization_spaces",
-    "legacy",
-    "max_len",
-    "model_specific_special_tokens",
-}
-
-
-def _of_bundled(name: str) -> dict[str, Any]:
-    """The settings of a tokenizer that comes with the package; of GPT-2's those of its repository."""
-    end = "<|endoftext|>"
-    settings = {"bos_token": end, "eos_token": end}
-    return {**settings, "unk_token": end, "model_max_length": 1024} if name == "gpt2" else settings
 
 
 class AutoTokenizer:
@@ -732,16 +443,3 @@ class AutoTokenizer:
             50257
         """
         return PreTrainedTokenizerFast.from_pretrained(name_or_path, **changes)
-
-
-def _is_one(ids: object) -> bool:
-    """Whether this is an id and not several: an int, or an array or tensor without dimensions."""
-    return isinstance(ids, int) or getattr(ids, "ndim", None) == 0
-
-
-def _one_of(name: str, value: Any, choices: tuple[Any, ...]) -> Any:
-    """The value of the argument `name`, which must be one of these."""
-    if value in choices:
-        return value
-    message = f"{name}: expected one of {', '.join(map(repr, choices))}, not {value!r}"
-    raise ValueError(message)
