@@ -312,3 +312,47 @@ def test_the_interface_of_transformers_gives_tensors():
     assert batch.attention_mask.tolist() == [[1, 1], [1, 0]]
     assert tokenizer.decode(batch.input_ids[0]) == "hello world"
     assert tokenizer.batch_decode(batch.input_ids, skip_special_tokens=True) == ["hello world", "a"]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("is_over", [True, False])
+def test_after_the_end_of_an_epoch_the_next_one_is_whole(workers, is_over):
+    """Also if the loader brings the state into use behind `set_epoch`."""
+    stateful = pytest.importorskip("torchdata.stateful_dataloader").StatefulDataLoader
+    windows = bs.windows(np.arange(1003, dtype="uint16"), 7)
+
+    def loader(dataset, **options):
+        return stateful(dataset, batch_size=None, **options)
+
+    def starts(batches):
+        return [int(inputs[0, 0]) for inputs, _ in batches]
+
+    expected = {}
+    for epoch in range(3):
+        plain = dataset(windows, 5, seed=3)
+        plain.set_epoch(epoch)
+        expected[epoch] = starts(plain)
+    first = dataset(windows, 5, seed=3)
+    first.set_epoch(0)
+    used = loader(first, num_workers=workers)
+    batches = iter(used)
+    assert starts(next(batches) for _ in expected[0]) == expected[0]
+    if is_over:
+        assert next(batches, None) is None
+    state = used.state_dict()
+    second = dataset(windows, 5, seed=3)
+    resumed = loader(second, num_workers=workers)
+    resumed.load_state_dict(state)
+    for epoch in (1, 2):
+        second.set_epoch(epoch)
+        assert starts(resumed) == expected[epoch]
+
+
+def test_a_batch_size_of_numpy_is_an_integer():
+    windows = bs.windows(np.arange(5001, dtype="uint16"), 5)
+    batches = dataset(windows, np.uint8(5))
+    for _ in zip(range(60), batches, strict=False):
+        pass
+    state = batches.state_dict()
+    assert state["position"] == 300
+    assert all(type(value) in (int, str, bool) for value in state.values())

@@ -114,6 +114,9 @@ def test_encode_says_what_it_left_out(tokenizer_file, tmp_path, capsys):
     assert re.search("left out +12 that could not be read:", shown)
     assert shown.count("a.jsonl:") == 10
     assert "and 2 more, in the manifest" in shown
+    (tmp_path / "a.jsonl").write_text('{"text": "some"}\n' + 1500 * "broken\n")
+    assert main([*arguments, "--on-error", "skip", "--force"]) == 0
+    assert "and 1,490 more, 990 in the manifest" in capsys.readouterr().out
 
 
 # -- count ---------------------------------------------------------------------------------------------------
@@ -282,3 +285,19 @@ def test_shards_are_encoded_merged_verified_and_exported(corpus, prepared, token
         file.write(b"\xff\xff")
     assert main(["verify", str(tmp_path / "corpus")]) == 1
     assert "corpus.bin, byte 0: the checksum of the " in capsys.readouterr().err
+
+
+def test_a_separator_may_be_any_bytes(tokenizer_file, tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"one\xfftwo\xffthree")
+    counted = run("count", path, "--tokenizer", tokenizer_file, "--separator", b"\xff", "--json")
+    assert json.loads(counted.stdout)["total"]["documents"] == 3, counted
+    out = tmp_path / "store"
+    run("encode", path, "--tokenizer", tokenizer_file, "--separator", b"\xff", "--out", out)
+    assert run("decode", "--store", out, "--separator", b"\xff").stdout == path.read_bytes()
+
+
+def test_a_folder_is_no_name_of_a_store(tokenizer_file, tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("text")
+    assert main(["encode", str(tmp_path / "a.txt"), "--tokenizer", str(tokenizer_file), "--out", "."]) != 0
+    assert "names a folder" in capsys.readouterr().err

@@ -7,7 +7,8 @@ import pytest
 import transformers
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-from bytestride.compat.transformers import AutoTokenizer
+import bytestride as bs
+from bytestride.compat.transformers import AutoTokenizer, PreTrainedTokenizerFast
 from hugging_face import ALPHABET, BYTES, trained, without_special_bytes
 
 USES = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
@@ -437,7 +438,7 @@ def test_files_in_another_order_and_bad_files(of_bytes, tmp_path):
 
 def test_a_token_that_is_none_is_named():
     with pytest.raises(KeyError, match="mask_token: '<mask>' is no token of this tokenizer"):
-        AutoTokenizer.from_pretrained("gpt2", mask_token="<mask>")
+        PreTrainedTokenizerFast(tokenizer_object=bs.Tokenizer.load("gpt2"), mask_token="<mask>")
 
 
 def test_added_tokens_of_spaces_are_in_the_vocabulary(of_bytes, tmp_path):
@@ -485,3 +486,26 @@ def test_no_template_is_written_outside_the_folder(of_bytes, tmp_path):
         with pytest.raises(ValueError, match=f"chat_template: '{name}' cannot be the name of a file"):
             ours.save_pretrained(tmp_path / "ours")
         assert not (tmp_path / "ours" / "chat_template.jinja").exists()
+
+
+def test_a_bundled_tokenizer_takes_the_arguments_of_a_folder(tmp_path):
+    folder = tmp_path / "gpt2"
+    AutoTokenizer.from_pretrained("gpt2").save_pretrained(folder)
+    for changes in (
+        {"pad_token": "<pad>"},
+        {"additional_special_tokens": ["<x>"]},
+        {"pad_token": "<|endoftext|>", "padding_side": "left"},
+    ):
+        bundled, read = (AutoTokenizer.from_pretrained(name, **changes) for name in ("gpt2", folder))
+        assert (len(bundled), bundled.pad_token_id) == (len(read), read.pad_token_id)
+        assert bundled.padding_side == read.padding_side
+        for text in ("a <pad>b<x> c", "hello"):
+            assert bundled(text).input_ids == read(text).input_ids
+    spaced = AutoTokenizer.from_pretrained("gpt2", add_prefix_space=True)
+    assert spaced("a").input_ids == AutoTokenizer.from_pretrained("gpt2")(" a").input_ids
+
+
+def test_a_file_is_no_folder(tmp_path):
+    bs.train([b"low"], 256).save(tmp_path / "tokenizer.json")
+    with pytest.raises(ValueError, match="tokenizer.json: is a file; expected a folder"):
+        AutoTokenizer.from_pretrained(tmp_path / "tokenizer.json")

@@ -456,3 +456,30 @@ def test_what_cannot_be_is_refused(file, tmp_path):
     (tmp_path / "tokenizer_config.json").write_text("{")
     with pytest.raises(ValueError, match="tokenizer_config.json: "):
         AutoTokenizer.from_pretrained(tmp_path)
+
+
+def test_columns_that_are_not_filled_up_stay_as_they_are():
+    tokenizer = AutoTokenizer.from_pretrained("gpt2", pad_token="<|endoftext|>")
+    rows = [{**tokenizer("the cat"), "labels": 0.5, "id": "x"}, {**tokenizer("a"), "labels": 1.5, "id": "y"}]
+    padded = tokenizer.pad(rows)
+    assert (padded["labels"], padded["id"]) == ([0.5, 1.5], ["x", "y"])
+    assert padded["input_ids"] == [[1169, 3797], [64, 50256]]
+    del rows[0]["id"], rows[1]["id"]
+    arrays = tokenizer.pad(rows, return_tensors="np")
+    assert arrays["labels"].tolist() == [0.5, 1.5]
+    types = [{"input_ids": [1, 2], "token_type_ids": [0, 1]}, {"input_ids": [1], "token_type_ids": [1]}]
+    assert tokenizer.pad(types)["token_type_ids"] == [[0, 1], [1, 0]]
+    with pytest.raises(ValueError, match="expected input_ids among them, not only x"):
+        tokenizer.pad([{"x": [1]}])
+    uneven = [{"input_ids": [1], "labels": [1]}, {"input_ids": [2], "labels": [1, 2]}]
+    with pytest.raises(ValueError, match="labels is not filled up"):
+        tokenizer.pad(uneven, return_tensors="np")
+
+
+def test_only_integers_are_decoded():
+    tokenizer = AutoTokenizer.from_pretrained("gpt2")
+    for ids in ([1.9], ["1"]):
+        with pytest.raises(TypeError, match="token_ids: expected integers"):
+            tokenizer.decode(ids)
+    assert tokenizer.batch_decode([1, 2, 3]) == [tokenizer.decode([1, 2, 3])]
+    assert tokenizer.batch_decode([]) == []

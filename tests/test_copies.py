@@ -4,6 +4,7 @@ import copy
 import os
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -136,3 +137,28 @@ def test_memory_is_used_again_only_when_no_array_looks_at_it(tok, documents, thr
     whole[:] = 0
     del whole
     assert tok.encode(texts[0]).tolist() == expected[0]
+
+
+def test_a_file_that_is_replaced_keeps_its_place_and_its_permissions(tmp_path):
+    tokenizer = bs.train([b"low lower lowest"] * 2, 260)
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    real.write_text("old")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    tokenizer.save(link)
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert bs.Tokenizer.load(real) == tokenizer
+    assert sorted(tmp_path.iterdir()) == [link, real]
+
+
+def test_what_is_no_file_is_written_to_as_it_is(tmp_path):
+    counts = bs.WordCounts({"a": 1})
+    counts.save(tmp_path / "plain")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as executor:
+        read = executor.submit(pipe.read_bytes)
+        counts.save(pipe)
+        assert read.result(10) == (tmp_path / "plain").read_bytes()
+    assert pipe.is_fifo()

@@ -82,3 +82,61 @@ def test_errors_are_those_of_encode_files(tokenizer, folder, tmp_path):
             tokenizer.count_files(folder, **arguments)
     with pytest.raises(ZeroDivisionError):
         tokenizer.count_files(folder, on_error="skip", progress=lambda *_: 1 / 0)
+
+
+BINARY = {
+    "gzip": gzip.compress(b"text"),
+    "zstd": b"\x28\xb5\x2f\xfd text",
+    "Parquet": b"PAR1 text",
+    "NumPy": b"\x93NUMPY text",
+    "counts": b"BYTCOUNT text",
+}
+
+
+@pytest.mark.parametrize("kind", BINARY)
+def test_what_begins_as_no_text_is_an_error_unless_it_is_meant(tokenizer, tmp_path, kind):
+    path = tmp_path / "text.txt"
+    path.write_bytes(BINARY[kind])
+    with pytest.raises(ValueError, match=rf"text.txt, byte 0: it begins as .*{kind}"):
+        tokenizer.count_files(path)
+    [count] = tokenizer.count_files(path, format="text")
+    assert count.tokens == tokenizer.count(BINARY[kind])
+
+
+@pytest.mark.parametrize("suffix", ["gzip", "zstd", "pq", "feather", "npy", "bin", "rar"])
+def test_names_of_no_text_are_errors(tokenizer, tmp_path, suffix):
+    path = tmp_path / f"text.{suffix}"
+    path.write_text("text")
+    with pytest.raises(ValueError, match=f"text.{suffix}: .{suffix} is neither text nor"):
+        tokenizer.count_files(path)
+
+
+def test_a_compressed_pipe_needs_no_name(tokenizer, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[gzip.compress(b"some text")])
+    writer.start()
+    [count] = tokenizer.count_files(pipe)
+    writer.join()
+    assert count.tokens == tokenizer.count("some text")
+
+
+def test_a_folder_gives_files_by_all_of_their_suffix_and_no_pipes(tokenizer, tmp_path):
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"one"))
+    (tmp_path / "b.txt").write_text("two")
+    os.mkfifo(tmp_path / "c.txt")
+
+    def names(**options):
+        return [Path(count.path).name for count in tokenizer.count_files(tmp_path, **options)]
+
+    assert names() == ["a.txt.gz", "b.txt"]
+    assert names(suffixes=[".txt.gz"]) == names(suffixes=[".GZ"]) == ["a.txt.gz"]
+
+
+def test_separators_may_be_any_bytes(tokenizer, tmp_path):
+    path = tmp_path / "text.txt"
+    path.write_bytes(b"one\xfftwo\xffthree")
+    [count] = tokenizer.count_files(path, separator=b"\xff")
+    assert count.documents == 3
+    with pytest.raises(ValueError, match="separator: holds a lone surrogate"):
+        tokenizer.count_files(path, separator="\udcff")

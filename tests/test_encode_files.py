@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import bytestride as bs
-from bytestride.parquet import texts
+from bytestride.parquet import _rows_at_once, texts
 
 SUFFIXES = (".bin", ".idx", ".json", ".tokenizer.json")
 
@@ -598,3 +598,67 @@ def test_parquet_compressed_as_a_whole_is_an_error_that_says_so(tokenizer, tmp_p
     path.write_bytes(b"PAR1")
     with pytest.raises(ValueError, match="Parquet is not read through compression of the whole file"):
         tokenizer.encode_files(path, tmp_path / "x", format=format)
+
+
+def test_exports_stand_neither_beside_shards_nor_in_their_folder(tokenizer, tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.txt").write_text(f"text {name}")
+    texts, stores = [tmp_path / "a.txt", tmp_path / "b.txt"], tmp_path / "stores"
+    stores.mkdir()
+    for rank in range(2):
+        store = tokenizer.encode_files(texts, stores / "set", rank=rank, world_size=2)
+    for name, format in [("set", "megatron"), ("set.bin", "raw"), ("set.npy", "npy")]:
+        with pytest.raises(ValueError, match="path: .*set lies there in 2 shards"):
+            store.export(stores / name, format)
+    assert len(bs.TokenStore.open(stores)) == 2
+    store.export(stores / "set_train_000001.bin", "llm.c")
+    with pytest.raises(ValueError, match=r"a manifest \(set-.*\) and without one \(set_train_000001.bin\)"):
+        bs.TokenStore.open(stores)
+    assert len(bs.TokenStore.open(stores / "set")) == 2
+
+
+def test_a_stream_that_cannot_be_read_again_leaves_nothing(tokenizer, tmp_path):
+    command = "import sys, bytestride as bs; bs.Tokenizer.load(sys.argv[1]).encode_files('-', sys.argv[2], format='jsonl')"
+    lines = (json.dumps({"text": "some text " * 1000}) + "\n") * 3000 + "{bad"
+    tokenizer.save(tmp_path / "tokenizer.json")
+    arguments = [sys.executable, "-c", command, tmp_path / "tokenizer.json", tmp_path / "out" / "store"]
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(arguments, input=lines.encode(), capture_output=True, check=False)
+    assert b"-:3001" in done.stderr
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_rows_of_parquet_are_read_by_their_size(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    pq = pytest.importorskip("pyarrow.parquet")
+    for length, rows in [(10, 1024), (100_000, 41), (10_000_000, 1)]:
+        table = pa.table({"number": range(50), "text": [str(n) + "x" * length for n in range(50)]})
+        pq.write_table(table, tmp_path / "table.parquet", use_dictionary=False)
+        with pq.ParquetFile(tmp_path / "table.parquet") as file:
+            assert abs(_rows_at_once(file, "text") - rows) <= 1
+
+
+def test_without_threads_calls_are_errors_or_work_alone(tokenizer, tmp_path):
+    """A stack that no system gives makes each thread impossible, whoever asks for it."""
+    (tmp_path / "a.txt").write_text("some text " * 100_000)
+    tokenizer.save(tmp_path / "tokenizer.json")
+    command = """
+import sys, numpy as np, bytestride as bs
+tokenizer, text = bs.Tokenizer.load(sys.argv[1]), sys.argv[2]
+w = bs.windows(np.arange(2_000_001, dtype="u4"), 1000)
+assert w.gather(range(2000))[0].shape == (2000, 1000)
+assert sum(len(x) for x, _ in w.batches(500, seed=1)) == 2000
+assert len(tokenizer.encode_batch([open(text).read()] * 2)) == 2
+refused = 0
+for call in (lambda: tokenizer.encode_files(text, text + ".store"), lambda: bs.train(text, 300)):
+    try:
+        call()
+    except OSError as error:
+        assert "cannot start a thread" in str(error), error
+        refused += 1
+print(refused)
+"""
+    arguments = [sys.executable, "-c", command, tmp_path / "tokenizer.json", tmp_path / "a.txt"]
+    environment = {**os.environ, "RUST_MIN_STACK": str(1 << 46)}
+    done = subprocess.run(arguments, env=environment, capture_output=True, check=False)
+    assert done.stdout.strip() == b"2", done.stderr

@@ -187,3 +187,16 @@ def test_a_damaged_model_is_an_error(model, tmp_path):
         with pytest.raises(ValueError, match=message) as raised:
             bs.Tokenizer.load(path)
         assert str(raised.value).startswith(str(path))
+
+
+@pytest.mark.parametrize("prefix", [True, False])
+def test_offsets_are_those_of_sentencepiece(prefix, documents, tmp_path):
+    """But for the space that is put before a text, and bytes of characters, which are parts of these there."""
+    options = {"add_dummy_prefix": prefix, "remove_extra_whitespaces": False}
+    ours, peer = both(train(documents[-30:], byte_fallback=True, **options), tmp_path)
+    for text in [*documents[-60:-30], "x the  cat", " cat", "the cat", "a  b ", "  two  spaces  "]:
+        pieces = peer.encode(text, return_type="proto").pieces
+        _, spans = ours.encode_with_offsets(text, unit="byte")
+        pairs = list(zip(spans.tolist(), pieces, strict=True))[1:]
+        for span, piece in pairs:
+            assert piece.piece.startswith("<0x") or span == [piece.begin, piece.end], (text, piece)

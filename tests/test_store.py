@@ -578,3 +578,20 @@ def test_a_store_whose_files_are_replaced_is_the_old_one(tmp_path):
     store.verify()
     store.export(tmp_path / "y.bin", "raw")
     assert (tmp_path / "y.bin").stat().st_size == 2 * len(store.tokens)
+
+
+def test_the_tokenizer_is_found_from_any_folder(tokenizer, tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("text")
+    monkeypatch.chdir(tmp_path)
+    tokenizer.encode_files("a.txt", "store")
+    store = bs.TokenStore.open("store")
+    monkeypatch.chdir("/")
+    assert store.tokenizer == tokenizer
+
+
+def test_a_file_that_is_no_store_by_its_name_is_told_so(tmp_path):
+    (tmp_path / "ids.raw").write_bytes(b"\x01\x00")
+    with pytest.raises(
+        ValueError, match="ids.raw is no token file by its name; expected a store, or a dtype"
+    ):
+        bs.TokenStore.open(tmp_path / "ids.raw")

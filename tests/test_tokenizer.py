@@ -1,5 +1,6 @@
 """Encoding and decoding: against the naive reference, and what bad arguments meet."""
 
+import json
 import pickle
 
 import numpy as np
@@ -277,3 +278,27 @@ def test_an_error_of_the_caller_comes_through(tok):
 
     with pytest.raises(RuntimeError, match="mine"):
         tok.decode(ids())
+
+
+def test_a_stream_never_takes_back_what_it_gave(tmp_path):
+    """A decoder that cleans up changes text that was handed out."""
+    bs.train([b"it's , low"], 256).save(tmp_path / "plain.json")
+    file = json.loads((tmp_path / "plain.json").read_text("utf-8"))
+    file["decoder"] = {
+        "type": "Sequence",
+        "decoders": [
+            {"type": "ByteLevel"},
+            {"type": "Fuse"},
+            {"type": "Replace", "pattern": {"String": " ,"}, "content": ","},
+        ],
+    }
+    (tmp_path / "cleaning.json").write_text(json.dumps(file))
+    tokenizer = bs.Tokenizer.load(tmp_path / "cleaning.json")
+    ids = tokenizer.encode("a ,b").tolist()
+    assert tokenizer.decode(ids) == "a,b"
+    stream = tokenizer.stream_decoder()
+    assert [stream.push(id) for id in ids[:2]] == ["a", " "]
+    with pytest.raises(ValueError, match='id: changes the text before it from " " to ","'):
+        stream.push(ids[2])
+    # It stays as it was.
+    assert stream.push(tokenizer.id_of("b")) == "b"

@@ -644,3 +644,25 @@ def test_pairs_that_spell_a_special_token_do_not_merge(options):
     both = bs.train(iter(documents), [258, 300], special_tokens=["pad", "the"], **options)
     assert both[1].fingerprint == tokenizer.fingerprint
     assert tokenizer.decode(tokenizer.encode("a pad the")) == "a pad the"
+
+
+def test_superwords_are_never_learned_unasked():
+    counts = bs.count_words([b"a b a b"], superwords=True)
+    tokenizer = bs.train(counts, 260, superwords_from=257)
+    for source, options in [(counts, {}), ([b"a b a b"], {"pattern": tokenizer})]:
+        with pytest.raises(ValueError, match="superwords_from: expected a number of tokens"):
+            bs.train(source, 260, **options)
+
+
+def test_a_mapping_is_no_source():
+    with pytest.raises(TypeError, match=r"source: is a mapping.*WordCounts\(source\)"):
+        bs.train({"ab": 1000}, 257)
+    with pytest.raises(TypeError, match="texts: is a mapping"):
+        bs.train([b"ab"], 256).encode_batch({"ab": 1})
+
+
+def test_counts_are_summed():
+    parts = [bs.WordCounts({"a": 1}), bs.WordCounts({"a": 2, "b": 1})]
+    assert sum(parts) == bs.WordCounts({"a": 3, "b": 1})
+    with pytest.raises(TypeError):
+        sum(parts, 1)

@@ -695,3 +695,48 @@ def test_lengths_beyond_python_s_len_say_so():
     mixture = bs.mix([bs.windows(ids, 4)], [1], length=2**63)
     with pytest.raises(ValueError, match=f"{2**63} batches are beyond len"):
         len(mixture.batches(1, shuffle=False))
+
+
+def test_a_state_of_other_tokens_is_refused(tmp_path):
+    """Also if they are as many: shards or sources in another order, documents of other lengths."""
+    for number in range(4):
+        (np.arange(1000) + 1000 * number).astype("<u2").tofile(tmp_path / f"{number}.bin")
+
+    def sharded(order):
+        paths = [tmp_path / f"{number}.bin" for number in order]
+        return bs.windows(bs.TokenStore.open(paths, dtype="uint16"), 10)
+
+    def packed(*offsets):
+        return bs.pack(bs.Ragged(np.arange(100, dtype="uint32"), np.array(offsets)), 50)
+
+    one, other = (bs.windows(np.arange(start, start + 200), 4) for start in (0, 1))
+    pairs = [
+        (sharded([0, 1, 2, 3]), sharded([2, 0, 3, 1])),
+        (bs.mix([one, other], [1, 1]), bs.mix([other, one], [1, 1])),
+        (packed(0, 10, 100), packed(0, 90, 100)),
+    ]
+    for rows, others in pairs:
+        state = rows.batches(2, seed=1).state_dict()
+        assert state == json.loads(json.dumps(state))
+        rows.batches(1).load_state_dict(state)
+        with pytest.raises(ValueError, match="state: is of "):
+            others.batches(2).load_state_dict(state)
+    whole = bs.windows(np.arange(4000, dtype="int64"), 10)
+    whole.batches(3).load_state_dict(sharded([0, 1, 2, 3]).batches(2).state_dict())
+
+
+def test_the_arrays_of_a_ragged_are_views_that_cannot_change_it():
+    batch = bs.Ragged(np.arange(6, dtype="uint32"), np.array([0, 2, 6]))
+    for array in (batch.ids, batch.offsets, batch[1]):
+        assert array.base is batch
+        array.dtype = np.uint8
+    assert batch == bs.Ragged(np.arange(6, dtype="uint32"), np.array([0, 2, 6]))
+    assert (len(batch), batch[1].tolist()) == (2, [2, 3, 4, 5])
+
+
+def test_windows_of_a_resized_array_do_not_just_end():
+    array = np.arange(100)
+    w = bs.windows(array, 4)
+    array.resize(50, refcheck=False)
+    with pytest.raises(RuntimeError, match="resized under its windows"):
+        list(w)

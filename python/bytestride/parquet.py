@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # Text of more rows would wait in memory, of fewer cost more calls.
 ROWS_AT_ONCE = 1024
+# How much text should be read at once: of long rows fewer.
+BYTES_AT_ONCE = 4 << 20
 
 # Data, offsets, bytes per offset, first row in the offsets, rows, rows without text, bytes of the file.
 Texts: TypeAlias = tuple[Any, Any, int, int, int, list[int], int]
@@ -33,7 +35,7 @@ def texts(path: str | PathLike[str], column: str, first: int = 0) -> Iterator[Te
         size, total = Path(path).stat().st_size, max(file.metadata.num_rows, 1)
         groups, row = _from_row(file, first)
         done = row
-        for batch in file.iter_batches(ROWS_AT_ONCE, row_groups=groups, columns=[column]):
+        for batch in file.iter_batches(_rows_at_once(file, column), row_groups=groups, columns=[column]):
             read = size * (done + len(batch)) // total - size * done // total
             if done == row:
                 read += size * row // total
@@ -53,6 +55,18 @@ def _check_column(schema: "pa.Schema", column: str) -> None:
         case count:
             message = f"{count} columns are called {column!r}; expected one"
     raise ValueError(message)
+
+
+def _rows_at_once(file: Any, column: str) -> int:  # noqa: ANN401 (pyarrow has no types)
+    """How many rows to read at once, by the sizes that the file tells."""
+    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
+    chunks = [(group, group.column(at)) for group in groups for at in range(group.num_columns)]
+    sizes = [
+        chunk.total_uncompressed_size / max(group.num_rows, 1)
+        for group, chunk in chunks
+        if chunk.path_in_schema == column
+    ]
+    return max(1, min(ROWS_AT_ONCE, int(BYTES_AT_ONCE / max(1, *sizes, 1))))
 
 
 def _from_row(file: Any, first: int) -> tuple[list[int], int]:  # noqa: ANN401 (pyarrow has no types)

@@ -45,7 +45,8 @@ def dataset(
 ) -> BatchDataset:
     """Batches for `DataLoader(..., batch_size=None)`: tuples of tensors, in the order of `rows.batches`.
 
-    Any number of workers gives the same batches in the same order. Each epoch, call `set_epoch`.
+    Any number of workers gives the same batches in the same order. Each epoch, call `set_epoch` before the
+    loader is iterated; not in the epoch that `load_state_dict` goes on with, which it would begin anew.
 
     Args:
         rows: `Windows`, or a `Mix` or `Packs`.
@@ -74,6 +75,7 @@ def dataset(
         [[4, 5], [6, 7]] [[5, 6], [7, 8]]
     """
     _check_rows("rows", rows, (Windows, Mix, Packs))
+    batch_size = _count("batch_size", batch_size)
     distributed = torch.distributed.is_available() and torch.distributed.is_initialized()
     if rank is None:
         rank = torch.distributed.get_rank() if distributed else 0
@@ -168,7 +170,7 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
             ValueError: If `epoch` is negative or beyond 64 bits.
         """
         checked = self._rows.batches(self._batch_size, **self._options, epoch=epoch).state_dict()
-        self._shared.start({**self._state(0), "epoch": checked["epoch"]})
+        self._shared.start({**self._state(0), "epoch": checked["epoch"]}, is_chosen=True)
         self._done, self._began, self._own = 0, None, None
 
     def __len__(self) -> int:
@@ -219,12 +221,17 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
         """Go on where `state` stands in the next iteration, also with another batch size or number of ranks.
 
         Its seed, epoch and order replace those of this dataset, for all later iterations. Workers learn of it
-        when they begin an iteration, also those that persist.
+        when they begin an iteration, also those that persist. A state at the end of an epoch changes
+        nothing if `set_epoch` has chosen another one: a loader that brings states into use late, as
+        torchdata's `StatefulDataLoader`, then begins that.
 
         Raises:
             ValueError: If the state is of other windows.
         """
         state = self._batches(state).state_dict()
+        is_other = state["epoch"] != self._shared.order()["epoch"]
+        if is_other and self._shared.is_chosen() and self._steps(state) == 0:
+            return
         self._done = 0
         if get_worker_info():
             # Each worker has a position of its own, as torchdata's loader keeps them, in the order of all.
@@ -238,9 +245,9 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
         self._shared.share()
 
 
-# What tells the order of an epoch, and besides it where and for whom iterations begin.
+# What tells the order of an epoch; where and for whom iterations begin; whether `set_epoch` chose the epoch.
 _ORDER = ("seed", "epoch", "shuffle", "block_size")
-_PLACES = ("position", "began", "generation", "taker")
+_PLACES = ("position", "began", "generation", "taker", "chosen")
 _MAX_WORKERS = 1024
 
 
@@ -279,11 +286,15 @@ class _Shared:
         """Make the order that of `state`."""
         self._set(**{name: state.get(name, 0) for name in _ORDER})
 
-    def start(self, state: dict[str, Any]) -> None:
+    def start(self, state: dict[str, Any], *, is_chosen: bool = False) -> None:
         """Have the next iteration begin where `state` stands."""
         self.set_order(state)
         position, generation = state["position"], self._get("generation") + 1
-        self._set(position=position, began=position, generation=generation, taker=0)
+        self._set(position=position, began=position, generation=generation, taker=0, chosen=int(is_chosen))
+
+    def is_chosen(self) -> bool:
+        """Whether the epoch is one that `set_epoch` chose."""
+        return bool(self._get("chosen"))
 
     def began(self) -> int:
         """The position at which the last iteration began, or the next one, if there was none since."""

@@ -1,5 +1,6 @@
 """`bytestride decode`: ids → text."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def decode(
         documents = map(parse_ids, [" ".join(ids)] if ids else sys.stdin)
     for index, document_ids in enumerate(documents):
         if index > 0:
-            sys.stdout.buffer.write(separator.encode())
+            sys.stdout.buffer.write(os.fsencode(separator))
         sys.stdout.buffer.write(loaded.decode_bytes(document_ids))
     if sys.stdout.isatty():
         sys.stdout.buffer.write(b"\n")

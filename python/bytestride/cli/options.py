@@ -3,6 +3,7 @@
 Each is named like the argument of the Python function behind it; some of those arguments come in groups.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -23,7 +24,7 @@ class Reading(TypedDict):
 
     format: Literal["auto", "text", "jsonl", "parquet"]
     text_field: str
-    separator: str | None
+    separator: bytes | None
     suffixes: list[str] | None
     threads: int | None
     max_memory: int | None
@@ -158,9 +159,11 @@ Special = Annotated[
 ]
 MinFrequency = Annotated[int, typer.Option(help="Merge only pairs that occur this often.", min=1)]
 Separator = Annotated[
-    str | None,
+    bytes | None,
     typer.Option(
-        help="Text files hold several documents with this text between. In bash, $'\\n\\n' is two line ends."
+        help="Text files hold several documents with this text between. In bash, $'\\n\\n' is two line ends.",
+        parser=os.fsencode,
+        metavar="TEXT",
     ),
 ]
 TextField = Annotated[

@@ -98,7 +98,14 @@ STORE_ENDINGS = (".bin", ".idx", ".json", ".tokenizer.json")
 
 
 def store_files(prefix: Path) -> list[Path]:
-    """The files of the token store `prefix`."""
+    """The files of the token store `prefix`.
+
+    Raises:
+        ValueError: It is not the beginning of file names.
+    """
+    if not prefix.name:
+        message = f"--out: {str(prefix)!r} names a folder; expected what the names of the files begin with"
+        raise ValueError(message)
     return [prefix.with_name(prefix.name + ending) for ending in STORE_ENDINGS]
 
 
@@ -184,9 +191,13 @@ def store_facts(store: bs.TokenStore) -> list[tuple[str, str]]:
 
 def skipped_facts(store: bs.TokenStore) -> list[tuple[str, str]]:
     """How much of a store's inputs could not be read and was left out, and the first cases."""
-    rest = store.skipped_count - len(store.skipped[:LISTED])
+    cases, rest = store.skipped, store.skipped_count - len(store.skipped[:LISTED])
+    # The manifest has the first ones only, so that nothing grows with what is broken.
+    where = (
+        "in the manifest" if len(cases) == store.skipped_count else f"{len(cases) - LISTED:,} in the manifest"
+    )
     return left_out_facts(
-        store.skipped_count, store.skipped[:LISTED], f"and {rest:,} more, in the manifest" if rest else None
+        store.skipped_count, cases[:LISTED], f"and {rest:,} more, {where}" if rest else None
     )
 
 

@@ -65,6 +65,9 @@ def columns_of(encoded: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tupl
     """What calls gave, by name and with an `attention_mask`; and whether it is of a single text."""
     if not isinstance(encoded, Mapping):
         encoded = {name: [row[name] for row in encoded] for name in (encoded[0] if encoded else {})}
+    if encoded and "input_ids" not in encoded:
+        message = f"encoded_inputs: expected input_ids among them, not only {', '.join(encoded)}"
+        raise ValueError(message)
     ids = encoded.get("input_ids", [])
     single = len(ids) > 0 and np.ndim(ids[0]) == 0
     ones = [1] * len(ids) if single else [[1] * len(row) for row in ids]
@@ -74,16 +77,36 @@ def columns_of(encoded: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> tupl
 def padded_columns(
     columns: Mapping[str, Any], filling: Filling, tensors: Tensors | None, *, single: bool
 ) -> BatchEncoding:
-    """The columns, those filled up that have an id for each token."""
-    fills = {"input_ids": filling.token, "attention_mask": 0, "special_tokens_mask": 1}
+    """The columns: those with a number for each token filled up, others, such as labels, as they are."""
+    fills = {"input_ids": filling.token, "attention_mask": 0, "token_type_ids": 0, "special_tokens_mask": 1}
     made = BatchEncoding()
     for name, column in columns.items():
+        if name not in fills:
+            made[name] = _as_it_is(name, column, tensors)
+            continue
         arrays = [np.asarray(row, np.int64) for row in ([column] if single else column)]
-        if name in fills:
-            arrays = [padded(array, filling.length, filling.side, fills[name]) for array in arrays]
+        arrays = [padded(array, filling.length, filling.side, fills[name]) for array in arrays]
         # As an array, a single text is no row here.
         if single and tensors is not None:
             made[name] = tensor(arrays[0], tensors)
         else:
             made[name] = shaped(arrays, tensors, single=single)
     return made
+
+
+def _as_it_is(name: str, column: Any, tensors: Tensors | None) -> Any:
+    """A column that is not filled up, as plain objects or as one array."""
+    plain = column.tolist() if hasattr(column, "tolist") else column
+    if isinstance(plain, list | tuple):
+        plain = [row.tolist() if hasattr(row, "tolist") else row for row in plain]
+    if tensors is None:
+        return plain
+    try:
+        if tensors == "pt":
+            import torch  # noqa: PLC0415 (an optional library, and slow to import)
+
+            return torch.tensor(plain)
+        return tensor(np.array(plain), tensors)
+    except (TypeError, ValueError) as error:
+        message = f"return_tensors={tensors!r}: {name} is not filled up, and its rows make no array: {error}"
+        raise ValueError(message) from None

@@ -15,6 +15,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from bytestride import Tokenizer, bundled
@@ -95,18 +96,39 @@ def find_pretrained(name: str, options: Mapping[str, Any]) -> Pretrained:
     """
     hub = {option: options[option] for option in _HUB_OPTIONS if option in options}
     changes = {option: options[option] for option in options if option not in {*hub, *_WITHOUT_MEANING}}
-    if name in bundled():
-        return Pretrained(Path(name), Tokenizer.load(name), _of_bundled(name) | changes)
     strange = next((one for one in changes if one not in _CHANGES and not one.endswith("_token")), None)
     if strange is not None:
         message = f"from_pretrained() got an unexpected keyword argument {strange!r}"
         raise TypeError(message)
+    if name in bundled():
+        return _changed_bundled(name, changes)
+    if Path(name).is_file():
+        message = f"{name}: is a file; expected a folder with a tokenizer.json, or a name"
+        raise ValueError(message)
     found = _read(name, hub, changes)
     if found is None:
         message = (
             f"{name}: no folder with a tokenizer.json, no bundled name ({', '.join(bundled())}), and "
             "nothing that huggingface_hub has, which must be installed for names of the Hub"
         )
+        raise FileNotFoundError(message)
+    return found
+
+
+def _changed_bundled(name: str, changes: Mapping[str, Any]) -> Pretrained:
+    """A bundled tokenizer; where what is to be changed is part of a file, that of a file which says so."""
+    tokenizer, settings = Tokenizer.load(name), _of_bundled(name)
+    tokens = (token for use, token in changes.items() if _is_use(use, token) and token is not None)
+    is_plain = {*changes} <= {*SETTINGS} - {"extra_special_tokens"}
+    if is_plain and all(_content(token) in tokenizer.special_tokens for token in tokens):
+        return Pretrained(Path(name), tokenizer, settings | changes)
+    kind = {"tokenizer_class": "GPT2Tokenizer"} if name == "gpt2" else {}
+    with TemporaryDirectory() as folder:
+        tokenizer.save(Path(folder, "tokenizer.json"))
+        Path(folder, "tokenizer_config.json").write_text(json.dumps(settings | kind), "utf-8")
+        found = _read(folder, {}, changes)
+    if found is None:
+        message = f"{name}: what was written is gone"
         raise FileNotFoundError(message)
     return found
 

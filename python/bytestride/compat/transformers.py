@@ -311,6 +311,9 @@ class PreTrainedTokenizerFast(Vocabulary):
     ) -> BatchEncoding:
         """Pads what calls gave before, one text or several, as data collators do.
 
+        Filled up are `input_ids`, `attention_mask`, `token_type_ids` and `special_tokens_mask`; others,
+        such as labels, stay as they are.
+
         Args:
             encoded_inputs: What a call gave, or a list of that.
             padding: As for a call.
@@ -320,7 +323,7 @@ class PreTrainedTokenizerFast(Vocabulary):
             return_tensors: As for a call.
 
         Raises:
-            ValueError: Padding without a `pad_token`, or arrays of rows of unequal length.
+            ValueError: Padding without a `pad_token`, no `input_ids`, or arrays of rows of unequal length.
 
         Example:
             >>> from bytestride.compat.transformers import AutoTokenizer
@@ -389,7 +392,11 @@ class PreTrainedTokenizerFast(Vocabulary):
             return self.batch_decode(token_ids, skip_special_tokens)
         if hasattr(token_ids, "cpu"):  # a tensor of PyTorch, which may be on another device
             token_ids = token_ids.cpu()
-        ids = np.atleast_1d(np.asarray(token_ids, dtype=np.int64))
+        ids = np.atleast_1d(np.asarray(token_ids))
+        if ids.size > 0 and ids.dtype.kind not in "iu":
+            message = f"token_ids: expected integers, not {ids.dtype}"
+            raise TypeError(message)
+        ids = ids.astype(np.int64)
         if skip_special_tokens:
             ids = ids[~np.isin(ids, self._written.marked_ids)]
         return self.backend.decode(ids)
@@ -408,7 +415,11 @@ class PreTrainedTokenizerFast(Vocabulary):
             ['hello', ' world']
         """
         del clean_up_tokenization_spaces
-        return [self.decode(ids, skip_special_tokens) for ids in sequences]
+        rows = list(sequences)
+        if rows and all(map(is_one, rows)):
+            # As transformers has it, ids alone are one row.
+            rows = [rows]
+        return [self.decode(ids, skip_special_tokens) for ids in rows]
 
     def _stated(self) -> dict[str, Any]:
         """The settings that say anything, by name."""

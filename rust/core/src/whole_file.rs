@@ -1,7 +1,7 @@
 //! Files that appear under their name only when they are complete.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +10,9 @@ use crate::{Error, Result};
 
 /// Writes `path` through a sibling file that takes its name once all is on disk; what was there stays until then, and
 /// after an error. Writers of the same path do not disturb each other: the last one to finish wins.
+///
+/// A link is followed, and a file that is replaced keeps its permissions. What is no file, such as a pipe or a device, is
+/// written to as it is.
 pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
@@ -19,7 +22,8 @@ pub(crate) fn write_whole(
 
 /// A file that is on disk, but not under its name yet; it is removed if this is dropped before that.
 pub(crate) struct Written {
-    partial: PathBuf,
+    /// `None` for what is no file.
+    partial: Option<PathBuf>,
     path: PathBuf,
 }
 
@@ -29,27 +33,56 @@ impl Written {
         path: &Path,
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> Result<Self> {
+        let there = fs::metadata(path).ok();
+        let written = if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
+            Self::write_through(path, write)
+        } else {
+            let permissions = there.filter(fs::Metadata::is_file).map(|there| there.permissions());
+            Self::write_beside(path, permissions, write)
+        };
+        written.map_err(|error| Error::io(path, error))
+    }
+
+    fn write_through(
+        path: &Path,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        let mut file = BufWriter::with_capacity(1 << 20, OpenOptions::new().write(true).open(path)?);
+        write(&mut file)?;
+        file.flush()?;
+        Ok(Self { partial: None, path: path.to_path_buf() })
+    }
+
+    fn write_beside(
+        path: &Path,
+        permissions: Option<Permissions>,
+        write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+    ) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
+        // Through links, so that these stay; a file that is not there yet has none.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}-{}.partial", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
-        let one = Self { partial: path.with_file_name(name), path: path.to_path_buf() };
-        let written = File::create(&one.partial).and_then(|file| {
-            let mut file = BufWriter::with_capacity(1 << 20, file);
-            write(&mut file)?;
-            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
-        });
-        written.map(|()| one).map_err(|error| Error::io(path, error))
+        let partial = path.with_file_name(name);
+        let one = Self { partial: Some(partial.clone()), path };
+        let mut file = BufWriter::with_capacity(1 << 20, File::create(&partial)?);
+        write(&mut file)?;
+        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;
+        file.sync_all()?;
+        Ok(one)
     }
 
     /// Gives the file its name, replacing what was there.
     pub(crate) fn publish(self) -> Result<()> {
-        fs::rename(&self.partial, &self.path).map_err(|error| Error::io(&self.path, error))
+        let Some(partial) = &self.partial else { return Ok(()) };
+        fs::rename(partial, &self.path).map_err(|error| Error::io(&self.path, error))
     }
 }
 
 impl Drop for Written {
     fn drop(&mut self) {
         // The file is gone if it has its name or could not be made; an error at hand says more than this one could.
-        let _ = fs::remove_file(&self.partial);
+        let _ = self.partial.as_ref().map(fs::remove_file);
     }
 }

@@ -16,6 +16,7 @@ use crate::arguments::{Integer, length_of, optional_size, unsigned};
 use crate::blocks::{Gather, Out};
 use crate::errors::IntoPython;
 use crate::made::{Failure, Made};
+use crate::memory::{NoMemory, Shape};
 use crate::mix::Mix;
 use crate::named::unexpected;
 use crate::packs::Packs;
@@ -31,6 +32,9 @@ const WORTH_A_THREAD: Duration = Duration::from_micros(100);
 /// So many batches in turn must have taken that long: the first ones take new memory, and any may be interrupted.
 const SLOW_IN_TURN: u32 = 4;
 
+/// What states call the fingerprint of the tokens.
+pub(crate) const DATA: &str = "data";
+
 /// One of the things that tell rows from others, as states have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoPyObject)]
 pub(crate) enum Mark {
@@ -45,7 +49,10 @@ impl Mark {
         if given.eq(&own)? {
             return Ok(());
         }
-        let message = format!("state: is of windows with {name} {given}, these have {own}");
+        let message = match name {
+            DATA => "state: is of other tokens, or of these in another order".to_owned(),
+            _ => format!("state: is of windows with {name} {}, these have {own}", given.repr()?),
+        };
         Err(PyValueError::new_err(message))
     }
 }
@@ -97,6 +104,8 @@ impl Rows {
 
     /// The rows at `positions` of `epoch`. Without the GIL.
     fn make(&self, epoch: &Epoch, positions: Range<u64>, integer: Integer) -> Result<Made, Failure> {
+        let rows = (positions.end - positions.start) as usize;
+        check_room(Shape { blocks: 2, rows, columns: self.columns(), integer })?;
         match self {
             Rows::Windows(windows) => {
                 let windows = windows.get();
@@ -132,6 +141,15 @@ impl Rows {
         }
         out.into_pair().into_pyobject(py)
     }
+}
+
+/// An error if there is no memory even for the list of a batch's rows, where nothing could report it later.
+fn check_room(shape: Shape) -> Result<(), NoMemory> {
+    /// Shorter lists always fit.
+    const SHORT: usize = 1 << 16;
+    let mut list: Vec<[u64; 2]> = Vec::new();
+    let fits = shape.rows < SHORT || list.try_reserve_exact(shape.rows).is_ok();
+    if fits { Ok(()) } else { Err(NoMemory::for_shape(shape)) }
 }
 
 /// The arguments of every `batches`, as they came.
@@ -410,7 +428,7 @@ impl Batches {
     ///     >>> batches = bs.windows(np.arange(33), max_length=4).batches(2, seed=1)
     ///     >>> _ = next(batches)
     ///     >>> batches.state_dict()
-    ///     {'position': 2, 'seed': 1, 'epoch': 0, 'shuffle': True, 'windows': 8, 'max_length': 4, 'stride': 4, 'tokens': 33, 'tail': 'drop', 'boundaries': 'ignore'}
+    ///     {'position': 2, 'seed': 1, 'epoch': 0, 'shuffle': True, 'windows': 8, 'max_length': 4, 'stride': 4, 'tokens': 33, 'tail': 'drop', 'boundaries': 'ignore', 'data': 6599475466685869969}
     fn state_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let epoch = self.epoch(py);
         let state = PyDict::new(py);
@@ -433,8 +451,8 @@ impl Batches {
     /// windows used then are not used again, all others are.
     ///
     /// Raises:
-    ///     ValueError: If the state is of other windows (another number or size, of another number of tokens, by other
-    ///         rules), incomplete, or has a position beyond the end.
+    ///     ValueError: If the state is of other windows (another number or size, of other tokens or in another order, as
+    ///         a sample of them tells, by other rules), incomplete, or has a position beyond the end.
     ///
     /// Example:
     ///     >>> import bytestride as bs, numpy as np

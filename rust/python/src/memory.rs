@@ -179,6 +179,13 @@ struct Owner {
 #[derive(Debug)]
 pub(crate) struct NoMemory(Shape);
 
+impl NoMemory {
+    /// The error about blocks of this shape.
+    pub(crate) fn for_shape(shape: Shape) -> Self {
+        Self(shape)
+    }
+}
+
 impl From<NoMemory> for PyErr {
     fn from(NoMemory(shape): NoMemory) -> Self {
         let (blocks, rows, columns) = (shape.blocks, shape.rows, shape.columns);

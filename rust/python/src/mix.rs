@@ -142,13 +142,14 @@ impl Mix {
     }
 }
 
-/// FNV-1a over the bytes of numbers and names.
+/// FNV-1a over the bytes of numbers and names, below 2^63.
 fn hash(marks: impl Iterator<Item = Mark>) -> u64 {
     let bytes = marks.flat_map(|mark| match mark {
         Mark::Number(number) => number.to_le_bytes().to_vec(),
         Mark::Name(name) => name.as_bytes().to_vec(),
     });
-    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let add = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    bytes.fold(0xcbf2_9ce4_8422_2325, add) >> 1
 }
 
 impl Gather for Mix {

@@ -118,6 +118,13 @@ pub(crate) fn file_pattern(value: &Bound<'_, PyAny>) -> PyResult<Option<Pattern>
 
 /// What stands between documents, not empty; or `None`.
 pub(crate) fn separator(value: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
+    let has_surrogates =
+        |value: &Bound<'_, PyAny>| value.cast::<PyString>().is_ok_and(|text| text.to_str().is_err());
+    if has_surrogates(value) {
+        return Err(PyValueError::new_err(
+            "separator: holds a lone surrogate, which no text has; give bytes that are not UTF-8 as bytes",
+        ));
+    }
     optional(value, |value| match text_bytes("separator", value)?.into_owned() {
         bytes if bytes.is_empty() => {
             Err(PyValueError::new_err("separator: it is empty; expected at least one byte"))

@@ -1,5 +1,7 @@
 //! `bytestride.pack` and the class `Packs`.
 
+use std::sync::OnceLock;
+
 use bytestride_core::windows::{self, Packed, Packing, Strategy, Token};
 use numpy::PyArrayMethods;
 use pyo3::exceptions::PyValueError;
@@ -7,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{self, Integer, integers, place_at, unsigned};
-use crate::batches::{Batches, EpochOptions, Mark, Rows, epoch_of, seed_of};
+use crate::batches::{Batches, DATA, EpochOptions, Mark, Rows, epoch_of, seed_of};
 use crate::blocks::Gather;
 use crate::errors::IntoPython;
 use crate::made::{Made, packed};
@@ -74,7 +76,7 @@ pub(crate) fn pack(
     let offsets = offsets.as_slice()?;
     let packing = store.py().detach(|| Packing::new(offsets, max_length, strategy)).into_python()?;
     let source = store.clone().unbind();
-    Ok(Packs { source, tokens, packing, strategy, pad, pool: Pool::default() })
+    Ok(Packs { source, tokens, packing, strategy, pad, pool: Pool::default(), fingerprint: OnceLock::new() })
 }
 
 const STRATEGIES: [(&str, Strategy); 3] =
@@ -110,6 +112,8 @@ pub(crate) struct Packs {
     strategy: Strategy,
     pad: u32,
     pool: Pool,
+    /// Of the rows, once it is asked for.
+    fingerprint: OnceLock<u64>,
 }
 
 impl Packs {
@@ -131,7 +135,16 @@ impl Packs {
             ("max_length", Mark::Number(packing.max_length())),
             ("tokens", Mark::Number(packing.tokens())),
             ("strategy", Mark::Name(self.strategy())),
+            (DATA, Mark::Number(self.fingerprint())),
         ]
+    }
+
+    fn fingerprint(&self) -> u64 {
+        *self.fingerprint.get_or_init(|| {
+            let start = |row| self.packing.pieces(row).first().map_or(0, |piece| piece.start);
+            let rows = self.packing.rows();
+            with_type!(self.tokens.integer(), S => windows::fingerprint(self.tokens.typed::<S>(), rows, start))
+        })
     }
 
     /// Writes the positions of `rows` to the last block of `memory`.

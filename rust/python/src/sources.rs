@@ -8,7 +8,7 @@ use bytestride_core::split::{Digits, Pattern, Splitter};
 use bytestride_core::text::FileOptions;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyByteArray, PyBytes, PyList, PyMapping, PyString, PyTuple};
 
 use crate::arguments::{optional_size, thread_count};
 use crate::errors::IntoPython;
@@ -175,6 +175,11 @@ pub(crate) fn count_source(
         return Err(PyTypeError::new_err(
             "source: is bytes, expected paths or documents; put documents in a list",
         ));
+    }
+    if source.cast::<PyMapping>().is_ok() {
+        let message =
+            "source: is a mapping, expected paths or documents; WordCounts(source) takes words and counts";
+        return Err(PyTypeError::new_err(message));
     }
     match (paths(source)?, &options.weights) {
         (Some(paths), None) => count_paths(py, &paths, &splitter, options),

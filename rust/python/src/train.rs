@@ -115,9 +115,12 @@ pub(crate) fn train(
     let counts = if let Ok(counts) = source.cast::<WordCounts>() {
         refuse_weights(weights.as_deref())?;
         refuse_file_options(&files, "has been counted")?;
-        counted_with(counts.get().core(), pattern, &changes)?
+        let counts = counted_with(counts.get().core(), pattern, &changes)?;
+        check_superwords(counts.pattern(), words)?;
+        counts
     } else {
         let pattern = changes.apply(pattern.unwrap_or_else(default_pattern))?;
+        check_superwords(&pattern, words)?;
         let options = SourceOptions { pattern, files, weights, count, progress };
         Arc::new(count_source(py, source, &options)?)
     };
@@ -323,6 +326,16 @@ fn counted_with(
         return Err(PyValueError::new_err(message));
     }
     Ok(counts)
+}
+
+/// An error if the pretokens of `pattern` are words in a row, and no number of merges is to stay within words.
+fn check_superwords(pattern: &Pattern, words: Option<usize>) -> PyResult<()> {
+    if words.is_some() || pattern.without_superwords().is_none() {
+        return Ok(());
+    }
+    let message =
+        format!("superwords_from: expected a number of tokens, for the words are in rows ({pattern})");
+    Err(PyValueError::new_err(message))
 }
 
 /// The `pattern` argument where it is given: counts have theirs already.

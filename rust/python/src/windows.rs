@@ -1,5 +1,7 @@
 //! `bytestride.windows` and the class `Windows`.
 
+use std::sync::OnceLock;
+
 use bytestride_core::windows as core;
 use bytestride_core::windows::{Documents, Layout, Places, Tail, Token, WriteRow};
 use numpy::{PyArray1, PyArrayMethods, PyUntypedArray};
@@ -10,7 +12,7 @@ use pyo3::types::{PyDict, PySlice};
 use crate::arguments::{
     self, Integer, clamped, contiguous, integers, length_of, place_at, type_name, unsigned,
 };
-use crate::batches::{Batches, EpochOptions, Mark, Rows, epoch_of, seed_of};
+use crate::batches::{Batches, DATA, EpochOptions, Mark, Rows, epoch_of, seed_of};
 use crate::blocks::{self, Gather, gather_into, gathered};
 use crate::errors::IntoPython;
 use crate::memory::{Pool, Shape};
@@ -105,7 +107,7 @@ pub(crate) fn windows(
         }
     };
     let source = tokens.clone().unbind();
-    Ok(Windows { source, tokens: array, places, pad, pool: Pool::default() })
+    Ok(Windows { source, tokens: array, places, pad, pool: Pool::default(), fingerprint: OnceLock::new() })
 }
 
 /// Whether windows run across documents.
@@ -183,6 +185,8 @@ pub(crate) struct Windows {
     places: Places,
     pad: Option<i64>,
     pool: Pool,
+    /// Of the windows, once it is asked for.
+    fingerprint: OnceLock<u64>,
 }
 
 impl Windows {
@@ -205,7 +209,15 @@ impl Windows {
             ("tokens", Mark::Number(places.tokens())),
             ("tail", Mark::Name(self.tail())),
             ("boundaries", Mark::Name(self.boundaries())),
+            (DATA, Mark::Number(self.fingerprint())),
         ]
+    }
+
+    fn fingerprint(&self) -> u64 {
+        *self.fingerprint.get_or_init(|| {
+            let (rows, start) = (self.places.windows(), |window| self.places.span(window).0);
+            with_type!(self.tokens.integer(), S => core::fingerprint(self.tokens.typed::<S>(), rows, start))
+        })
     }
 
     /// The windows, to be written as `T`.

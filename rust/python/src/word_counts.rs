@@ -215,6 +215,12 @@ impl WordCounts {
         Ok(py.detach(|| self.0.merged(&other.0)).into_python()?.into())
     }
 
+    /// The counts themselves for 0, with which `sum` begins.
+    fn __radd__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = slf.py();
+        Ok(if other.eq(0)? { slf.clone().into_any() } else { py.NotImplemented().into_bound(py) })
+    }
+
     fn __eq__(&self, other: &Self) -> bool {
         self.0 == other.0
     }

@@ -112,7 +112,10 @@ impl<'a> DocumentWriter<'a> {
     /// Notes in the journal that all before `position` is written, unless that is not much more than was noted.
     fn note(&mut self, position: Position) -> Result<()> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        if self.writer.pushed() < self.noted.tokens + TOKENS_PER_NOTE {
+        // What was read of a stream cannot be passed over the next time.
+        let is_regular = |input: &Input| input.bytes().is_some();
+        let may_go_on = self.inputs.iter().take(position.input + 1).all(is_regular);
+        if !may_go_on || self.writer.pushed() < self.noted.tokens + TOKENS_PER_NOTE {
             return Ok(());
         }
         let mark = self.writer.mark()?;

@@ -13,7 +13,7 @@ use super::dtype::Dtype;
 use super::index::write_index;
 use super::manifest::Manifest;
 use super::shard::Shard;
-use super::shard_set::{check_ending, check_no_folder};
+use super::shard_set::{check_ending, check_no_folder, check_no_shards};
 use super::token_store::TokenStore;
 use super::with_suffix;
 
@@ -64,6 +64,7 @@ impl TokenStore {
             ExportFormat::Datatrove => (path.to_path_buf(), Some(with_suffix(path, ".index"))),
             ExportFormat::Megatron => (with_suffix(path, ".bin"), Some(with_suffix(path, ".idx"))),
         };
+        check_no_shards("path", &ids.with_extension(""))?;
         check_free(&ids)?;
         index.iter().try_for_each(|index| check_free(index))?;
         let header = match format {

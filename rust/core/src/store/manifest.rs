@@ -139,6 +139,10 @@ impl Manifest {
     /// Whether the file at `path` starts as every manifest does; `None` if there is no such file.
     pub(super) fn is_at(path: &Path) -> Result<Option<bool>> {
         let mut head = Vec::new();
+        if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+            // A pipe would have no end.
+            return Ok(Some(false));
+        }
         match fs::File::open(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io(path, error)),

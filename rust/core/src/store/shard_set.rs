@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Place, Result};
 
+use super::manifest::Manifest;
 use super::with_suffix;
 
 /// The endings of the files that hold ids.
@@ -70,13 +71,7 @@ pub(super) fn find_shards(path: &Path) -> Result<Vec<PathBuf>> {
 /// could not be opened then, or something else would be.
 pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
     check_ending("prefix", prefix)?;
-    let taken = |what: String| {
-        let (prefix, advice) = (prefix.display(), "remove it or choose another prefix");
-        Err(Error::argument(
-            "prefix",
-            format!("{prefix} lies there {what}; expected nothing else of it: {advice}"),
-        ))
-    };
+    let taken = |what: String| Err(taken("prefix", prefix, &what));
     if world_size > 1 {
         check_no_folder("prefix", prefix)?;
         if prefix.file_name().is_some_and(|name| name.to_str().is_none()) {
@@ -93,6 +88,20 @@ pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
         Some(count) => taken(format!("in {count} shards")),
         None => Ok(()),
     }
+}
+
+/// An error about the `argument` if there are shards of this prefix, beside which nothing else may have their name.
+pub(super) fn check_no_shards(argument: &'static str, prefix: &Path) -> Result<()> {
+    match shards_named(prefix)?.len() {
+        0 => Ok(()),
+        count => Err(taken(argument, prefix, &format!("in {count} shards"))),
+    }
+}
+
+fn taken(argument: &'static str, prefix: &Path, what: &str) -> Error {
+    let (prefix, advice) = (prefix.display(), "remove it or choose another name");
+    let message = format!("{prefix} lies there {what}; expected nothing else of it: {advice}");
+    Error::argument(argument, message)
 }
 
 /// An error about the `argument` if `prefix` ends as the files do that will have it in common.
@@ -142,7 +151,25 @@ fn shards_in(folder: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::malformed(folder, Place::Whole, message));
     }
     check_sets(folder, &shards)?;
+    check_kinds(folder, &shards)?;
     Ok(shards)
+}
+
+/// An error if some of a folder's files have manifests and others not: mostly these are exports of the former, and
+/// together they would have every token twice.
+fn check_kinds(folder: &Path, files: &[PathBuf]) -> Result<()> {
+    let is_described = |file: &PathBuf| Ok(Manifest::is_at(&file.with_extension("json"))? == Some(true));
+    let kinds = files.iter().map(is_described).collect::<Result<Vec<_>>>()?;
+    let first =
+        |kind| kinds.iter().position(|&one| one == kind).map(|at| files[at].file_name().unwrap_or_default());
+    let (Some(with), Some(without)) = (first(true), first(false)) else { return Ok(()) };
+    let message = format!(
+        "the folder holds files with a manifest ({}) and without one ({}), as exports are; expected one kind: move \
+         the others, or name the files in a list",
+        with.display(),
+        without.display()
+    );
+    Err(Error::malformed(folder, Place::Whole, message))
 }
 
 /// The files with ids in a folder whose stems are `wanted`, sorted by the bytes of their names.

@@ -21,6 +21,8 @@ use super::{TOKENIZER_SUFFIX, with_suffix};
 #[derive(Debug, Clone)]
 pub struct TokenStore {
     path: PathBuf,
+    /// Where the tokenizer's file would be, wherever the process goes.
+    tokenizer_path: PathBuf,
     dtype: Dtype,
     shards: Arc<[Part]>,
     offsets: Arc<[i64]>,
@@ -76,6 +78,7 @@ impl TokenStore {
     fn of_one(shard: Shard, offsets: Vec<i64>) -> Self {
         Self {
             path: shard.path().to_path_buf(),
+            tokenizer_path: tokenizer_path(&shard),
             dtype: shard.dtype(),
             shards: [Part { shard, first_document: 0, first_token: 0 }].into(),
             offsets: offsets.into(),
@@ -85,7 +88,7 @@ impl TokenStore {
     fn of(path: &Path, opened: Vec<Opened>) -> Result<Self> {
         check_alike(&opened)?;
         check_jobs(opened.iter().map(|(shard, _)| shard))?;
-        let dtype = opened[0].0.dtype();
+        let (dtype, tokenizer_path) = (opened[0].0.dtype(), tokenizer_path(&opened[0].0));
         let mut offsets = vec![0];
         let mut parts = Vec::with_capacity(opened.len());
         for (shard, starts) in opened {
@@ -93,7 +96,8 @@ impl TokenStore {
             offsets.extend(starts[1..].iter().map(|start| first_token + start));
             parts.push(Part { shard, first_document, first_token });
         }
-        Ok(Self { path: path.to_path_buf(), dtype, shards: parts.into(), offsets: offsets.into() })
+        let (path, shards, offsets) = (path.to_path_buf(), parts.into(), offsets.into());
+        Ok(Self { path, tokenizer_path, dtype, shards, offsets })
     }
 
     /// The prefix of the files, the path of a file or a folder, or the first of several.
@@ -166,13 +170,12 @@ impl TokenStore {
             let message = "there is no manifest that names its tokenizer; expected one, as other parts of the store have";
             return Err(Error::malformed(shard.path(), Place::Whole, message));
         }
-        let first = self.shards[0].shard.path();
-        let path = with_suffix(first, TOKENIZER_SUFFIX);
+        let path = &self.tokenizer_path;
         if self.fingerprint().is_none() && path.exists() {
             let message = "there is no manifest that says whether the tokenizer beside it made the tokens";
-            return Err(Error::malformed(first, Place::Whole, message));
+            return Err(Error::malformed(self.shards[0].shard.path(), Place::Whole, message));
         }
-        let tokenizer = Tokenizer::load(&path, &LoadOptions::default())?;
+        let tokenizer = Tokenizer::load(path, &LoadOptions::default())?;
         if self.fingerprint() != Some(tokenizer.fingerprint()) {
             let message = "is another tokenizer than the one that made the tokens";
             return Err(Error::malformed(path, Place::Whole, message));
@@ -191,6 +194,11 @@ impl TokenStore {
     pub(super) fn parts(&self) -> impl ExactSizeIterator<Item = &Shard> {
         self.shards.iter().map(|part| &part.shard)
     }
+}
+
+fn tokenizer_path(first: &Shard) -> PathBuf {
+    let path = with_suffix(first.path(), TOKENIZER_SUFFIX);
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 fn first_of(paths: &[PathBuf]) -> Result<&Path> {

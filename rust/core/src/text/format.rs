@@ -22,7 +22,27 @@ pub enum Format {
 }
 
 /// What [`Format::Auto`] refuses rather than taking its bytes for text.
-const NOT_TEXT: &[&str] = &["json", "arrow", "bz2", "xz", "lz4", "zip", "tar", "tgz", "7z", "pdf"];
+const NOT_TEXT: &[&str] = &[
+    "json", "arrow", "feather", "orc", "avro", "parq", "pq", "gzip", "zstd", "bz", "bz2", "xz", "lzma", "lz",
+    "lz4", "br", "z", "zip", "rar", "tar", "tgz", "7z", "pdf", "npy", "npz", "bin", "idx", "ds",
+];
+
+/// How many bytes tell what begins with them.
+pub(super) const HEAD_BYTES: usize = 8;
+
+/// What files begin with that are not text, whatever their names are.
+const HEADS: &[(&[u8], &str)] = &[
+    (b"\x1f\x8b", "gzip data, whose name would end in .gz"),
+    (b"\x28\xb5\x2f\xfd", "zstd data, whose name would end in .zst"),
+    (b"PAR1", "Parquet, whose name would end in .parquet"),
+    (b"\x93NUMPY", "an array of NumPy"),
+    (b"BYTCOUNT", "counts of words"),
+];
+
+/// What a file that begins with `head` is, if not text.
+pub(super) fn binary_kind(head: &[u8]) -> Option<&'static str> {
+    HEADS.iter().find(|(bytes, _)| head.starts_with(bytes)).map(|&(_, kind)| kind)
+}
 
 /// How a file's bytes are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

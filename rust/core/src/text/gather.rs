@@ -241,7 +241,7 @@ impl<'a> Gather<'a> {
             "max_memory",
             format!(
                 "{}: a document has more than {} bytes without a place where this pattern allows it to be cut; \
-                 expected more memory, a separator between documents, or a named pattern",
+                 expected more memory, a separator between documents, or, if the pattern is none of the named ones, one of those",
                 self.path.display(),
                 self.max_document_bytes,
             ),

@@ -129,7 +129,8 @@ fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<PathBuf>> {
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if has_suffix(&entry.file_name(), suffixes)
-                && !(kind.is_symlink() && entry.path().is_dir())
+                // Neither folders behind links nor pipes, which may keep their readers waiting for ever.
+                && (kind.is_file() || fs::metadata(entry.path()).map_or(true, |there| there.is_file()))
             {
                 files.push(entry.path());
             }
@@ -153,7 +154,10 @@ fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<PathBuf>> {
 fn has_suffix(name: &OsStr, suffixes: &[impl AsRef<str>]) -> bool {
     let name = name.to_string_lossy().to_ascii_lowercase();
     let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
-    suffixes.iter().any(|suffix| plain.ends_with(&suffix.as_ref().to_ascii_lowercase()))
+    suffixes
+        .iter()
+        .map(|suffix| suffix.as_ref().to_ascii_lowercase())
+        .any(|suffix| name.ends_with(&suffix) || plain.ends_with(&suffix))
 }
 
 #[cfg(test)]

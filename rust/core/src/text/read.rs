@@ -114,7 +114,13 @@ fn read_all(
     for (number, (input, format)) in inputs.iter().zip(formats).enumerate().skip(start.input) {
         let position = if number == start.input { start } else { Position::at_input(number) };
         gather.start_input(input.path(), position);
-        let open = |offset| Source::open(input, offset, Rc::clone(&raw), Arc::clone(stop));
+        let open = |offset| {
+            let source = Source::open(input, offset, Rc::clone(&raw), Arc::clone(stop))?;
+            if options.files.format == Format::Auto {
+                source.refuse_binary()?;
+            }
+            Ok(source)
+        };
         let read = match format {
             Format::JsonLines => open(position.offset).and_then(|source| {
                 let mut stream = Stream::new(source);

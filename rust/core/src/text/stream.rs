@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Error, Place, Result};
 
-use super::format::{Compression, lowercase_name};
+use super::format::{Compression, HEAD_BYTES, binary_kind, lowercase_name};
 use super::gzip::Members;
 use super::inputs::Input;
 
@@ -22,6 +22,8 @@ const CHUNK: usize = if cfg!(test) { 61 } else { 256 << 10 };
 pub(super) struct Source {
     path: PathBuf,
     compression: Compression,
+    /// What it is by its first bytes, if not text.
+    binary: Option<&'static str>,
     reader: Box<dyn Read>,
     /// Decompressed bytes that were read, or passed over.
     done: u64,
@@ -38,27 +40,44 @@ impl Source {
         stop: Arc<AtomicBool>,
     ) -> Result<Self> {
         let path = input.path().to_path_buf();
-        let (compression, source): (_, Box<dyn Read>) = if input.is_standard_input() {
-            let mut head = Vec::new();
-            let mut stdin = Counted { reader: io::stdin().lock(), raw };
-            stdin.by_ref().take(4).read_to_end(&mut head).map_err(|error| Error::io(&path, error))?;
-            (Compression::of_bytes(&head), Box::new(Cursor::new(head).chain(stdin)))
+        let io_error = |error| Error::io(&path, error);
+        let (named, _) = Compression::of_name(&lowercase_name(&path));
+        let mut head = Vec::new();
+        let (compression, source): (_, Box<dyn Read>) = if input.bytes().is_none() {
+            let stream: Box<dyn Read> = if input.is_standard_input() {
+                Box::new(io::stdin().lock())
+            } else {
+                Box::new(File::open(&path).map_err(io_error)?)
+            };
+            let mut stream = Counted { reader: stream, raw };
+            stream.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io_error)?;
+            // A name, if it has one, says more: a file that is cut short may begin with anything.
+            let compression = if named == Compression::None { Compression::of_bytes(&head) } else { named };
+            (compression, Box::new(Cursor::new(head.clone()).chain(stream)))
         } else {
-            let mut file = File::open(&path).map_err(|error| Error::io(&path, error))?;
-            let (compression, _) = Compression::of_name(&lowercase_name(&path));
-            if compression == Compression::None && offset > 0 {
-                file.seek(SeekFrom::Start(offset)).map_err(|error| Error::io(&path, error))?;
-                raw.set(raw.get() + offset);
-            }
-            (compression, Box::new(Counted { reader: file, raw }))
+            let mut file = File::open(&path).map_err(io_error)?;
+            file.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io_error)?;
+            let start = if named == Compression::None { offset } else { 0 };
+            file.seek(SeekFrom::Start(start)).map_err(io_error)?;
+            raw.set(raw.get() + start);
+            (named, Box::new(Counted { reader: file, raw }))
         };
-        let mut opened = Self { path, compression, reader: Box::new(io::empty()), done: 0, stop };
+        let binary = if compression == Compression::None { binary_kind(&head) } else { None };
+        let mut opened = Self { path, compression, binary, reader: Box::new(io::empty()), done: 0, stop };
         opened.reader = opened.decompressed(source)?;
         if compression == Compression::None {
             opened.done = offset;
         }
         opened.pass_over(offset)?;
         Ok(opened)
+    }
+
+    /// An error if the first bytes say that this is no text.
+    pub(super) fn refuse_binary(&self) -> Result<()> {
+        let Some(kind) = self.binary else { return Ok(()) };
+        let message =
+            format!("it begins as {kind}; expected text, or a format that says to read it all the same");
+        Err(Error::malformed(&self.path, Place::Byte(0), message))
     }
 
     /// Reads up to `offset` for nothing: compressed text has no other way there.
