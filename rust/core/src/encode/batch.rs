@@ -192,7 +192,7 @@ impl Tokenizer {
         Ok(Ragged { ids: ids.into(), offsets })
     }
 
-    /// Adds the ids of text number `number` to `ids`, as many as those have a limit for.
+    /// Adds the ids of text number `number` to `ids`, up to their limit.
     pub(super) fn encode_to(
         &self,
         text: &[u8],

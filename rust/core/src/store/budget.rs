@@ -10,7 +10,7 @@ const MEMORY_PER_ENCODED_BYTE: usize = 8;
 /// The memory for each byte of the longest document: it is held by the reader, read ahead, and on its way.
 pub(super) const MEMORY_PER_DOCUMENT_BYTE: usize = 24;
 
-/// Documents up to this length must fit, whatever they are.
+/// Documents up to this length must fit, whatever their text is.
 pub(super) const SMALLEST_LIMIT: usize = 64 << 10;
 
 /// How much text a thread gets at once, if memory allows: some milliseconds of work.

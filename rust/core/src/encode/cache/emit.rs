@@ -393,7 +393,7 @@ mod tests {
         text.extend_from_slice(&[0; 16]);
         let mut keys = Keys::default();
         keys.find(Level::Portable, &text, &pieces, Extent::Pretoken, cache.view());
-        // One that is forgotten before the others come.
+        // An excerpt that is forgotten before the others come.
         let old = cache.arena.keep(&made_up(OLD));
         cache.arena.forget();
         for (piece, &key) in keys.first(600).0.iter().enumerate() {
@@ -414,8 +414,8 @@ mod tests {
     /// A piece whose ids are no longer in the arena.
     const OLD: usize = 129;
 
-    /// What a level writes of these pieces, in as many turns as it takes, how many they are, and which others it asked for;
-    /// those are known or not.
+    /// What a level writes of these pieces, in as many turns as needed, how many they are, and which others it asked
+    /// for; those may be known or not.
     fn written(
         level: Level,
         cache: &Cache,

@@ -8,11 +8,11 @@
 //! whole: a hash decides about speed only. While a block of text is encoded, its long pieces have slots, too, their
 //! [`seats`].
 //!
-//! When both slots are taken, the newcomer goes to one of [`NEAR`] neighbouring buckets (`place ^ 1..=3`), each of
-//! which is looked at only where the buckets before it are full; if all of them are, it replaces the second slot of its
-//! own bucket. So the first slot keeps what came first, which in any text are the frequent words. In the books 0.35 %
-//! of look-ups miss without neighbouring buckets (and cost a quarter of the time), against 0.46 % when the newcomer
-//! moves to the front, and 0.39 % when each use does, which also costs a store.
+//! When both slots are taken, the newcomer goes to one of [`NEAR`] neighbouring buckets (`place ^ 1..=3`), to its
+//! second slot first; each is looked at only where the second slot of the one before is taken. If all of them are full,
+//! too, it replaces the second slot of its own bucket. So the first slot keeps what came first, which in any text are
+//! the frequent words. In the books 0.35 % of look-ups miss without neighbouring buckets (and cost a quarter of the
+//! time), against 0.46 % when the newcomer moves to the front, and 0.39 % when each use does, which also costs a store.
 
 pub(crate) mod arena;
 pub(crate) mod emit;

@@ -106,7 +106,7 @@ mod tests {
         let mut keys = Keys::default();
         keys.find(Level::best(), &text, &pretokens, Extent::Pretoken, cache.view());
         let mut usher = Usher::default();
-        // Those of another block, which are known where these are not.
+        // The pretokens of another block, which are known where these are not.
         usher.seat(&others, &pretokens, &mut keys, &mut cache);
         usher.seat(&text, &pretokens, &mut keys, &mut cache);
         let find = |cache: &Cache, keys: &Keys, number: usize| {

@@ -57,7 +57,7 @@ impl Affixes {
         Stand { is_first: is_first && !self.prefix.is_empty(), is_last: is_last && !self.suffix.is_empty() }
     }
 
-    /// Adds a character of a word, with the marks that where it stands calls for.
+    /// Adds a character of a word, with the marks for where it stands.
     pub(crate) fn write(character: &str, stand: Stand, bytes: &mut Vec<u8>) {
         bytes.extend(stand.is_first.then_some(FIRST));
         bytes.extend_from_slice(character.as_bytes());

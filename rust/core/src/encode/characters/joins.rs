@@ -19,7 +19,7 @@ pub(crate) struct Joins {
 }
 
 impl Joins {
-    /// The joins of the tokens `last`, beside all others; an error if they would not be the last to merge.
+    /// The joins that make the tokens `last`, given all others; an error if they would not be the last to merge.
     pub(crate) fn new(last: &[(u32, &[u8])], others: &[(u32, &[u8])]) -> Result<Self, String> {
         let by_text: HashMap<Vec<u8>, u32> = last.iter().map(|&(id, token)| (token.to_vec(), id)).collect();
         let has_part = |token: &[u8]| {

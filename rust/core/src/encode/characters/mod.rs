@@ -1,16 +1,17 @@
 //! Encodes by vocabularies of characters, on the machinery that merges bytes.
 //!
-//! The BPE of SentencePiece, and of Hugging Face without its `ByteLevel`, begins with characters: those that are tokens,
-//! and for each other one its bytes, or one token for all that is unknown. Here everything begins with bytes. So the
-//! encoder gets, besides the vocabulary, tokens of its own: the bytes, and the beginnings of every character of several
-//! bytes that is a token; and merges that make each such character out of its bytes, before all others.
+//! The BPE of SentencePiece, and of Hugging Face without its `ByteLevel`, begins with characters: those that are
+//! tokens, and for each other one its bytes, or one token for all that is unknown. Here everything begins with bytes.
+//! So the encoder gets, in addition to the vocabulary, tokens of its own: the bytes, and the beginnings of every
+//! character of several bytes that is a token; and merges that make each such character out of its bytes, before all
+//! others.
 //!
-//! The result is the same. Every beginning starts with the first byte of a character, and in UTF-8 no other character has
-//! that byte sequence inside it, so only the bytes of one character ever become one, whatever stands beside it; and
-//! since these merges come first, all characters that are tokens are made before any of them merges with another. Merges of
-//! the vocabulary are of its own tokens, so what is left of a character that is no token — bytes and beginnings, side by
-//! side — takes no part in them. At the end it becomes the tokens that stand for its bytes, or the one for the unknown,
-//! which its first byte stands for.
+//! The result is the same. Every beginning starts with the first byte of a character, and in UTF-8 no other character
+//! has that byte sequence inside it, so only the bytes of one character ever become one, whatever stands beside it; and
+//! since these merges come first, all characters that are tokens are made before any of them merges with another.
+//! Merges of the vocabulary are of its own tokens, so what is left of a character that is not a token — bytes and
+//! beginnings, side by side — takes no part in them. At the end it becomes the tokens that stand for its bytes, or the
+//! one for the unknown, which its first byte stands for.
 
 pub(crate) mod affixes;
 pub(crate) mod joins;

@@ -27,7 +27,7 @@ pub enum Decoder {
     Fuse,
     /// What is found becomes another text.
     Replace(Arc<Find>, String),
-    /// A character goes from the ends of each token, up to some times.
+    /// A character is stripped from the ends of each token, up to a number of times.
     Strip {
         /// The character.
         content: char,
@@ -164,7 +164,7 @@ fn strip(token: &str, content: char, start: usize, stop: usize) -> &str {
     for _ in 0..start {
         left = left.strip_prefix(content).unwrap_or(left);
     }
-    // A token of nothing but `content` loses all of it to the loop before first.
+    // A token of nothing but `content` is stripped from the start first.
     for _ in 0..stop {
         left = left.strip_suffix(content).unwrap_or(left);
     }
