@@ -1,4 +1,4 @@
-//! What it takes to go on with an interrupted run: which job it is, and how far it got.
+//! Keeps what is needed to go on with an interrupted run: which job it is, and how far it got.
 //!
 //! `prefix.journal.partial` is lines of JSON, each after its checksum. The first describes the job: the tokenizer, the
 //! options on which the ids depend, and the inputs with size and time of change. Each further one is an [`Entry`]:

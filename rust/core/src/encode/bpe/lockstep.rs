@@ -8,7 +8,7 @@
 //! among others, including the look-up of the whole pretoken and the insertion into the cache. Three groups in turns,
 //! of which one waits for the filter and one for the table, are no faster; nor are the instructions of AVX-512.
 //!
-//! Steps have no branches but the one that ends them, since the others could not be predicted.
+//! Steps have no branches but the one that ends them, since others could not be predicted.
 
 use std::hint::select_unpredictable;
 

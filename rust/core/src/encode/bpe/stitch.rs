@@ -45,7 +45,7 @@ const WIDENING: usize = 4;
 /// For how many windows a chain stays wide then.
 const WIDE_WINDOWS: usize = 4;
 
-/// For how many windows it is kept what they merged to.
+/// How many windows are kept with what they merged to.
 const KEPT: usize = 128;
 
 /// A token of a window: where it ends there, and its id.

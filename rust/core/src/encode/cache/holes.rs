@@ -1,4 +1,4 @@
-//! Holes among the ids, for those that come later than the ids after them.
+//! Leaves holes among the ids, for those that are known later than the ids after them.
 //!
 //! What takes time when a pretoken is not known is waiting for memory, and among a dozen others it takes half as long
 //! as alone. But once a text has begun, new words come one by one, one or two in a block. So a miss leaves a hole among

@@ -165,9 +165,9 @@ impl Cache {
         View { buckets: table.entries(), bits: *bits, arena: self.arena.view() }
     }
 
-    /// The ids of a short piece, unless that would be to wait for memory. In a full cache what is not at its place is
-    /// hardly ever in a neighbouring bucket, and looking there at once would wait for memory (a quarter of the time of
-    /// random letters): those buckets are only prefetched, and [`find_later`](Self::find_later) looks at them.
+    /// The ids of a short piece. In a full cache only its own bucket is looked at: what is not there is hardly ever in
+    /// a neighbouring one, and looking there at once would wait for memory (a quarter of the time of random letters).
+    /// Those buckets are only prefetched, and [`find_later`](Self::find_later) looks at them.
     #[inline(always)]
     pub(crate) fn find_now(&self, key: Key, place: u32) -> Option<Lanes> {
         let view = self.view();
