@@ -1,24 +1,24 @@
-//! Short pieces of text as numbers, and where a table of 2^n places has them.
+//! Turns short pieces of text into numbers, their keys, and finds a key's place in a table of 2^n.
 //!
-//! A piece of at most fifteen bytes is its own key: the bytes, zeros, and the length in the sixteenth. Equal keys are
-//! equal pieces. The place is chosen by the upper bits of a sum of products, one of each half of the key with an odd
-//! number (Dietzfelbinger et al. 1997, «A reliable randomized algorithm for the closest-pair problem»); unlike a
-//! product of both halves, which needs 128 bits, four of these fit into a vector.
+//! A piece of at most fifteen bytes is its own key: the bytes, zeros, and in the sixteenth byte the length and the
+//! [`Extent`]. Equal keys are equal pieces. The place is the upper bits of a sum of products, one of each half of the
+//! key with an odd number (Dietzfelbinger et al. 1997, «A reliable randomized algorithm for the closest-pair problem»);
+//! unlike a product of both halves, which needs 128 bits, four of these fit into a vector.
 //!
-//! With AVX-512 sixteen pieces become keys at once, at five instructions each. With AVX2 they do one after another, at
-//! twenty, and without a branch that depends on the text; the plain code has some thirty-five.
+//! With AVX-512 sixteen pieces become keys at once, at five instructions each; with AVX2 one after another, at twenty,
+//! and without a branch that depends on the text; the portable code takes some thirty-five.
 
 use crate::processor::Level;
 use crate::split::Ends;
 
-/// The longest piece that is its own key: 15 bytes, and the length in the sixteenth.
+/// The longest piece that is its own key: 15 bytes, for the length is in the sixteenth.
 pub(crate) const KEY_BYTES: usize = 15;
 
-/// How far ahead of its use the memory of a place is asked for: long enough before for it to come from afar, and not so
-/// long that it is gone from the nearest memory, 512 lines on some processors.
+/// How many keys ahead of its use a place is prefetched: early enough for its cache line to come from far memory, and
+/// not so early that it is gone again from the L1 cache, 512 lines on some processors.
 pub(crate) const AHEAD: usize = 128;
 
-/// How many more keys than there are can be read at once.
+/// How many keys more than there are can be read, by code that reads several at once.
 const ROOM: usize = 16;
 
 /// A piece's bytes and length as one number; 0 is no piece's.
@@ -31,25 +31,25 @@ pub(crate) enum Extent {
     Piece = 0x80,
 }
 
-/// The key of what is too long to have one: no bytes have this length, so no hash leads to a slot with it.
+/// The key of a piece that is too long to have one: no piece has this length, so no slot that a hash leads to holds it.
 pub(crate) const NO_KEY: Key = (NO_LENGTH as Key) << LENGTH_SHIFT;
 
 const NO_LENGTH: u8 = 0x40;
 const LENGTH_SHIFT: u32 = 120;
 
-/// Whether the key is that of some bytes.
+/// Whether the key is that of a piece, not [`NO_KEY`].
 #[inline(always)]
 pub(crate) fn has_bytes(key: Key) -> bool {
     key != NO_KEY
 }
 
-/// How many bytes a key has.
+/// The length in bytes of the piece whose key this is.
 #[inline(always)]
 pub(crate) fn length_of(key: Key) -> usize {
     (key >> LENGTH_SHIFT) as usize & 0xF
 }
 
-/// The bits of so many bytes.
+/// The mask of the first n bytes of a key, by n.
 const BITS_OF_BYTES: [Key; KEY_BYTES + 1] = {
     let mut bits = [0; KEY_BYTES + 1];
     let mut length = 1;
@@ -70,7 +70,7 @@ pub(crate) fn key_of(text: &[u8], start: usize, length: usize, extent: Extent) -
     bytes & BITS_OF_BYTES[length] | ((length | extent as usize) as Key) << LENGTH_SHIFT
 }
 
-/// The bytes as a number, where there are fewer than sixteen: the first half and the last, which may overlap.
+/// The bytes of `text`, fewer than sixteen, as a number: its first half and its last, which may overlap.
 #[inline]
 fn last_bytes(text: &[u8]) -> u128 {
     let length = text.len();
@@ -88,7 +88,7 @@ fn last_bytes(text: &[u8]) -> u128 {
 /// Odd factors for the lower and the upper half of a key.
 const FACTORS: [u64; 2] = [0x9E37_79B9_7F4A_7C15, 0xD6E8_FEB8_6659_FD93];
 
-/// The place of a key among 2 to the power of `bits`, which are 1 to 32.
+/// The place of a key among 2^`bits`; `bits` is from 1 to 32.
 #[inline(always)]
 pub(crate) fn bucket_of(key: Key, bits: u32) -> usize {
     bucket_of_halves([key as u64, (key >> 64) as u64], bits)
@@ -103,18 +103,18 @@ fn bucket_of_halves([low, high]: [u64; 2], bits: u32) -> usize {
 /// The keys of a run of pretokens or pieces, and their places in a table.
 #[derive(Debug, Default)]
 pub(crate) struct Keys {
-    /// Some more than there are.
+    /// The keys, and at least [`ROOM`] more after the last.
     pub(crate) list: Vec<Key>,
-    /// As many more, and [`AHEAD`] besides.
+    /// The places of the keys in the table, and at least [`ROOM`] + [`AHEAD`] more after the last.
     pub(crate) places: Vec<u32>,
-    /// The numbers of those that are too long to have a key.
+    /// The numbers of the pieces that are too long to have a key, in ascending order.
     long: Vec<u32>,
-    /// log2 of the number of places that a hash may choose.
+    /// log2 of the number of places from which a hash chooses.
     pub(crate) bits: u32,
 }
 
 impl Keys {
-    /// Replaces them by those of `pieces` of `text`, and their places among 2 to the power of `bits`.
+    /// Replaces the keys by those of `pieces` of `text`, and the places by theirs among 2^`bits`.
     #[inline]
     pub(crate) fn make(&mut self, level: Level, text: &[u8], pieces: &Ends, extent: Extent, bits: u32) {
         let count = pieces.ends().len();
@@ -148,25 +148,25 @@ impl Keys {
         }
     }
 
-    /// The numbers of those that are too long to have a key, in ascending order.
+    /// The numbers of the pieces that are too long to have a key, in ascending order.
     #[inline(always)]
     pub(crate) fn long(&self) -> &[u32] {
         &self.long
     }
 
-    /// The same, and the places of all, so that those may be given others.
+    /// Like [`long`](Self::long), with the places of all pieces, so that the long ones may be given others.
     #[inline(always)]
     pub(crate) fn long_and_places(&mut self) -> (&[u32], &mut [u32]) {
         (&self.long, &mut self.places)
     }
 
-    /// One of them.
+    /// The key and the place of a piece.
     #[inline(always)]
     pub(crate) fn at(&self, number: usize) -> (Key, u32) {
         (self.list[number], self.places[number])
     }
 
-    /// Keys and places of the first `count`.
+    /// The keys and the places of the first `count` pieces.
     #[inline(always)]
     pub(crate) fn first(&self, count: usize) -> (&[Key], &[u32]) {
         (&self.list[..count], &self.places[..count])
@@ -194,7 +194,7 @@ mod x86 {
     /// Where keys, their places, and the numbers of pieces that are too long go.
     type Found<'f> = (&'f mut [Key], &'f mut [u32], &'f mut Vec<u32>);
 
-    /// Writes the first keys and places, and tells how many; the rest are few, or near the end of the text.
+    /// Writes the first keys and places, and returns how many; the rest are few, or near the end of the text.
     #[inline]
     pub(super) fn find_avx512(
         _: Avx512,
@@ -215,7 +215,7 @@ mod x86 {
         unsafe { avx512(text, pieces, extent, bits, found) }
     }
 
-    /// The same, by AVX2.
+    /// Like [`find_avx512`], by AVX2.
     #[inline]
     pub(super) fn find_avx2(
         _: Avx2,
@@ -236,8 +236,8 @@ mod x86 {
         unsafe { avx2(text, pieces, extent, bits, found) }
     }
 
-    /// By what `find_group` makes of sixteen pieces; it is called only if each has at least sixteen bytes of `text` from
-    /// its start on.
+    /// Writes keys and places sixteen at a time, as `find_group` makes them, and returns how many; `find_group` is
+    /// called only if there are at least sixteen bytes of `text` from each start on.
     #[inline(always)]
     fn find_groups(
         text: &[u8],
@@ -267,7 +267,7 @@ mod x86 {
         done
     }
 
-    /// By length, which bytes belong to a key; none where it is too long.
+    /// By length, the mask of the bytes that belong to a key; no byte where the piece is too long.
     static BYTES: [Key; KEY_BYTES + 2] = {
         let mut bytes = [0; KEY_BYTES + 2];
         let mut length = 0;
@@ -278,7 +278,7 @@ mod x86 {
         bytes
     };
 
-    /// By extent and length, what else does.
+    /// By extent and length, what a key has in its sixteenth byte; [`NO_KEY`] where the piece is too long.
     static TAGS: [[Key; KEY_BYTES + 2]; 2] = {
         let mut tags = [[NO_KEY; KEY_BYTES + 2]; 2];
         let mut length = 0;
@@ -325,7 +325,8 @@ mod x86 {
         too_long
     }
 
-    /// For each byte of the four keys in vector `number`, the byte with the length among sixteen lengths of 32 bits.
+    /// For each byte of the four keys in vector `number`, which byte among sixteen lengths of 32 bits has its key's
+    /// length.
     const fn length_bytes(number: usize) -> [u8; 64] {
         let mut bytes = [0; 64];
         let mut at = 0;
@@ -380,7 +381,7 @@ mod x86 {
             let products = _mm512_mullo_epi64(made, factors);
             let sums = _mm512_add_epi64(products, _mm512_shuffle_epi32::<0b01_00_11_10>(products));
             let found = _mm512_srl_epi64(sums, shift);
-            // The four places, one per key, to where they belong among the sixteen.
+            // Moves the four places, one per key, to where they belong among the sixteen.
             let first_words = _mm512_set_epi32(12, 8, 4, 0, 12, 8, 4, 0, 12, 8, 4, 0, 12, 8, 4, 0);
             all = _mm512_mask_permutexvar_epi32(all, 0xF << (4 * number), first_words, found);
         }
@@ -389,7 +390,7 @@ mod x86 {
         !is_short
     }
 
-    /// The lengths, or what is longer than any short piece.
+    /// The lengths of the pieces; one that does not fit in 32 bits saturates, so it is longer than any short piece.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
     fn lengths(starts: &[usize; GROUP], ends: &[usize; GROUP]) -> __m512i {

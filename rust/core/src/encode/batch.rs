@@ -17,15 +17,16 @@ use crate::{Error, Result, map_in_order};
 /// Less text than this is not worth a thread, whose start costs as much as encoding some 20 KB.
 const BYTES_PER_THREAD: usize = 64 << 10;
 
-/// A single text is encoded on several threads from this length on. Callers that ask for the number of threads, which
-/// reads files of the system, pay more than a short text is worth.
+/// A single text is encoded on several threads from this length on. A caller that asks for the number of threads, which
+/// reads files of the system, pays more than a shorter text is worth.
 pub const LEAST_PARALLEL_BYTES: usize = 2 * BYTES_PER_THREAD;
 
-/// The most text in one job: so little that the last ones end together, and that its ids stay in near memory until
-/// they have their place.
+/// The most text in one job: so little that the last jobs end together, and that a job's ids stay in the processor's
+/// cache until they are copied to their place.
 const JOB_BYTES: usize = 256 << 10;
 
-/// More than most tokens have, and the least that is worth a cut: so the end of a text is often one part.
+/// More bytes than most tokens have, and the least that is worth a cut: so the last ids of a text often come from one
+/// part.
 const BYTES_PER_TOKEN: usize = 8;
 const LEAST_PART_BYTES: usize = 4 << 10;
 
@@ -83,7 +84,7 @@ impl Tokenizer {
         self.count_one(text, 0, options)
     }
 
-    /// The same on this thread, for a text of this number.
+    /// Like [`count`](Self::count), on this thread; `number` is the text's in its batch.
     fn count_one(&self, text: &[u8], number: usize, options: &EncodeOptions) -> Result<usize> {
         let mut ids = Ids::count(limit(options));
         self.encode_to(text, number, options, &mut ids)?;
@@ -111,7 +112,7 @@ impl Tokenizer {
         Ok(Ragged { ids, offsets: offsets(&parts, texts.len(), &ends) })
     }
 
-    /// Adds the ids of some parts of so many texts to `ids`; returns where those of each end.
+    /// Adds the ids of some parts, which are of `texts` texts in all, to `ids`; returns where those of each end.
     fn encode_parts(&self, parts: &[SizedPart<'_>], texts: usize, ids: &mut Ids) -> Result<Vec<usize>> {
         let mut ends = Vec::with_capacity(parts.len());
         for part in parts {
@@ -176,7 +177,8 @@ impl Tokenizer {
         Ok(Ragged { ids: ids.into_array(), offsets })
     }
 
-    /// Texts that end early have nothing to share: each is encoded whole by one thread.
+    /// The ids of each of `texts` if only some are wanted: then a text has no parts to share, and each is encoded whole
+    /// by one thread.
     fn encode_each(&self, texts: &[&[u8]], options: &EncodeOptions, threads: usize) -> Result<Ragged> {
         let all = map_in_order(threads, texts.len(), |number| match (options.max_tokens, options.kept) {
             (Some(most), Kept::Last) => self.encode_last(texts[number], number, options, most),
@@ -190,7 +192,7 @@ impl Tokenizer {
         Ok(Ragged { ids: ids.into(), offsets })
     }
 
-    /// Adds the ids of the text of this number to `ids`, as many as are wanted.
+    /// Adds the ids of text number `number` to `ids`, up to their limit.
     pub(super) fn encode_to(
         &self,
         text: &[u8],
@@ -219,7 +221,7 @@ impl Tokenizer {
         Ok(parts)
     }
 
-    /// Adds the parts of the text of this number.
+    /// Adds the parts of text number `text`.
     fn add_parts<'t>(
         &self,
         bytes: &'t [u8],
@@ -256,7 +258,7 @@ impl SizedPart<'_> {
     }
 }
 
-/// The error of one of several texts tells its number.
+/// Adds the number of its text to an error, if there are several texts.
 fn of_text(error: Error, number: usize, texts: usize) -> Error {
     if texts > 1 { error.at(format_args!("text {number}")) } else { error }
 }

@@ -1,4 +1,4 @@
-//! All that a tokenizer is made from, how it becomes one, and others that are made from it.
+//! What a tokenizer is made from, how it is made, and how others are made from it.
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -20,23 +20,23 @@ use crate::bytes::{BYTE_OF_ID, bytes_of_text};
 use crate::split::{Pattern, Splitter};
 use crate::{Error, Result};
 
-/// All that decides about ids.
+/// Everything that decides which ids a text has.
 #[derive(Debug, Clone)]
 pub struct Definition {
     /// How text is cut before bytes merge.
     pub pattern: Pattern,
-    /// Ids and bytes of the ordinary tokens, in any order; each single byte must be among them. A special token may be one,
-    /// too: then text becomes it by its name and by merging.
+    /// Ids and bytes of the ordinary tokens, in any order; each single byte must be among them. A special token may be
+    /// among them, too: then text becomes it by its name and by merging.
     pub tokens: Tokens,
-    /// Which pairs of them merge.
+    /// Which pairs of tokens merge.
     pub merges: Merges,
     /// What happens to a pretoken that is a token as a whole.
     pub whole_pretokens: WholePretokens,
     /// Names and ids of the special tokens. Of several names of one id the first is the one it decodes to.
     pub special_tokens: Vec<(String, u32)>,
-    /// How special tokens stand in a text, by id; those that are not here, just so.
+    /// How special tokens are looked for in a text, by id; those not listed, in the default manner.
     pub manners: Vec<(u32, Manner)>,
-    /// What happens besides.
+    /// The other steps, before the split and in decoding.
     pub pipeline: Pipeline,
     /// The tokens that begin a text on request.
     pub bos: EndIds,
@@ -45,7 +45,7 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// Tokens of bytes and merges, with nothing besides that changes a text, and no special tokens.
+    /// Tokens of bytes and merges, with no other step that changes a text, and no special tokens.
     pub(super) fn of_merges(pattern: Pattern, tokens: Tokens, merges: Vec<Merge>) -> Self {
         Self {
             pattern,
@@ -60,7 +60,8 @@ impl Definition {
         }
     }
 
-    /// The same of tokens whose ids are the ranks in which they merge, as tiktoken has them.
+    /// Like [`of_merges`](Self::of_merges), for tokens whose ids are the ranks in which they merge, as tiktoken has
+    /// them.
     pub(super) fn of_ranks(pattern: Pattern, tokens: Tokens) -> Self {
         let merges = Merges::Spelled;
         Self { merges, whole_pretokens: WholePretokens::Take, ..Self::of_merges(pattern, tokens, Vec::new()) }
@@ -68,7 +69,7 @@ impl Definition {
 }
 
 impl Tokenizer {
-    /// From its definition. An error is the text of what is wrong with it; the reader of a file knows where.
+    /// Makes a tokenizer from its definition. An error says what is wrong with it; the reader of a file knows where.
     pub fn new(definition: Definition) -> std::result::Result<Self, String> {
         let Definition {
             pattern,
@@ -108,9 +109,10 @@ impl Tokenizer {
         Ok(Self { encoder, specials, manners, pipeline, outside, cutter, bos, eos, token_count, fingerprint })
     }
 
-    /// From merges just learned: the 256 bytes in GPT-2's order, the merges' tokens, then the special tokens.
+    /// Makes a tokenizer from merges just learned: the 256 bytes in GPT-2's order, the merges' tokens, then the special
+    /// tokens.
     pub fn from_merges(pattern: Pattern, merges: &[Merge], special_tokens: &[String]) -> Result<Self> {
-        // Whatever is wrong below is wrong with the names.
+        // Any error below is about the names.
         Splitter::new(&pattern)?;
         let mut tokens: Vec<(u32, Vec<u8>)> = (0..).zip(BYTE_OF_ID.map(|byte| vec![byte])).collect();
         for merge in merges {
@@ -141,7 +143,7 @@ impl Tokenizer {
         Spelled::new(vocabulary, &byte_ids).merges(vocabulary).to_vec()
     }
 
-    /// The definition this could be made from again; the tokens come by id.
+    /// The definition from which this tokenizer could be made again; its tokens are in the order of their ids.
     pub fn definition(&self) -> Definition {
         Definition {
             pattern: self.splitter().pattern().clone(),
@@ -159,7 +161,7 @@ impl Tokenizer {
         }
     }
 
-    /// The same training run with a vocabulary of `size` tokens, special tokens included.
+    /// The tokenizer that the same training run gives for a vocabulary of `size` tokens, special tokens included.
     pub fn truncated(&self, size: usize) -> Result<Self> {
         let specials = self.special_tokens().len();
         let room = size.checked_sub(256 + specials).filter(|_| size <= self.token_count);
@@ -174,7 +176,7 @@ impl Tokenizer {
             return Err(Error::argument("vocab_size", message));
         }
         let bound = 256 + room as u32;
-        // All behind the merges are special tokens.
+        // All tokens after those of the merges are special tokens.
         let first = 256 + self.merges().len() as u32;
         let moved = |id: u32| if id < first { id } else { id - first + bound };
         if let Some(end) = [&whole.bos, &whole.eos]
@@ -194,12 +196,12 @@ impl Tokenizer {
             eos: whole.eos.map(moved),
             ..whole
         };
-        // It holds ids.
+        // The post-processor holds ids.
         shorter.pipeline.written.post_processor = serde_json::Value::Null;
         Self::new(shorter).map_err(|message| Error::argument("vocab_size", message))
     }
 
-    /// With more merges, which come after its own and make tokens with ids of their own.
+    /// This tokenizer with more merges, which come after its own and make tokens with ids of their own.
     pub(crate) fn extended(&self, merges: &[Merge]) -> Result<Self> {
         let mut definition = self.definition();
         let first = self.max_id() + 1;
@@ -213,16 +215,16 @@ impl Tokenizer {
             definition.tokens.push(merge.id, &token);
             made.push(token);
         }
-        // By tiktoken's rule, new tokens come about by themselves: where the bytes of one are found, all that merges
-        // before has been merged alike, so they are found as its two parts.
+        // By tiktoken's rule, new tokens need no merges: where the bytes of one are found, all that merges before has
+        // been merged alike, so they are found as its two parts.
         if let Merges::Listed(listed) = &mut definition.merges {
             listed.extend_from_slice(merges);
         }
         Self::new(definition).map_err(|message| Error::argument("tokenizer", message))
     }
 
-    /// The same vocabulary and merges for pretokens: each text is one, and none is a special token. An error where
-    /// [`plain_pattern`](Self::plain_pattern) is one.
+    /// A tokenizer for pretokens, with this vocabulary and these merges: each text is one pretoken, and none is a
+    /// special token. An error where [`plain_pattern`](Self::plain_pattern) is one.
     pub fn for_pretokens(&self) -> Result<Self> {
         self.plain_pattern()?;
         let pretokens = Definition {
@@ -272,7 +274,7 @@ struct CharacterVocabulary<'p> {
     pipeline: &'p Pipeline,
 }
 
-/// The encoder of a vocabulary of characters, and what that is outside.
+/// The encoder of a vocabulary of characters, and that vocabulary as users see it.
 fn character_encoder(
     splitter: Splitter,
     characters: CharacterVocabulary<'_>,

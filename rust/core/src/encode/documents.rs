@@ -1,7 +1,7 @@
 //! The documents of one long text → ids in memory.
 //!
-//! Each thread takes a portion of the text, finds the documents in it and encodes them, so that nothing is done for the
-//! whole text before the threads begin, nor after they end but to add up where the documents' ids end.
+//! Each thread takes a portion of the text, finds the documents in it and encodes them, so that before the threads
+//! begin nothing is done for the whole text, and after they end only the offsets of the documents' ids are added up.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,21 +14,22 @@ use super::vocabulary::end_ids::EndIds;
 use crate::text::{Portion, Portions};
 use crate::{Monitor, Phase, Result, map_in_order};
 
-/// About how much text a thread takes at once: so little that its ids stay in near memory. Tests have many portions.
+/// About how much text a thread takes at once: so little that its ids stay in the processor's cache. Tests have many
+/// portions.
 const PORTION_BYTES: usize = if cfg!(test) { 61 } else { 256 << 10 };
 
 /// How the documents of a text are encoded.
 #[derive(Debug, Clone, Default)]
 pub struct DocumentOptions<'o> {
-    /// What stands between them, one byte at least; `None`: all is one document.
+    /// What stands between documents, one byte at least; `None`: the whole text is one document.
     pub separator: Option<&'o [u8]>,
-    /// Ids to begin each with.
+    /// Ids to begin each document with.
     pub bos: EndIds,
-    /// Ids to end each with.
+    /// Ids to end each document with.
     pub eos: EndIds,
 }
 
-/// What became of a portion.
+/// What encoding a portion gave.
 struct Encoded {
     number: usize,
     /// How many of its ids come before the end of each document that ends in it.
@@ -92,7 +93,7 @@ impl Tokenizer {
     }
 }
 
-/// Where the documents' ids end among all.
+/// Where each document's ids end among those of all.
 fn offsets(mut encoded: Vec<Encoded>) -> Vec<i64> {
     encoded.sort_unstable_by_key(|one| one.number);
     let mut offsets = vec![0];

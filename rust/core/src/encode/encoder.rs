@@ -19,7 +19,7 @@ use crate::{Result, Reuse};
 /// How many workspaces wait for the next call; more than this many threads at once make some anew.
 const KEPT_WORKSPACES: usize = 16;
 
-/// How many known pretokens make a block.
+/// How many pretokens make a block, where they are known beforehand.
 const PIECES_AT_ONCE: usize = 256;
 
 /// What happens to a pretoken that is a token as a whole.
@@ -43,15 +43,15 @@ pub(super) struct Encoder {
     workspaces: Reuse<Box<Workspace>>,
 }
 
-/// What one thread needs to encode. It outlives the call, for the sake of the cache. That two threads told each other
-/// what they learned, by a list, made code and 25 languages 5 to 10 % slower: most words come once.
+/// Scratch space of one thread for encoding. It outlives the call, for the sake of the cache. When two threads told
+/// each other what they learned, by a list, code and 25 languages were 5 to 10 % slower: most words come once.
 #[derive(Debug, Default)]
 struct Workspace {
     ends: Ends,
     block: BlockSpace,
 }
 
-/// What it takes to encode a block of pretokens.
+/// Scratch space for encoding a block of pretokens.
 #[derive(Debug, Default)]
 struct BlockSpace {
     keys: Keys,
@@ -85,7 +85,7 @@ impl Encoder {
         self.ranks.merges(&self.vocabulary)
     }
 
-    /// Adds the ids of `text` to `ids`; tells whether more are wanted.
+    /// Adds the ids of `text` to `ids`; returns whether more are wanted.
     pub(super) fn encode(&self, text: &[u8], ids: &mut Ids) -> Result<bool> {
         let mut workspace = self.take_workspace();
         let result = self.encode_in(&mut workspace, text, ids);
@@ -93,7 +93,7 @@ impl Encoder {
         result
     }
 
-    /// The same for text whose pretokens are known: they end at `ends`.
+    /// Like [`encode`](Self::encode), for text whose pretokens are known: they end at `ends`.
     pub(super) fn encode_pretokens(&self, text: &[u8], ends: &[usize], ids: &mut Ids) -> Result<bool> {
         let mut workspace = self.take_workspace();
         let Workspace { ends: block_ends, block } = &mut *workspace;
@@ -126,7 +126,7 @@ impl Encoder {
         split.and(outcome).and(filled.map(|()| !ids.is_full()))
     }
 
-    /// Encodes some pretokens of `text`; tells whether more are wanted. There may be holes among the ids then.
+    /// Encodes some pretokens of `text`; returns whether more ids are wanted. There may be holes among the ids then.
     #[inline]
     fn encode_block(
         &self,
@@ -208,8 +208,8 @@ impl<'b> Pretoken<'b> {
     }
 }
 
-/// Copies the ids of a pretoken to `room`, from wherever they are, if they are known and if there is room; tells how
-/// many.
+/// Copies the ids of a pretoken to `room`, from the cache's slots or its arena, if they are known and there is room;
+/// returns how many there are.
 #[inline(never)]
 fn write_kept(cache: &Cache, pretoken: Pretoken<'_>, room: &mut [u32]) -> Option<usize> {
     let (key, place) = pretoken.keys.at(pretoken.number);
@@ -225,7 +225,8 @@ fn write_kept(cache: &Cache, pretoken: Pretoken<'_>, room: &mut [u32]) -> Option
     Some(lanes.len())
 }
 
-/// Leaves a hole at `start` for the ids of a pretoken, unless it is too long, if `most` ids are enough; tells how many.
+/// Leaves a hole at `start` for the ids of a pretoken, unless it is too long or takes more than `most` ids; returns how
+/// many ids the hole has room for.
 #[inline(never)]
 fn leave_hole(holes: &mut Holes, pretoken: Pretoken<'_>, start: usize, most: usize) -> Option<usize> {
     let (key, place) = pretoken.keys.at(pretoken.number);

@@ -1,10 +1,10 @@
 //! Text → token ids, and back.
 //!
-//! A [`Tokenizer`] divides a text by its special tokens; its encoder splits what is between into pretokens, finds each in a
-//! [`cache`] of what it encoded lately, [merges](bpe) the bytes of those that are not there, and writes [`ids`] to where
-//! they stay. The [`vocabulary`] has what tokens stand for, [`decode`] makes text of ids again. What happens to a text
-//! besides is in [`pipeline`], and vocabularies of [`characters`] stand on the same machinery. [`files`] reads and writes
-//! tokenizers as others know them.
+//! A [`Tokenizer`] divides a text by its special tokens; its encoder splits what is between into pretokens, finds each
+//! in a [`cache`] of what it encoded lately, [merges](bpe) the bytes of those that are not there, and writes [`ids`] to
+//! where they stay. The [`vocabulary`] has what tokens stand for, [`decode`] makes text of ids again. What else may
+//! happen to a text, such as normalizing, is in [`pipeline`], and vocabularies of [`characters`] stand on the same
+//! machinery. [`files`] reads and writes tokenizers in the formats of other programs.
 
 mod batch;
 mod bpe;

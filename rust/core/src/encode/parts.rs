@@ -10,7 +10,7 @@ use crate::{Error, Result};
 /// How one call encodes.
 #[derive(Debug, Clone, Default)]
 pub struct EncodeOptions {
-    /// What the names of special tokens in the text are.
+    /// What the names of special tokens in the text become.
     pub special: SpecialPolicy,
     /// Ids to begin with.
     pub bos: EndIds,
@@ -20,9 +20,9 @@ pub struct EncodeOptions {
     pub max_tokens: Option<usize>,
     /// Which ids those are.
     pub kept: Kept,
-    /// By the number of a text: the spans in which special tokens are looked for in different ways, in place of `special`;
-    /// none if it holds for all of the text. Only names count that lie within a span. All else of the text is one, so
-    /// that it is encoded as it would be without the borders of spans.
+    /// By the number of a text: spans with a policy of their own, in place of `special`; none if that holds for all of
+    /// the text. Only names that lie within a span count. The rest of the text is not divided by the borders of spans,
+    /// so that it is encoded as it would be without them.
     pub spans: Vec<Vec<Span>>,
 }
 
@@ -32,7 +32,7 @@ pub enum Kept {
     /// The first ones; the rest of the text is not encoded.
     #[default]
     First,
-    /// The last ones; of the text before them only so much is encoded as needed.
+    /// The last ones; of the text before them only as much is encoded as needed.
     Last,
 }
 
@@ -41,7 +41,7 @@ pub enum Kept {
 pub struct Span {
     /// Where it ends, in bytes of the text.
     pub end: usize,
-    /// What the names of special tokens in it are.
+    /// What the names of special tokens in it become.
     pub special: SpecialPolicy,
 }
 
@@ -54,7 +54,8 @@ pub(super) enum Part<'t> {
 }
 
 impl Tokenizer {
-    /// The parts of `text`, which has this number among others, as `options` wants them, until `visit` returns `false`.
+    /// Calls `visit` with the parts of `text`, number `number` of the call's texts, as `options` wants them, until it
+    /// returns `false`.
     pub(super) fn for_each_part<'t>(
         &self,
         text: &'t [u8],
@@ -80,7 +81,7 @@ impl Tokenizer {
         Ok(())
     }
 
-    /// The parts of a text, divided by the tokens found within spans; tells whether more are wanted.
+    /// The parts of a text, divided by the tokens found within spans; returns whether more are wanted.
     fn for_each_in_spans<'t>(
         &self,
         text: &'t [u8],
@@ -115,8 +116,8 @@ impl Tokenizer {
         between(done, text.len()).map_or(Ok(true), visit)
     }
 
-    /// The parts of a stretch, divided by the tokens found before anything happens to the text; tells whether more are
-    /// wanted.
+    /// The parts of a stretch, divided by the tokens found before anything happens to the text; returns whether more
+    /// are wanted.
     fn for_each_named<'t>(
         &self,
         stretch: Stretch<'t>,
@@ -124,13 +125,13 @@ impl Tokenizer {
     ) -> Result<bool> {
         let is_plain = self.pipeline.is_plain() && self.specials.has_normalized();
         self.for_each_found(stretch, Stage::Raw, &mut |part| match part {
-            // Behind no normalizer, the rest of the names stand in the text as it is.
+            // Without a normalizer, the names of the later stage stand in the text as it is.
             Part::Text(stretch) if is_plain => self.for_each_found(stretch, Stage::Normalized, visit),
             _ => visit(part),
         })
     }
 
-    /// The parts of a stretch, divided by the tokens found at one stage; tells whether more are wanted.
+    /// The parts of a stretch, divided by the tokens found at one stage; returns whether more are wanted.
     fn for_each_found<'t>(
         &self,
         stretch: Stretch<'t>,
@@ -157,7 +158,7 @@ impl Tokenizer {
         }
     }
 
-    /// Adds the ids of one part to `ids`; tells whether more are wanted.
+    /// Adds the ids of one part to `ids`; returns whether more are wanted.
     pub(super) fn encode_part(&self, part: Part<'_>, ids: &mut Ids) -> Result<bool> {
         match part {
             Part::Id(id, _) => Ok(ids.extend(&[id])),
@@ -166,7 +167,7 @@ impl Tokenizer {
         }
     }
 
-    /// `stretch` in parts of about `target` bytes that may be encoded each on its own.
+    /// `stretch` in parts of about `target` bytes, each of which may be encoded on its own.
     pub(super) fn cut_up<'t>(
         &self,
         stretch: Stretch<'t>,
@@ -183,7 +184,7 @@ impl Tokenizer {
         })
     }
 
-    /// Whether the normalizer leaves text, and every stretch of it, as it is; and nothing else is looked for there.
+    /// Whether the normalizer leaves text, and every stretch of it, as it is, and no names are looked for after it.
     fn keeps(&self, text: &[u8]) -> bool {
         let normalizer = self.pipeline.normalizer.as_ref();
         !self.specials.has_normalized() && normalizer.is_none_or(|normalizer| normalizer.keeps(text))

@@ -1,7 +1,7 @@
-//! Text → ids where more happens to a text than that a pattern splits it and bytes merge.
+//! Encodes text where more happens to it than a split by a pattern and merges of bytes.
 //!
 //! A normalizer changes it, pretokenizers rewrite it or drop parts of it, or the vocabulary is one of characters
-//! ([`Characters`]). Each of these is optional; whatever is left goes to the same encoder. The work is done on stretches
+//! ([`Characters`]). Each of these is optional; what they leave goes to the same encoder. The work is done on stretches
 //! between special tokens, one at a time.
 
 use std::ops::Range;
@@ -23,15 +23,15 @@ use crate::normalize::{Aligned, Normalizer, Origin, Origins};
 use crate::pretokenize::{Pieces, Step, bytes_of_piece};
 use crate::{Error, Result};
 
-/// What a tokenizer does besides.
+/// What a tokenizer does in addition to splitting by a pattern and merging bytes.
 #[derive(Debug, Clone, Default)]
 pub struct Pipeline {
     /// What happens to text first.
     pub normalizer: Option<Normalizer>,
-    /// How it is cut, if not by the pattern.
+    /// How text is cut, if not by the pattern.
     pub steps: Option<Vec<Step>>,
-    /// For a vocabulary of characters: what becomes of those that are no tokens. Otherwise it is one of bytes, for which
-    /// steps leave the characters that stand for them.
+    /// For a vocabulary of characters: what becomes of characters that are not tokens. `None` for one of bytes, for
+    /// which the steps leave characters that stand for bytes.
     pub unknown: Option<Unknown>,
     /// Tokens of characters that merge when all others have, the leftmost first.
     pub last: Vec<u32>,
@@ -72,7 +72,7 @@ impl Written {
     }
 }
 
-/// A vocabulary of characters as others see it.
+/// A vocabulary of characters with the ids and merges that users see; the encoder has others (see [`Characters`]).
 #[derive(Debug)]
 pub(super) struct Outside {
     pub(super) vocabulary: Vocabulary,
@@ -86,7 +86,7 @@ pub(super) struct Stretch<'t> {
     pub(super) bytes: &'t [u8],
     /// Where it begins in the text.
     pub(super) start: usize,
-    /// What is looked for behind the normalizer.
+    /// Which names are looked for after the normalizer.
     pub(super) policy: &'t SpecialPolicy,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct Stretch<'t> {
 pub(super) enum Output<'o, 't> {
     /// Their ids alone.
     Ids(&'o mut Ids),
-    /// And where each stands in the text.
+    /// Their ids, and where each stands in the text.
     Spans(&'o mut Placing<'t>),
 }
 
@@ -106,7 +106,7 @@ pub(super) struct Placing<'t> {
 }
 
 impl Placing<'_> {
-    /// Adds a token that came of the bytes in `span`; `blanks` tells what white space is in it.
+    /// Adds a token that came of the bytes in `span`; `blanks` returns the white space in it.
     pub(super) fn push(&mut self, id: u32, span: [i64; 2], blanks: impl FnOnce() -> Blanks) {
         let span = if self.trims.is_empty() {
             span
@@ -120,7 +120,7 @@ impl Placing<'_> {
 }
 
 impl Output<'_, '_> {
-    /// Adds a token; tells whether more are wanted.
+    /// Adds a token; returns whether more are wanted.
     fn push(&mut self, id: u32, origin: impl FnOnce() -> Origin, blanks: impl FnOnce() -> Blanks) -> bool {
         match self {
             Self::Ids(ids) => ids.extend(&[id]),
@@ -138,7 +138,7 @@ impl Pipeline {
         self.before_split().next().is_none()
     }
 
-    /// What happens to a text besides a split by a pattern and merges of its bytes.
+    /// What happens to a text in addition to a split by a pattern and merges of its bytes.
     pub(super) fn before_split(&self) -> impl Iterator<Item = &'static str> {
         let parts = [
             ("a normalizer", self.normalizer.is_some()),
@@ -148,7 +148,7 @@ impl Pipeline {
         parts.into_iter().filter(|&(_, is_there)| is_there).map(|(part, _)| part)
     }
 
-    /// Whether nothing happens that the split and the vocabulary do not say.
+    /// Whether the split and the vocabulary say all that happens, in decoding, too.
     pub(super) fn is_default(&self) -> bool {
         self.is_plain() && self.decoder.is_none()
     }
@@ -157,14 +157,15 @@ impl Pipeline {
     pub(super) fn normalized(&self, name: &str) -> Result<String> {
         let mut text = Aligned::new(name, Origins::Forget);
         match &self.normalizer {
-            // It keeps the pieces that a user defined.
+            // SentencePiece's normalizer keeps the pieces that a user defined.
             None | Some(Normalizer::SentencePiece(_)) => {}
             Some(normalizer) => normalizer.apply(&mut text)?,
         }
         Ok(text.text().to_owned())
     }
 
-    /// What is remembered of a stretch of so many bytes, which begins at `start`.
+    /// Whether origins are tracked in a stretch of `bytes` bytes, which begins at `start`; an error if they would be
+    /// beyond the first 2 GiB of a text.
     fn origins(&self, start: usize, bytes: usize, output: &Output<'_, '_>) -> Result<Origins> {
         let needs = |steps: &Vec<Step>| steps.len() > 1 || self.normalizer.is_some();
         let asks = |steps: &&Vec<Step>| steps.iter().any(Step::needs_origins);
@@ -181,9 +182,9 @@ impl Pipeline {
 }
 
 impl Tokenizer {
-    /// Adds the tokens of a stretch to `output`; tells whether more are wanted.
+    /// Adds the tokens of a stretch to `output`; returns whether more are wanted.
     pub(super) fn encode_stretch(&self, stretch: Stretch<'_>, output: &mut Output<'_, '_>) -> Result<bool> {
-        // Of bytes that are no text, too.
+        // The limit on the length holds for bytes that are not UTF-8, too.
         self.pipeline.origins(stretch.start, stretch.bytes.len(), output)?;
         let mut start = stretch.start;
         for chunk in stretch.bytes.utf8_chunks() {
@@ -222,7 +223,8 @@ impl Tokenizer {
         if let Some(normalizer) = &self.pipeline.normalizer {
             normalizer.apply(&mut aligned)?;
         }
-        // In a text as it is, those have been found before it was divided, and what stands beside them is gone by now.
+        // In a text that reaches the split as it is, these were found before it was divided, and what stands beside
+        // them is gone by now.
         let found = if self.pipeline.is_plain() {
             Vec::new()
         } else {
@@ -255,7 +257,7 @@ impl Tokenizer {
         self.encode_normalized(aligned.part(done..aligned.text().len()), false, output)
     }
 
-    /// The same for text behind the normalizer, without special tokens.
+    /// Like [`encode_stretch`](Self::encode_stretch), for text after the normalizer, without special tokens.
     fn encode_normalized(&self, text: Aligned, is_first: bool, output: &mut Output<'_, '_>) -> Result<bool> {
         let steps = match &self.pipeline.steps {
             Some(steps) => &**steps,
@@ -275,7 +277,7 @@ impl Tokenizer {
         self.place(&pieces.text, &bytes, &ends, &pieces.places, &inside.into_array(), output)
     }
 
-    /// The same for a text that is one piece.
+    /// Like [`encode_normalized`](Self::encode_normalized), for a text that is one piece.
     fn encode_whole(&self, text: &Aligned, output: &mut Output<'_, '_>) -> Result<bool> {
         let whole = 0..text.text().len();
         match output {
@@ -289,8 +291,8 @@ impl Tokenizer {
         }
     }
 
-    /// The bytes of all pieces, one after another, as the encoder wants them, and where each piece ends. Pieces of which
-    /// nothing is left go.
+    /// The bytes of all pieces, one after another, as the encoder wants them, and where each piece ends. Pieces of
+    /// which nothing is left are removed.
     fn bytes_of_pieces(&self, pieces: &mut Pieces) -> (Vec<u8>, Vec<usize>) {
         let text = pieces.text.text();
         let mut bytes = Vec::with_capacity(text.len());
@@ -353,7 +355,7 @@ impl Tokenizer {
         }
     }
 
-    /// Whether the text behind the steps has a character for each byte.
+    /// Whether the text after the steps has a character for each byte.
     fn is_written_in_bytes(&self) -> bool {
         self.outside.is_none() && self.pipeline.steps.is_some()
     }
@@ -394,7 +396,7 @@ impl<'p> PieceOrigins<'p> {
                     self.piece += 1;
                 }
                 let before = if self.piece == 0 { 0 } else { self.ends[self.piece - 1] };
-                // What was left out of the piece counts as if it came behind, as in Hugging Face's.
+                // What was left out of the piece counts as if it came at its end, as with Hugging Face.
                 let place = self.places[self.piece].start;
                 let mark = mark_at(self.bytes, before);
                 let end = end - mark_before(self.bytes, end);

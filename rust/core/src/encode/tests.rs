@@ -83,7 +83,7 @@ fn a_full_cache_forgets_but_is_never_wrong() {
     }
 }
 
-/// But for the merges, which always are those of this processor here; they are compared in `lockstep`.
+/// Compares all but the merges, which here are always those of this processor; `lockstep` compares them.
 #[test]
 fn processors_of_every_level_encode_alike() {
     let characters = ('\0'..=char::MAX).step_by(41);
@@ -361,7 +361,7 @@ proptest! {
         for text in &texts {
             let expected = naive_spelled_ids(&tokens, text.as_bytes());
             prop_assert_eq!(&spelled.encode(text.as_bytes(), &options(), 1).expect("encodes"), &expected);
-            // As a list, the merges come to the same.
+            // Given as a list, the merges give the same ids.
             let again = Tokenizer::from_json(&spelled.to_json(), Path::new("memory")).expect("own file");
             prop_assert_eq!(&again.encode(text.as_bytes(), &options(), 1).expect("encodes"), &expected);
             prop_assert_eq!(again.fingerprint(), spelled.fingerprint());

@@ -24,7 +24,7 @@ pub struct Tokenizer {
     pub(super) specials: Specials,
     pub(super) manners: Vec<(u32, Manner)>,
     pub(super) pipeline: Pipeline,
-    /// For a vocabulary of characters.
+    /// The vocabulary of characters, if it is one.
     pub(super) outside: Option<Outside>,
     /// Where text may be cut before it is encoded.
     pub(super) cutter: Splitter,
@@ -35,7 +35,7 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
-    /// The pattern that cuts text. An error if more than that and merges are between a text and its ids.
+    /// The pattern that cuts text; an error if anything but that and merges is between a text and its ids.
     pub fn plain_pattern(&self) -> Result<&Pattern> {
         if !self.pipeline.is_plain() {
             let parts: Vec<_> = self.pipeline.before_split().collect();
@@ -51,13 +51,14 @@ impl Tokenizer {
         &self.encoder.splitter
     }
 
-    /// What tells where a text may be cut so that its parts can be encoded on their own: the splitter, or one that never
-    /// cuts where the text that is split is not the text as it is.
+    /// The splitter that knows where a text may be cut so that its parts can be encoded on their own: the tokenizer's,
+    /// or one that never cuts, if text is changed before it is split or may hold tokens without the mark of being
+    /// special.
     pub fn cutter(&self) -> &Splitter {
         &self.cutter
     }
 
-    /// The tokens as others see them.
+    /// The tokens with the ids that users see.
     pub(super) fn tokens(&self) -> &Vocabulary {
         self.outside.as_ref().map_or(&self.encoder.vocabulary, |outside| &outside.vocabulary)
     }
@@ -137,7 +138,7 @@ impl Tokenizer {
         self.is_special(id) && !self.specials.manner(id).unmarked
     }
 
-    /// How a special token stands in a text.
+    /// How a special token is looked for in a text.
     pub(super) fn manner(&self, id: u32) -> Manner {
         self.specials.manner(id)
     }
@@ -147,12 +148,12 @@ impl Tokenizer {
         self.tokens().bytes_of(id)
     }
 
-    /// A hexadecimal hash of all that decides about ids: vocabulary, merges, pattern, special tokens. 128 bits of
-    /// XXH3, which tells versions of a tokenizer apart but is not proof against forgery.
+    /// A hexadecimal hash of all that decides about ids: vocabulary, merges, pattern, special tokens. 128 bits of XXH3,
+    /// which distinguishes versions of a tokenizer but is not proof against forgery.
     pub fn fingerprint(&self) -> &str {
         get_or_compute::<String>(&self.fingerprint, || {
             let mut hash = Xxh3::new();
-            // To hash few bytes takes longer than to put them beside others.
+            // Hashing a few bytes takes longer than copying them to others.
             let mut waiting = Vec::with_capacity(2 * HASHED_AT_ONCE);
             let mut add = |bytes: &[u8]| {
                 waiting.extend_from_slice(&(bytes.len() as u64).to_le_bytes());

@@ -10,7 +10,7 @@ const MEMORY_PER_ENCODED_BYTE: usize = 8;
 /// The memory for each byte of the longest document: it is held by the reader, read ahead, and on its way.
 pub(super) const MEMORY_PER_DOCUMENT_BYTE: usize = 24;
 
-/// Documents up to this length must fit, whatever they are.
+/// Documents up to this length must fit, whatever their text is.
 pub(super) const SMALLEST_LIMIT: usize = 64 << 10;
 
 /// How much text a thread gets at once, if memory allows: some milliseconds of work.
@@ -43,7 +43,7 @@ impl Budget {
         even.min(self.max_memory / MEMORY_PER_ENCODED_BYTE)
     }
 
-    /// How to read `files` within it; fails where there is not even a thread, or memory for a short document.
+    /// How to read `files` within the budget; an error if it has no thread, or not the memory for a short document.
     pub(super) fn read_options(self, files: &FileOptions) -> Result<ReadOptions> {
         let limit = self.max_memory / MEMORY_PER_DOCUMENT_BYTE;
         if limit < SMALLEST_LIMIT {
@@ -54,7 +54,7 @@ impl Budget {
         if self.threads == 0 {
             return Err(Error::argument("threads", "0; expected at least 1"));
         }
-        // So small that every thread has one, and one more waits to be used.
+        // So small that every thread has a batch, and one more waits to be used.
         let share = self.in_flight() / (self.threads + 1);
         Ok(ReadOptions {
             files: files.clone(),

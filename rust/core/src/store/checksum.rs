@@ -4,7 +4,7 @@ use std::mem;
 
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
-/// The bytes of `.bin` that one checksum stands for: few enough to say where damage is, and to check in parallel. Tests
+/// How many bytes of `.bin` one checksum covers: few enough to say where damage is, and to check in parallel. Tests
 /// have many blocks.
 pub(super) const BLOCK_BYTES: usize = if cfg!(test) { 1 << 10 } else { 16 << 20 };
 
@@ -13,13 +13,13 @@ pub(super) fn checksum(bytes: &[u8]) -> String {
     hexadecimal(xxh3_64(bytes))
 }
 
-/// One checksum per block of so many bytes; the last block may be shorter.
+/// Makes one checksum per block of `block_bytes`; the last block may be shorter.
 pub(super) struct BlockChecksums {
     block_bytes: usize,
     filled: usize,
     state: Xxh3Default,
     done: Vec<String>,
-    /// Of the hashes of the blocks that are done.
+    /// The hash of the hashes of the blocks that are done.
     all_done: Xxh3Default,
 }
 
@@ -46,7 +46,7 @@ impl BlockChecksums {
         }
     }
 
-    /// A hash of all so far.
+    /// A hash of all bytes so far.
     pub(super) fn digest(&self) -> u64 {
         let mut all = self.all_done.clone();
         all.update(&self.state.digest().to_le_bytes());

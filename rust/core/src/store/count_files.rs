@@ -23,12 +23,12 @@ pub struct InputCount {
     pub documents: u64,
     /// Their tokens.
     pub tokens: u64,
-    /// How many lines and rows were left out, and whether the rest of the input was.
+    /// How many lines and rows were left out, plus one if the rest of the input was.
     pub skipped: u64,
 }
 
-/// Counts the documents of each of `inputs` (see [`FileOptions::expand`]) and their tokens, in order. Progress is in bytes
-/// of input as it lies on disk.
+/// Counts the documents of each of `inputs` (see [`FileOptions::expand`]) and their tokens, in order. Progress is in
+/// bytes of input on disk.
 pub fn count_files(
     tokenizer: &Tokenizer,
     inputs: &[impl AsRef<Path>],
@@ -42,7 +42,7 @@ pub fn count_files(
     let (texts, batch_bytes) = (&read_options.spare.clone(), read_options.batch_bytes);
     let splitter = tokenizer.cutter();
     let batches = read_batches(inputs.clone(), Position::default(), read_options, splitter, monitor)?;
-    // Ids of this type need not be changed.
+    // Ids are of this type already.
     let encoding = Encoding::new(Dtype::U32, [&EndIds::default(), &EndIds::default()], texts, batch_bytes);
     let mut counts = Counts::of(&inputs);
     let add = |(encoded, batch): (Encoded, Batch)| {
@@ -76,7 +76,7 @@ impl Counts {
         Self { inputs: inputs.iter().map(count).collect(), ended: 0 }
     }
 
-    /// Adds a batch whose pieces have so many ids.
+    /// Adds a batch whose pieces have `lengths` ids.
     fn add(&mut self, batch: &Batch, lengths: &[u64]) {
         for event in batch.events() {
             let input = &mut self.inputs[self.ended];

@@ -1,4 +1,5 @@
-//! Encoded batches → the documents of a store, and the account of where they come from and how far the work is.
+//! Writes encoded batches as the documents of a store, and keeps account of where they come from and how far the work
+//! is.
 
 use std::mem;
 use std::path::Path;
@@ -43,7 +44,7 @@ struct Noted {
 }
 
 impl<'a> DocumentWriter<'a> {
-    /// Begins the store `prefix`, or goes on with what was interrupted; reading starts at the position that comes back.
+    /// Begins the store `prefix`, or goes on with an interrupted one; also returns the position from which to read.
     pub(super) fn begin(
         prefix: &Path,
         job: &Job,
@@ -86,7 +87,7 @@ impl<'a> DocumentWriter<'a> {
         Ok((documents, start))
     }
 
-    /// Writes the ids of a batch, whose text is not needed any more; the next one must be the one behind it.
+    /// Writes the ids of a batch, whose text is not needed any more; batches come in order, without a gap.
     pub(super) fn write(&mut self, encoded: &Encoded, batch: &Batch) -> Result<()> {
         self.skipped.extend_from_slice(&batch.skipped);
         self.skipped.truncate(Batch::LISTED_ERRORS);
@@ -128,7 +129,7 @@ impl<'a> DocumentWriter<'a> {
         Ok(())
     }
 
-    /// Inputs end in the order in which they were named.
+    /// Notes that the next input has ended: inputs end in the order in which they were named.
     fn end_source(&mut self, skipped: u64) {
         let input = &self.inputs[self.sources.len()];
         let (documents, tokens) = (self.writer.documents(), self.writer.tokens());

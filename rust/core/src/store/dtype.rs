@@ -61,13 +61,14 @@ impl Dtype {
     /// Appends `ids` to `bytes`; every one is checked to fit.
     pub(super) fn write(self, ids: &[u32], bytes: &mut Vec<u8>) -> Result<()> {
         bytes.reserve(ids.len() * self.width());
-        // Few at a time, so that those that were checked are at hand.
+        // Few at a time, so that they are still in the L1 cache after the check.
         ids.chunks(IDS_AT_ONCE).try_for_each(|ids| self.write_some(ids, bytes))
     }
 
     /// An error if there is an id that does not fit.
     pub(super) fn check(self, ids: &[u32]) -> Result<()> {
-        // The largest id of a type is all ones. So one is larger if all bits together are, which takes half the time to see.
+        // The largest id of a type is all ones, so an id is larger exactly if the OR of all ids is, which takes half
+        // the time to find.
         if ids.iter().fold(0, |bits, id| bits | id) > self.max_id() {
             let max_id = ids.iter().copied().fold(0, u32::max);
             let message = format!("id {max_id} does not fit in {self}; expected at most {}", self.max_id());
@@ -116,7 +117,7 @@ impl Tokens<'_> {
         }
     }
 
-    /// Whether there is none.
+    /// Whether there are no ids.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

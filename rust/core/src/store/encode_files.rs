@@ -1,6 +1,6 @@
 //! Text files → a store.
 //!
-//! Three stages work at once, so that the slowest alone decides: a thread reads ahead, others encode a batch each, and
+//! Three stages work at once, so the slowest alone sets the pace: a thread reads ahead, others encode a batch each, and
 //! the caller's writes. How much is on its way follows from the memory allowed, and the result does not depend on it:
 //! documents are cut only where encoding the parts gives the ids of the whole.
 
@@ -31,7 +31,7 @@ use super::writer::write_tokenizer;
 pub struct EncodeOptions {
     /// Which files are read, and how.
     pub files: FileOptions,
-    /// The threads and the memory that it may take.
+    /// The threads and the memory that the work may take.
     pub budget: Budget,
     /// The ids that stand before each document.
     pub bos: EndIds,
@@ -39,16 +39,16 @@ pub struct EncodeOptions {
     pub eos: EndIds,
     /// How ids are stored; `None`: the smallest type that holds all of the tokenizer's.
     pub dtype: Option<Dtype>,
-    /// What becomes of what an interrupted run has written.
+    /// What becomes of the files that an interrupted run has left.
     pub resume: Resume,
     /// Which part of the inputs is encoded.
     pub share: Share,
 }
 
-/// What becomes of what an interrupted run has written, and whether this one leaves anything when it is interrupted.
+/// What becomes of the files that an interrupted run has left, and whether this run leaves any when it is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Resume {
-    /// The work goes on there, if it is the same, and can go on here.
+    /// The work goes on from there, if it is the same job; interrupted, this run can be continued, too.
     #[default]
     Continue,
     /// The work starts anew; interrupted, it leaves nothing.
@@ -57,9 +57,9 @@ pub enum Resume {
 
 /// Encodes the documents of `inputs` (see [`FileOptions::expand`]) in order into the store `prefix`, and opens it.
 ///
-/// The files are the same whatever the budget is, and however often the work was interrupted. A store
-/// of the same prefix is replaced when all is written, and not before. Progress is in bytes of input as it lies on disk.
-/// With a [`Share`] of more than one process the store is that process's shard, and may be empty.
+/// The files are the same for every budget, and however often the work was interrupted. A store of the same prefix is
+/// replaced when all is written, and not before. Progress is in bytes of input on disk. With a [`Share`] of more than
+/// one process the store is that process's shard, and may be empty.
 pub fn encode_files(
     tokenizer: &Tokenizer,
     inputs: &[impl AsRef<Path>],
@@ -70,9 +70,9 @@ pub fn encode_files(
     encode_with(tokenizer, inputs, prefix, options, monitor)
 }
 
-/// What making a store asks of a tokenizer; the tests have a simpler one.
+/// What making a store needs of a tokenizer; the tests have a simpler one.
 pub(super) trait TextEncoder: Sync {
-    /// What knows where a long document may be cut.
+    /// The splitter, which knows where a long document may be cut.
     fn cutter(&self) -> &Splitter;
     fn max_id(&self) -> u32;
     /// The largest id that text may become.
@@ -84,7 +84,7 @@ pub(super) trait TextEncoder: Sync {
     /// ones end.
     fn encode_into(&self, texts: &[(&[u8], &TextOptions)], buffer: &mut IdBuffer) -> Result<Vec<usize>>;
 
-    /// The tokenizer that is to stand beside the store, if any.
+    /// The tokenizer that is to be written beside the store, if any.
     fn as_tokenizer(&self) -> Option<&Tokenizer> {
         None
     }
@@ -152,7 +152,7 @@ fn encode_with(
         Ok(())
     };
     thread::scope(|scope| {
-        // A large vocabulary takes as long as encoding ten megabytes and more, and the disk as long again.
+        // A large vocabulary takes as long to write as encoding ten megabytes and more, and the disk as long again.
         let write_beside = || {
             let written = tokenizer
                 .as_tokenizer()
@@ -169,8 +169,8 @@ fn encode_with(
     TokenStore::open(&prefix)
 }
 
-/// The type of the ids: the smallest that holds all of the tokenizer's, or the one asked for, if it holds all that may come.
-/// Else this would come out at the first large id, after hours perhaps.
+/// The type of the ids: the smallest that holds all of the tokenizer's, or the one asked for, if it holds all that may
+/// come. Unchecked, that would show at the first large id only, perhaps after hours.
 fn dtype_of(tokenizer: &impl TextEncoder, options: &EncodeOptions) -> Result<Dtype> {
     let ends = [options.bos.as_slice(), options.eos.as_slice()].concat();
     let with_ends = |max_id: u32| ends.iter().copied().fold(max_id, u32::max);

@@ -1,5 +1,5 @@
-//! Batches of text → ids as they lie on disk, in memory that is used again: each page of new memory costs the system as
-//! much as encoding some hundred bytes.
+//! Encodes batches of text to ids as they lie on disk, in memory that is used again: each page of new memory costs the
+//! system as much as encoding some hundred bytes.
 
 use std::mem;
 
@@ -13,7 +13,7 @@ use crate::text::{Batch, Piece, Spare};
 use super::dtype::Dtype;
 use super::encode_files::TextEncoder;
 
-/// How much memory the ids of a byte take at most where their buffer grew step by step.
+/// How many bytes of memory the ids of one byte of text take at most in a buffer that grew step by step.
 const MOST_PER_BYTE: usize = 6;
 
 /// The ids of a batch's pieces, with those around documents.
@@ -43,18 +43,18 @@ impl Encoded {
 /// Makes ids of text for one store, on any thread.
 pub(super) struct Encoding<'o> {
     dtype: Dtype,
-    /// What stands around a piece: by whether it opens a document, and whether it closes one.
+    /// The ids around a piece, by whether it opens a document, and whether it closes one.
     ends: [[TextOptions; 2]; 2],
     batch_bytes: usize,
-    /// Where the text's memory goes when it is encoded.
+    /// Takes the buffers of texts that are encoded.
     texts: &'o Spare,
     bytes: Spare,
     buffers: Reuse<IdBuffer>,
 }
 
 impl<'o> Encoding<'o> {
-    /// Ids of `dtype` with `bos` before each document and `eos` behind. The memory of batches, which have about so many
-    /// bytes, goes to `texts`.
+    /// Ids of `dtype` with `bos` before each document and `eos` after it. The buffers of batches, which have about
+    /// `batch_bytes`, go to `texts`.
     pub(super) fn new(dtype: Dtype, [bos, eos]: [&EndIds; 2], texts: &'o Spare, batch_bytes: usize) -> Self {
         let ids = |ids: &EndIds, are_there: bool| if are_there { ids.clone() } else { EndIds::default() };
         let options = |opens, closes| TextOptions {
@@ -95,7 +95,7 @@ impl<'o> Encoding<'o> {
         Ok(Ids::Narrow(bytes))
     }
 
-    /// Takes the memory of ids that are written.
+    /// Keeps the memory of ids that are written, for the next ones.
     pub(super) fn give_back(&self, encoded: Encoded) {
         match encoded.ids {
             Ids::Whole(buffer) => self.give_buffer(buffer),

@@ -75,7 +75,7 @@ impl TokenStore {
         if format == ExportFormat::Megatron {
             check_ending("path", path)?;
             check_no_folder("path", path)?;
-            // Whatever it is, a store of this prefix would be opened by it.
+            // Even if this is no manifest, a store of this prefix would be opened by it.
             let manifest = with_suffix(path, ".json");
             if manifest.exists() {
                 return Err(stands_there(&manifest));
@@ -88,7 +88,7 @@ impl TokenStore {
                 self.offsets()[1..].iter().try_for_each(|end| file.write_all(&end.to_le_bytes()))
             }),
         });
-        // Neither has its name before both are written: an interruption leaves the two that were there.
+        // Neither gets its name before both are written: an interruption leaves the two that were there.
         let index = index.transpose()?;
         self.write_ids(&ids, &header, monitor)?.publish()?;
         index.map_or(Ok(()), Written::publish)
@@ -126,7 +126,7 @@ impl TokenStore {
     }
 }
 
-/// An error if a file at `path` would be one of a store with a manifest, which would not be true of it.
+/// An error if `path` is a file of a store with a manifest, which would not be true of the new file.
 fn check_free(path: &Path) -> Result<()> {
     let manifests = match path.extension().and_then(OsStr::to_str) {
         Some("bin" | "idx") => vec![path.with_extension("json")],
@@ -147,7 +147,7 @@ fn stands_there(manifest: &Path) -> Error {
     Error::argument("path", message)
 }
 
-/// Version 1 of the format, padded so that the ids start at a multiple of 64.
+/// The header of version 1 of numpy's format, padded so that the ids start at a multiple of 64.
 fn numpy_header(dtype: Dtype, count: u64) -> Vec<u8> {
     let kind = match dtype {
         Dtype::U16 => "<u2",

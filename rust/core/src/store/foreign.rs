@@ -12,11 +12,11 @@ use super::dtype::Dtype;
 use super::with_suffix;
 use crate::memory::map::Map;
 
-/// Where in a file ids are, and how they make documents.
+/// Where in a file the ids are, and where documents start among them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Contents {
     pub(super) dtype: Dtype,
-    /// The first id's byte; a multiple of the width.
+    /// Where the ids start, in bytes; a multiple of their width.
     pub(super) start: usize,
     /// Where each document starts, in ids, and the end of the last.
     pub(super) offsets: Vec<i64>,
@@ -45,7 +45,7 @@ pub(super) fn numpy(path: &Path, bytes: &[u8]) -> Result<Contents> {
         version => return Err(malformed(&format!("is of .npy version {version}; expected 1 to 3"))),
     };
     let start = dict + length;
-    // That of version 1 is Latin-1; of ids it is ASCII.
+    // In version 1 the dict is Latin-1; of an array of ids it is ASCII.
     let header = String::from_utf8_lossy(bytes.get(dict..start).ok_or_else(cut)?);
     if !header.trim().starts_with('{') || !header.trim().ends_with('}') {
         return Err(malformed(&format!("the header is {header:?}; expected a dict")));
@@ -88,7 +88,7 @@ pub(super) fn llm_c(path: &Path, bytes: &[u8]) -> Result<Option<Contents>> {
     contents(path, bytes.len(), dtype, HEADER_BYTES, count).map(Some)
 }
 
-/// datatrove's `.ds` with the documents of its `.ds.index`, whose end tells the width of the ids.
+/// datatrove's `.ds` with the documents of its `.ds.index`, whose last entry shows the width of the ids.
 pub(super) fn datatrove(path: &Path, bytes: &[u8]) -> Result<Contents> {
     let index_path = with_suffix(path, ".index");
     let index = Map::open(&index_path)?;
@@ -122,7 +122,7 @@ pub(super) fn datatrove(path: &Path, bytes: &[u8]) -> Result<Contents> {
     Ok(Contents { dtype, start: 0, offsets })
 }
 
-/// One document of `count` ids behind a header of `start` bytes, if the file has as many.
+/// One document of `count` ids after a header of `start` bytes; an error if the file has another size.
 fn contents(path: &Path, size: usize, dtype: Dtype, start: usize, count: u64) -> Result<Contents> {
     let expected = count.checked_mul(dtype.width() as u64).and_then(|ids| ids.checked_add(start as u64));
     if expected != Some(size as u64) {

@@ -1,9 +1,9 @@
 //! Megatron's index: where each document starts in the data file.
 //!
-//! `MMIDIDX\0\0`, version 1 (u64), dtype code (u8), the number n of sequences (u64) and of documents plus one (u64):
-//! 34 bytes. Then n lengths in tokens (i32), n starts in bytes (i64), and for each document its first sequence, with
-//! n at the end (i64); all little-endian and, after 34 bytes, unaligned. See `indexed_dataset.py` in
-//! NVIDIA/Megatron-LM. Here every document is one sequence; in files from elsewhere it may be several.
+//! `MMIDIDX\0\0`, version 1 (u64), dtype code (u8), the number n of sequences (u64) and of documents plus one (u64): 34
+//! bytes. Then n lengths in tokens (i32), n starts in bytes (i64), and for each document its first sequence, with n at
+//! the end (i64); all little-endian and, after 34 bytes, unaligned. See `indexed_dataset.py` in NVIDIA/Megatron-LM.
+//! Here every document is one sequence; in files of other programs it may be several.
 
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -43,7 +43,7 @@ pub(super) struct Lengths {
 }
 
 impl IndexWriter {
-    /// Writes on behind the `lengths` that the file at `path` has, or begins it.
+    /// Goes on after the `lengths` that the file at `path` has, or begins it if there are none.
     pub(super) fn open(path: PathBuf, dtype: Dtype, lengths: Lengths) -> Result<Self> {
         // How many documents there are is known, and the header written, at the end: until then it is zeros.
         let end = HEADER_BYTES as u64 + 4 * lengths.documents;
@@ -57,7 +57,7 @@ impl IndexWriter {
         Ok(Self { path, file: BufWriter::new(file), dtype, lengths })
     }
 
-    /// Adds a document of so many tokens.
+    /// Adds a document of `tokens` tokens.
     pub(super) fn push(&mut self, tokens: u64) -> Result<()> {
         let length = i32::try_from(tokens).map_err(|_| {
             let (document, max) = (self.lengths.documents, i32::MAX);
@@ -75,7 +75,7 @@ impl IndexWriter {
         self.lengths.documents
     }
 
-    /// Hands all lengths to the system; the hash of them.
+    /// Hands all lengths to the system; returns their hash.
     pub(super) fn flush(&mut self) -> Result<u64> {
         self.file.flush().map_err(|error| Error::io(&self.path, error))?;
         Ok(self.lengths.hash.digest())
@@ -140,7 +140,7 @@ pub(super) fn write_index(file: &mut impl Write, dtype: Dtype, offsets: &[i64]) 
     (0..=documents).try_for_each(|document| file.write_all(&document.to_le_bytes()))
 }
 
-/// What an index says, checked in itself.
+/// What an index says, once it is found consistent in itself.
 pub(super) struct Index {
     pub(super) dtype: Dtype,
     /// Where each document starts, in tokens, and at the end the number of all tokens.

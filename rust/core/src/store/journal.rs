@@ -1,10 +1,10 @@
-//! What an interrupted writing needs to go on: which job it is, and how far it got.
+//! Keeps what is needed to go on with an interrupted run: which job it is, and how far it got.
 //!
-//! `prefix.journal.partial` is lines of JSON, each behind its checksum. The first tells the job: the tokenizer, the
-//! options on which the ids depend, and the inputs with size and time of change. Each further one is an [`Entry`]: where
-//! reading goes on, and the length and the hash of all that is written until there. Lines are only ever appended, after
-//! what they tell about, and not forced to disk: a writer that goes on compares the files with the hashes and believes
-//! the last entry that holds.
+//! `prefix.journal.partial` is lines of JSON, each after its checksum. The first describes the job: the tokenizer, the
+//! options on which the ids depend, and the inputs with size and time of change. Each further one is an [`Entry`]:
+//! where reading goes on, and the length and the hash of all that is written until there. Lines are only ever appended,
+//! after what they describe, and not forced to disk: a writer that goes on compares the files with the hashes and
+//! believes the last entry that holds.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -45,7 +45,7 @@ pub(super) struct Job {
 /// A file as it was when the work began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Seen {
-    /// With escapes for what is not printable ASCII, so that names that are not Unicode stay apart, too.
+    /// With escapes for what is not printable ASCII, so that names that are not Unicode stay distinct, too.
     path: String,
     bytes: Option<u64>,
     /// Nanoseconds since 1970.
@@ -83,7 +83,7 @@ impl Job {
         }
     }
 
-    /// Whether all but the inputs is the same.
+    /// Whether everything but the inputs is the same.
     fn has_options_of(&self, earlier: &Self) -> bool {
         Self { inputs: Vec::new(), ..self.clone() } == Self { inputs: Vec::new(), ..earlier.clone() }
     }
@@ -110,7 +110,7 @@ pub(super) struct Entry {
     pub(super) mark: Mark,
     /// The inputs that ended since the entry before.
     pub(super) sources: Vec<Source>,
-    /// What was left out since.
+    /// What was wrong with what was left out since then.
     pub(super) skipped: Vec<String>,
 }
 
@@ -121,7 +121,7 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Starts the journal of `prefix` with the first `entries` that an earlier one has; without them, anew.
+    /// Starts the journal of `prefix` with those `entries` of an earlier one that still hold; with none, anew.
     pub(super) fn begin(prefix: &Path, job: &Job, entries: &[Entry]) -> Result<Self> {
         let path = path_of(prefix);
         let mut text = line(job);
@@ -142,7 +142,7 @@ impl Journal {
         Ok(Self { path, file })
     }
 
-    /// Appends an entry, after what it tells about is written.
+    /// Appends an entry, after what it describes is written.
     pub(super) fn push(&mut self, entry: &Entry) -> Result<()> {
         self.file.write_all(&line(entry)).map_err(|error| Error::io(&self.path, error))
     }
@@ -158,7 +158,7 @@ pub(super) fn read_entries(prefix: &Path, job: &Job) -> Result<Vec<Entry>> {
     let mut lines = text.split_inclusive(|&byte| byte == b'\n');
     let earlier: Option<Job> = lines.next().and_then(parsed);
     let Some(earlier) = earlier.filter(|earlier| job.has_options_of(earlier)) else { return Ok(Vec::new()) };
-    // The last line may be half written; behind it, as behind an input that has changed, nothing counts.
+    // The last line may be half written; it does not count, and nothing does from an input on that has changed.
     let entries = lines.map_while(parsed);
     Ok(entries.take_while(|entry: &Entry| job.agrees(&earlier, &entry.position)).collect())
 }
@@ -172,7 +172,7 @@ fn line(value: &impl Serialize) -> Vec<u8> {
     format!("{} {json}\n", checksum(json.as_bytes())).into_bytes()
 }
 
-/// What a whole line says.
+/// The value in a line; `None` if the line is not whole, or differs from its checksum.
 fn parsed<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
     let (hash, json) = str::from_utf8(line).ok()?.strip_suffix('\n')?.split_once(' ')?;
     if checksum(json.as_bytes()) == hash { serde_json::from_str(json).ok() } else { None }

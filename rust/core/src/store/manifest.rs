@@ -14,7 +14,7 @@ use crate::{Error, Place, Result};
 use super::dtype::Dtype;
 use super::whole_job::WholeJob;
 
-/// The first field of every manifest, which tells it from other `.json` files.
+/// The first field of every manifest, which distinguishes it from other `.json` files.
 const FORMAT: &str = "bytestride token store";
 
 /// How every manifest starts, for it is written by [`Manifest::to_json`] alone.
@@ -44,7 +44,8 @@ pub struct Manifest {
     /// The ids that stand after each document: none, one, or a list.
     #[serde(default)]
     pub eos: EndIds,
-    /// In a shard, what all processes read and how; `None` in a whole store, and of versions that did not say it.
+    /// In a shard, what all processes read and how; `None` in a whole store, and in manifests of versions that did not
+    /// write it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<WholeJob>,
     /// Where the documents come from, in order.
@@ -61,13 +62,13 @@ pub struct Manifest {
 pub struct Source {
     /// The path as the user named it; `-` for standard input.
     pub path: String,
-    /// The size on disk; `None` for standard input.
+    /// The size on disk; `None` for standard input, pipes and devices.
     pub bytes: Option<u64>,
     /// How many documents it gave.
     pub documents: u64,
     /// How many ids those have.
     pub tokens: u64,
-    /// How many of its lines or rows were left out because they were broken; one more if its rest was.
+    /// How many of its lines or rows were left out because they were broken, plus one if its rest was.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub skipped: u64,
 }
@@ -80,11 +81,11 @@ fn is_zero(number: &u64) -> bool {
 /// XXH3 (64 bits, hexadecimal) of the data files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checksums {
-    /// How many bytes of `.bin` each of the checksums in `bin` stands for.
+    /// How many bytes of `.bin` each of the checksums in `bin` covers.
     pub block_bytes: u64,
-    /// One for each block of `.bin`; the last may be shorter.
+    /// One for each block of `.bin`; the last block may be shorter.
     pub bin: Vec<String>,
-    /// The one of the whole `.idx`.
+    /// The checksum of the whole `.idx`.
     pub idx: String,
 }
 

@@ -50,7 +50,7 @@ use std::path::{Path, PathBuf};
 /// What the name of the tokenizer's file ends with.
 const TOKENIZER_SUFFIX: &str = ".tokenizer.json";
 
-/// `prefix` with `suffix` behind it; unlike `with_extension`, dots in the prefix are part of the name.
+/// `prefix` with `suffix` after it; unlike in `with_extension`, dots in the prefix are part of the name.
 fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(prefix);
     name.push(suffix);

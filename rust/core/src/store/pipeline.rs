@@ -1,6 +1,6 @@
-//! Work on a stream of items, on several threads, with the results in order and within bounds.
+//! Works on a stream of items on several threads, with the results in order and a bound on what is on its way.
 //!
-//! Each worker takes the next item, works on it, and hands the result in under the item's number; the caller's thread
+//! Each worker takes the next item, works on it, and hands in the result under the item's number; the caller's thread
 //! puts results back in order. Items count towards a limit from when they are taken until their result is used up, so a
 //! slow item lets the others go ahead, but not far. Numbers are given and room is reserved under one lock: whoever
 //! holds an earlier number never waits for room that a later one takes, so nothing can block for ever.
@@ -12,10 +12,11 @@ use std::thread;
 
 use crate::{Error, Result};
 
-/// `sink(work(item))` for each of `items`, in order, while no more than `limit` of `size` is on its way, unless one item
-/// alone has more. `threads` threads of its own each make a `work` with `worker`.
+/// Calls `sink(work(item))` for each of `items`, in order, while no more than `limit` of `size` is on its way, unless
+/// one item alone has more. The work is done on `threads` threads of its own, each of which makes a `work` with
+/// `worker`.
 ///
-/// The error is that of the first item that has one; `sink` gets nothing behind it.
+/// The error is that of the first item that has one; `sink` gets nothing after it.
 pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
     items: impl Iterator<Item = Result<I>> + Send,
     threads: usize,
@@ -36,13 +37,14 @@ pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
         room.reserve(size).then_some((number, size, item))
     };
     thread::scope(|scope| {
-        // When this ends, also by a panic, nobody waits for room any more.
+        // When this scope ends, also by a panic, nobody waits for room any more.
         let closing = Closing(&room);
         for started in 0..threads {
             let (sender, take, worker) = (sender.clone(), &take, &worker);
             let room = &room;
             let work = move || {
-                // The others would wait for what this one has on its way, and the caller for them.
+                // After a panic the others would wait for the room that this thread's item takes, and the caller for
+                // them.
                 let _closing = ClosingInPanic(room);
                 let mut work = worker();
                 while let Some((number, size, item)) = take() {
@@ -55,7 +57,7 @@ pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
                 }
             };
             if let Err(error) = thread::Builder::new().spawn_scoped(scope, work) {
-                // Those that there are do all the work.
+                // The threads that did start do all the work.
                 if started == 0 {
                     return Err(Error::Thread(error));
                 }
@@ -78,9 +80,9 @@ pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
     })
 }
 
-/// How much more may be on its way.
+/// Limits how much is on its way.
 struct Room {
-    /// What is taken, and whether the work goes on.
+    /// How much is taken, and whether the work goes on.
     state: Mutex<(usize, bool)>,
     changed: Condvar,
     limit: usize,
@@ -120,7 +122,7 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// The same where it is dropped by a panic.
+/// Like [`Closing`], but only when a panic drops it.
 struct ClosingInPanic<'r>(&'r Room);
 
 impl Drop for ClosingInPanic<'_> {

@@ -1,16 +1,16 @@
-//! Room on the disk, asked for ahead of what is written, many megabytes at once.
+//! Reserves room on the disk ahead of what is written, many megabytes at once.
 //!
-//! Then the system need not look for room for each few pages: it takes 15 ms for the ids of 100 MB of books, and 21
-//! without. The file does not become longer by that. What is left in the end is given back, by whoever goes on if the
-//! writer is killed.
+//! Then the system need not find room for a few pages at a time: writing the ids of 100 MB of books takes 15 ms, and 21
+//! without. The file does not become longer by it. Room that is left in the end is given back; if the writer is killed,
+//! by the one that goes on.
 
 use std::fs::File;
 use std::io;
 
-/// How much is asked for at once; what is smaller does without. Tests have little to write.
+/// How many bytes are reserved at once; a file that is smaller does without. Tests have little to write.
 const BYTES_AT_ONCE: u64 = if cfg!(test) { 64 } else { 16 << 20 };
 
-/// The room of a file that is written from its start to its end.
+/// The reserved room of a file that is written from its start to its end.
 #[derive(Debug)]
 pub(super) struct Reserve {
     written: u64,
@@ -19,18 +19,19 @@ pub(super) struct Reserve {
 }
 
 impl Reserve {
-    /// For a file that has so many bytes.
+    /// For a file that has `written` bytes.
     pub(super) fn behind(written: u64) -> Self {
         Self { written, end: 0 }
     }
 
-    /// Takes account of so many bytes that will be written to `file` next.
+    /// Takes account of `bytes` bytes that will be written to `file` next, and reserves more room if there is too
+    /// little.
     pub(super) fn make_room(&mut self, bytes: usize, file: &File) {
         let start = self.written;
         self.written += bytes as u64;
         if start >= BYTES_AT_ONCE && self.written > self.end {
             self.end = self.written + BYTES_AT_ONCE;
-            // Where the disk is full, or the file system has no such thing, writing will tell what matters of it.
+            // An error does not matter: if the disk is full, writing fails, too, and some file systems cannot reserve.
             let _ = allocate(file, start, self.end - start);
         }
     }

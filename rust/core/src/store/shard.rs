@@ -14,8 +14,8 @@ use super::manifest::{Checksums, Manifest};
 use super::with_suffix;
 use crate::memory::map::Map;
 
-/// How often a store is looked at again that is being replaced, as far as its files tell: that takes milliseconds, unless
-/// its writer stopped.
+/// How often a store that seems to be in the middle of being replaced is looked at again: that takes milliseconds,
+/// unless its writer stopped.
 const ATTEMPTS: usize = 20;
 const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
 
@@ -27,11 +27,11 @@ pub(super) struct Shard {
     bin: Map,
     /// Where in `bin` the ids start, in bytes.
     start: usize,
-    /// `None` for files from elsewhere.
+    /// `None` for files without a manifest.
     described: Option<Described>,
 }
 
-/// What came with the ids from their writer: the manifest and the index it has a checksum of.
+/// What their writer left with the ids: the manifest, and the index whose checksum it has.
 #[derive(Debug)]
 struct Described {
     manifest: Manifest,
@@ -50,8 +50,9 @@ impl Shard {
         }
     }
 
-    /// A writer takes the manifest away before it replaces any file, and puts the new one behind all others: what is
-    /// opened between two looks at the same manifest belongs together, and what is not, not even if it seems so.
+    /// Opens the files of `prefix`, all of one writing. A writer removes the old manifest before it replaces any file,
+    /// and puts the new one in place after all others. So what is opened while the manifest stays the same belongs
+    /// together; if it has changed, even files that seem to agree may not, and all are opened again.
     fn open_prefix(prefix: &Path) -> Result<Opened> {
         let json_path = with_suffix(prefix, ".json");
         let mut attempts = 0;
@@ -68,7 +69,7 @@ impl Shard {
         }
     }
 
-    /// The files of a prefix, of which `json` is the manifest.
+    /// Opens the files of `prefix`; `json` is the text of its manifest, if there is one.
     fn open_files(prefix: &Path, json: Option<&[u8]>) -> Result<Opened> {
         let [bin_path, idx_path, json_path] =
             [".bin", ".idx", ".json"].map(|suffix| with_suffix(prefix, suffix));
@@ -106,10 +107,10 @@ impl Shard {
         Ok((shard, index.offsets))
     }
 
-    /// Opens the file `path` if another program's format is told by its name or its first bytes.
+    /// Opens the file `path` if its name or its first bytes show another program's format.
     fn open_foreign(path: &Path) -> Result<Option<Opened>> {
         let suffix = path.extension().and_then(|suffix| suffix.to_str());
-        // A prefix may end so, but no store has it: then it is the file that is missing, and opening tells.
+        // A prefix may end so; but if there is no store of it, the file is what is missing, and opening it says so.
         let is_missing = matches!(suffix, Some("npy" | "ds")) && !with_suffix(path, ".bin").exists();
         if !matches!(suffix, Some("npy" | "bin" | "ds")) || !(path.is_file() || is_missing) {
             return Ok(None);
@@ -154,7 +155,7 @@ impl Shard {
         Ok((Self { path: path.to_path_buf(), dtype, bin, start: 0, described: None }, vec![0, tokens]))
     }
 
-    /// The prefix of the files, or the path of a file from elsewhere.
+    /// The prefix of the files, or the path of a file that is alone.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -192,7 +193,7 @@ impl Shard {
         map_in_order(available_threads(), blocks.checksums.bin.len(), check).into_iter().collect()
     }
 
-    /// Calls `each` with the ids in runs, in order, each compared with its checksum before.
+    /// Calls `each` with the ids block by block, in order, after comparing each block with its checksum.
     pub(super) fn verified_blocks(
         &self,
         monitor: &Monitor,
@@ -219,12 +220,12 @@ impl Shard {
     }
 }
 
-/// The error about a dtype for a file that tells its own.
+/// The error about a dtype that is given for a file that has its own.
 fn not_raw(path: &Path, what: &str) -> Error {
     Error::argument("dtype", format!("{} {what}; expected to be opened without one", path.display()))
 }
 
-/// The ids of a shard in blocks that have a checksum each; as checked at opening, there are as many of both.
+/// The ids of a shard in blocks that have a checksum each: their numbers were compared at opening.
 struct Blocks<'s> {
     shard: &'s Shard,
     checksums: &'s Checksums,

@@ -1,7 +1,8 @@
 //! Which files a store consists of: the names of shards, and what a path stands for.
 //!
-//! The process `rank` of `world_size` writes the shard `prefix-00003-of-00008`. A set opens as one store only when all
-//! of its shards are there, and nothing else that its name may stand for: which of both is newer, no name tells.
+//! A process of a job writes one shard, such as `prefix-00003-of-00008` for rank 3 of 8. A set opens as one store only
+//! if all of its shards are there and nothing else is that its name may stand for, such as a whole store: the names do
+//! not say which of both is newer.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -16,7 +17,7 @@ use super::with_suffix;
 /// The endings of the files that hold ids.
 const DATA_SUFFIXES: [&str; 3] = ["bin", "npy", "ds"];
 
-/// The endings of the files beside them by which a store may be called.
+/// The endings of the files beside them, by which a store may be named, too.
 const BESIDE: [&str; 2] = ["idx", "json"];
 
 /// The prefix of the shard that process `rank` of `world_size` writes.
@@ -35,7 +36,8 @@ pub(super) fn parse(name: &str) -> Option<(&str, usize, usize)> {
     Some((stem, number(rank)?, number(count)?))
 }
 
-/// The shards that `path` stands for: all of a folder's, sorted by name; those that begin with its name; or itself.
+/// The shards that `path` stands for: all of a folder's, sorted by name; those whose names begin with its name; or
+/// itself.
 pub(super) fn find_shards(path: &Path) -> Result<Vec<PathBuf>> {
     if names_a_file(path) {
         return Ok(vec![path.to_path_buf()]);
@@ -67,8 +69,8 @@ pub(super) fn find_shards(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(shards)
 }
 
-/// An error if what one of `world_size` processes is to write would stand beside something else of its name: the set
-/// could not be opened then, or something else would be.
+/// An error if what one of `world_size` processes is to write would stand beside something else of its name: then the
+/// set could not be opened, or something else would be.
 pub(super) fn check_alone(prefix: &Path, world_size: usize) -> Result<()> {
     check_ending("prefix", prefix)?;
     let taken = |what: String| Err(taken("prefix", prefix, &what));
@@ -104,7 +106,7 @@ fn taken(argument: &'static str, prefix: &Path, what: &str) -> Error {
     Error::argument(argument, message)
 }
 
-/// An error about the `argument` if `prefix` ends as the files do that will have it in common.
+/// An error about the `argument` if `prefix` has the ending of a file that it is to name.
 pub(super) fn check_ending(argument: &'static str, prefix: &Path) -> Result<()> {
     match prefix.extension().and_then(OsStr::to_str) {
         Some(ending @ ("bin" | "idx")) => {
@@ -127,7 +129,7 @@ pub(super) fn check_no_folder(argument: &'static str, prefix: &Path) -> Result<(
     Ok(())
 }
 
-/// Whether nothing but a folder may be called so.
+/// Whether `path` can be the name of a folder only.
 fn ends_as_folder(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().last().is_none_or(|&last| std::path::is_separator(last.into()))
 }
@@ -187,7 +189,7 @@ fn data_files(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathB
     Ok(files)
 }
 
-/// The shards `prefix-…-of-…`, be they one whole set or not.
+/// The shards `prefix-…-of-…`, whether they are one whole set or not.
 fn shards_named(prefix: &Path) -> Result<Vec<PathBuf>> {
     let Some(name) = prefix.file_name().and_then(OsStr::to_str) else { return Ok(Vec::new()) };
     let folder = prefix.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -201,7 +203,8 @@ fn stem_of(path: &Path) -> Option<&str> {
     path.file_stem().and_then(OsStr::to_str)
 }
 
-/// An error if a set among `shards` is not whole, or stands there twice: merged, in another number, or in two formats.
+/// An error if a set among `shards` is not whole, or is there twice: also as a whole store, in another number of
+/// shards, or with one shard in two formats.
 fn check_sets(path: &Path, shards: &[PathBuf]) -> Result<()> {
     let malformed = |message: String| Err(Error::malformed(path, Place::Whole, message));
     let mut sets: BTreeMap<&str, (usize, Vec<usize>)> = BTreeMap::new();

@@ -12,7 +12,7 @@ use super::shard_set::shard_prefix;
 pub struct Share {
     /// Which of the processes this is, from 0.
     pub rank: usize,
-    /// How many there are.
+    /// How many processes there are.
     pub world_size: usize,
 }
 
@@ -25,8 +25,9 @@ impl Default for Share {
 impl Share {
     /// The prefix and the inputs of this process; those of all processes, in order, are `inputs`.
     ///
-    /// A process gets neighbouring inputs with about its part of the bytes: where an input's middle lies decides, so
-    /// every process finds the same without asking. With fewer inputs than processes, some get none.
+    /// A process gets neighbouring inputs with about its part of the bytes: which process gets an input is decided by
+    /// where its middle lies, so all find the same without communication. With fewer inputs than processes, some get
+    /// none.
     pub(super) fn of(self, prefix: &Path, inputs: Vec<Input>) -> Result<(PathBuf, Vec<Input>)> {
         let Self { rank, world_size } = self;
         if world_size == 0 {

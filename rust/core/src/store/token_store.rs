@@ -1,7 +1,7 @@
 //! An open store: ids and documents in place, without a copy, in one shard or in many.
 //!
-//! Shards are mapped one by one and never put together: documents are numbered through all of them, and each lies
-//! whole in one.
+//! Shards are mapped one by one and never put together: documents are numbered across all of them, and each lies whole
+//! in one.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -152,12 +152,12 @@ impl TokenStore {
         Some(part.shard.tokens().slice(start..end))
     }
 
-    /// What the manifests of the shards say; none for files from elsewhere.
+    /// The manifests of the shards; files without one give none.
     pub fn manifests(&self) -> impl Iterator<Item = &Manifest> {
         self.shards.iter().filter_map(|part| part.shard.manifest())
     }
 
-    /// The fingerprint of the tokenizer that made the ids; `None` for files from elsewhere, also if some are.
+    /// The fingerprint of the tokenizer that made the ids; `None` if any shard has no manifest.
     pub fn fingerprint(&self) -> Option<&str> {
         let is_known = self.shards.iter().all(|part| part.shard.manifest().is_some());
         self.manifests().next().filter(|_| is_known).map(|manifest| manifest.tokenizer.as_str())
@@ -190,7 +190,7 @@ impl TokenStore {
         self.shards.iter().try_for_each(|part| part.shard.verify(monitor))
     }
 
-    /// The shards themselves, for whoever writes them elsewhere.
+    /// The shards themselves, for code that writes their ids to other files.
     pub(super) fn parts(&self) -> impl ExactSizeIterator<Item = &Shard> {
         self.shards.iter().map(|part| &part.shard)
     }

@@ -1,8 +1,8 @@
-//! What the shards of one job have in common: by this those of another are told, which would give documents twice or
-//! leave some out.
+//! What the shards of one job have in common, by which a shard of another job is recognised: it would give documents
+//! twice or leave some out.
 //!
-//! Which inputs a process reads follows from the names and sizes of all: where every process saw the same, each input
-//! is read once. The times of change are left out, since machines may have copies of the inputs.
+//! Which inputs a process reads follows from the names and sizes of all inputs: if every process saw the same, each
+//! input is read once. The times of change are left out, since machines may have copies of the inputs.
 
 use std::collections::BTreeMap;
 
@@ -22,10 +22,10 @@ use super::shard_set::parse;
 pub struct WholeJob {
     format: String,
     text_field: String,
-    /// With escapes for all but ASCII.
+    /// With escapes for what is not printable ASCII.
     separator: Option<String>,
     on_error: String,
-    /// How many inputs there are, those of the other shards among them.
+    /// How many inputs there are, those of the other shards included.
     inputs: u64,
     /// How many bytes they have on disk.
     input_bytes: u64,
@@ -54,7 +54,7 @@ impl WholeJob {
         }
     }
 
-    /// What the manifests of two shards say that is not the same, if anything: here and there.
+    /// The first fact in which the manifests of two shards differ, if any: its name, and its value here and there.
     fn difference(here: &Manifest, there: &Manifest) -> Option<(&'static str, String, String)> {
         let ids = |name, manifest: &Manifest| match name {
             "bos" => format!("{:?}", manifest.bos.as_slice()),
@@ -94,7 +94,7 @@ pub(super) fn check_jobs<'a>(shards: impl Iterator<Item = &'a Shard>) -> Result<
         };
         let (first, expected) =
             *sets.entry((shard.path().parent(), stem, count)).or_insert((shard, manifest));
-        // Every one but the first is compared, so that a set of one, which is a store of such a name, is none.
+        // A single one is not a set: a store that one process wrote may have such a name, too.
         if first.path() != shard.path()
             && let Some((alone, _)) =
                 [(first, expected), (shard, manifest)].iter().find(|(_, manifest)| manifest.job.is_none())

@@ -1,4 +1,4 @@
-//! Has the disk take what is written while more is written, so that little is left to wait for in the end.
+//! Makes the disk take what is written while more is being written, so that there is little to wait for in the end.
 //!
 //! The system keeps what is written in memory for many seconds, and hands the disk all of it only when it must: then
 //! the wait for a gigabyte begins when all other work is done. Here a thread waits for the disk now and then, beside
@@ -16,14 +16,14 @@ const BYTES_AT_ONCE: usize = if cfg!(test) { 64 } else { 8 << 20 };
 /// The writing of a file to disk.
 #[derive(Debug, Default)]
 pub(super) struct WriteBack {
-    /// Bytes that the disk was not asked to take.
+    /// Bytes that the disk was not asked to take yet.
     waiting: usize,
-    /// `None` as long as that was not necessary.
+    /// `None` until it is needed.
     thread: Option<Asking>,
 }
 
 impl WriteBack {
-    /// Takes account of so many bytes that were written to `file`, always the same one.
+    /// Takes account of `bytes` bytes that were written to `file`, always the same one.
     pub(super) fn wrote(&mut self, bytes: usize, file: &File) -> io::Result<()> {
         self.waiting += bytes;
         if self.waiting < BYTES_AT_ONCE {
@@ -33,18 +33,20 @@ impl WriteBack {
             Some(thread) => thread,
             none => match start(file.try_clone()?) {
                 Ok(thread) => none.insert(thread),
-                // The system has no thread left, so the disk takes all in the end.
+                // The system has no thread left, so the disk takes everything in the end.
                 Err(_) => return Ok(()),
             },
         };
-        // While the disk is busy, it gets more at once the next time; what it said of an error is told at the end.
+        // While the disk is busy, bytes wait and it gets more at once the next time. Its errors are returned at the
+        // end.
         if ask.try_send(()).is_ok() {
             self.waiting = 0;
         }
         Ok(())
     }
 
-    /// Waits for what the disk was asked to take, and tells whether it did. The file must be synced for the rest.
+    /// Waits until the disk has what it was asked to take, and returns its error, if any. The file must still be synced
+    /// for the rest.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         let Some((ask, thread)) = mem::take(&mut self.thread) else { return Ok(()) };
         drop(ask);
@@ -54,12 +56,13 @@ impl WriteBack {
 
 impl Drop for WriteBack {
     fn drop(&mut self) {
-        // The thread has the file open, and with it the lock on it. Of what is not kept, no error matters.
+        // Waits, for the thread has the file open, and with it the lock on it. Errors do not matter for what is not
+        // kept.
         let _ = self.finish();
     }
 }
 
-/// What asks a thread to wait for the disk.
+/// The thread that waits for the disk, and what asks it to.
 type Asking = (SyncSender<()>, JoinHandle<io::Result<()>>);
 
 fn start(file: File) -> io::Result<Asking> {

@@ -1,10 +1,10 @@
 //! Writes a store so that it is there whole or not at all.
 //!
 //! Everything goes to siblings that end in `.partial`, is forced to disk, and is then renamed, the manifest last. A
-//! store of the same prefix stays as it is until then, and whoever has it open keeps its files. Between the first
-//! and the last rename there is a `.json.partial` and no `.json`: [`TokenStore::open`](super::TokenStore::open)
-//! takes that for the interrupted writing it is. A lock on `.bin.partial` keeps a second writer away; the system
-//! lifts it when the writer dies.
+//! store of the same prefix stays as it is until then, and readers that have it open keep its files. Between the first
+//! and the last rename there is a `.json.partial` and no `.json`, by which
+//! [`TokenStore::open`](super::TokenStore::open) recognises an interrupted writing. A lock on `.bin.partial` keeps a
+//! second writer away; the system lifts it when the writer dies.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
@@ -25,13 +25,13 @@ use super::write_back::WriteBack;
 use super::{TOKENIZER_SUFFIX, with_suffix};
 use crate::memory::map::Map;
 
-/// Few ids wait until there are so many that hashing and writing them is worth it.
+/// Up to this many bytes of ids are gathered, so that hashing and writing them is worth it.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// From here on they are.
+/// Runs of ids from this many bytes on are hashed and written as they are, without being copied together first.
 const MANY_BYTES: usize = 64 << 10;
 
-/// What the manifest says besides what the writer sees.
+/// What the manifest says that the writer does not see itself.
 #[derive(Debug, Clone, Default)]
 pub struct StoreFacts {
     /// The tokenizer's fingerprint.
@@ -53,7 +53,7 @@ pub struct StoreFacts {
 pub(super) struct Mark {
     /// Documents that are ended.
     documents: u64,
-    /// Ids, those of the open document among them.
+    /// Ids, those of the open document included.
     tokens: u64,
     /// The hash of all ids.
     bin: u64,
@@ -84,18 +84,18 @@ impl StoreWriter {
         Ok(Self::go_on(prefix, dtype, &[])?.0)
     }
 
-    /// Goes on where an interrupted writer made the last of `marks` that its files agree with, and says which of them
-    /// that is, counted from 1; 0 is a new start. Errors are those of [`create`](Self::create).
+    /// Goes on where an interrupted writer made the last of `marks` that its files agree with, and returns which of
+    /// them that is, counted from 1; 0 is a new start. Errors are those of [`create`](Self::create).
     pub(super) fn go_on(prefix: &Path, dtype: Dtype, marks: &[Mark]) -> Result<(Self, usize)> {
         check_prefix(prefix)?;
-        // Said of the folder, not of a file in it whose name nobody gave.
+        // So that the error names the folder, not a file in it whose name nobody gave.
         fs::metadata(folder_of(prefix)).map_err(|error| Error::io(folder_of(prefix), error))?;
         let path = partial_path(prefix, ".bin");
         let mut bin = lock(&path)?;
-        // Whatever fails from here on, what there is to go on with stays.
+        // If anything fails from here on, the files from which to go on stay.
         let left = if marks.is_empty() { Left::Nothing } else { Left::Written };
         let mut partial = Partial { prefix: prefix.to_path_buf(), left };
-        // Of the store that was to be written, and perhaps not whole.
+        // The tokenizer of the interrupted run, which may not be whole.
         remove_if_there(&partial.path(TOKENIZER_SUFFIX))?;
         let (written, agreed) = Written::read(&partial, dtype, marks)?;
         if agreed == 0 {
@@ -120,7 +120,7 @@ impl StoreWriter {
         Ok((writer, agreed))
     }
 
-    /// From now on what another can go on with stays when this is dropped.
+    /// From now on, when this is dropped, the files stay with which another writer can go on.
     pub(super) fn keep_partial(&mut self) {
         self.partial.left = Left::Written;
     }
@@ -130,7 +130,7 @@ impl StoreWriter {
         self.partial.left = Left::Nothing;
     }
 
-    /// Hands all that was pushed to the system, and says how much that is.
+    /// Hands all ids that were pushed to the system, and returns how far the store is.
     pub(super) fn mark(&mut self) -> Result<Mark> {
         self.flush()?;
         Ok(Mark {
@@ -153,7 +153,7 @@ impl StoreWriter {
         Ok(())
     }
 
-    /// Adds ids to the open document that are as they lie on disk, for a store of this dtype.
+    /// Adds ids to the open document, given as they lie on disk in a store of this dtype.
     pub(super) fn push_bytes(&mut self, ids: &[u8]) -> Result<()> {
         self.open_tokens += (ids.len() / self.dtype.width()) as u64;
         if ids.len() < MANY_BYTES && self.buffer.len() + ids.len() <= BUFFER_BYTES {
@@ -182,12 +182,12 @@ impl StoreWriter {
         self.index.documents()
     }
 
-    /// How many ids those have.
+    /// How many ids the ended documents have.
     pub fn tokens(&self) -> u64 {
         self.tokens
     }
 
-    /// How many ids there are, with those of the open document.
+    /// How many ids there are, those of the open document included.
     pub(super) fn pushed(&self) -> u64 {
         self.tokens + self.open_tokens
     }
@@ -233,8 +233,8 @@ impl StoreWriter {
     }
 }
 
-/// Writes the `tokenizer.json` that is to stand beside the store `prefix`, whose writer is at work and takes it along when
-/// it finishes. The disk has it then; of a large vocabulary it takes some time, in which ids can be written.
+/// Writes the `tokenizer.json` beside the store `prefix`, whose writer is at work and publishes it when it finishes.
+/// Returns when the disk has it: of a large vocabulary that takes some time, in which ids can be written.
 pub(super) fn write_tokenizer(prefix: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let path = partial_path(prefix, TOKENIZER_SUFFIX);
     write_file(&path, write)?.sync_all().map_err(|error| Error::io(&path, error))
@@ -268,14 +268,14 @@ impl Written {
         let (bin, idx) = (Map::open(&partial.path(".bin"))?, Map::open(&partial.path(".idx"))?);
         for (before, mark) in marks.iter().enumerate() {
             if written.read_until(mark, dtype, bin.bytes(), idx.bytes()).is_none() {
-                // What was read went too far: once more, up to where all agrees.
+                // What does not agree is among what was read: once more, up to the mark before.
                 return Self::read(partial, dtype, &marks[..before]);
             }
         }
         Ok((written, marks.len()))
     }
 
-    /// Reads on until `mark`; `None` if the files are shorter, or other than it says.
+    /// Reads on until `mark`; `None` if the files are shorter, or differ from what it says.
     fn read_until(&mut self, mark: &Mark, dtype: Dtype, bin: &[u8], idx: &[u8]) -> Option<()> {
         let width = dtype.width() as u64;
         let ids = bin.get((self.tokens * width) as usize..mark.tokens.checked_mul(width)? as usize)?;
@@ -291,7 +291,7 @@ impl Written {
     }
 }
 
-/// The files that are not yet a store; removed when dropped, unless they are to stay.
+/// The files of a store that is not whole yet; removed when dropped, unless they are to stay.
 struct Partial {
     prefix: PathBuf,
     left: Left,
@@ -301,7 +301,7 @@ struct Partial {
 enum Left {
     /// None.
     Nothing,
-    /// What another writer can go on with.
+    /// Those with which another writer can go on.
     Written,
     /// All, some of which have their names already.
     All,

@@ -1,6 +1,7 @@
 //! A run of text, mostly about a megabyte, as documents or parts of documents.
 
-/// What a piece costs besides its text (its end here, its offset and bounds later): an empty document is not free.
+/// How many bytes a piece costs in addition to its text (its bounds here, its offset and bounds later): an empty
+/// document is not free.
 pub(super) const PIECE_BYTES: usize = 32;
 
 /// Where one piece of a [`Batch`] stands, and what its document begins and ends with.
@@ -23,20 +24,20 @@ pub struct Position {
     pub input: usize,
     /// Where in it the open document, or the next one, starts: in bytes of its text, or in rows of a table.
     pub offset: u64,
-    /// How many lines lie before, where lines count.
+    /// How many lines come before, in formats that count lines.
     pub lines: u64,
     /// How many bytes of the open document are read.
     pub read: u64,
-    /// How much of the input was left out before.
+    /// How many lines and rows of the input were left out before.
     pub skipped: u64,
 }
 
 /// The end of an input within a [`Batch`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InputEnd {
-    /// How many of the pieces come before.
+    /// How many of the batch's pieces come before it.
     pub pieces: usize,
-    /// How many lines and rows of the input were left out, and whether its rest was.
+    /// How many lines and rows of the input were left out, plus one if the rest of the input was.
     pub skipped: u64,
 }
 
@@ -52,7 +53,7 @@ pub enum BatchEvent {
     },
     /// The end of the input that all pieces since the last end belong to.
     InputEnd {
-        /// How many lines and rows of the input were left out, and whether its rest was.
+        /// How many lines and rows of the input were left out, plus one if the rest of the input was.
         skipped: u64,
     },
 }
@@ -72,11 +73,11 @@ impl Position {
 pub struct Batch {
     /// The pieces' bytes, and perhaps separators between them.
     pub bytes: Vec<u8>,
-    /// Where the pieces stand, one behind another.
+    /// Where the pieces stand, one after another.
     pub pieces: Vec<Piece>,
     /// The inputs that end in this batch, in order.
     pub input_ends: Vec<InputEnd>,
-    /// How many bytes of the input as it lies on disk (compressed, with markup) the batch stands for.
+    /// How many bytes of the input on disk (compressed, with markup) the batch stands for.
     pub input_bytes: u64,
     /// Where the next batch goes on.
     pub end: Position,
@@ -86,7 +87,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// How many errors that were passed over are listed: memory stays bounded also when nothing can be read.
+    /// How many errors that were skipped are listed at most, so that memory stays bounded even if nothing can be read.
     pub const LISTED_ERRORS: usize = 1_000;
 
     /// Each piece's text, and whether its document ends with it.

@@ -15,9 +15,9 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Text, byte for byte: line ends, byte order marks and bytes that are not UTF-8 stay as they are.
 ///
-/// Without a separator the whole input is one document. With one, each separator ends a document and belongs to
-/// none; a document between two separators may be empty. Nothing after the last one is no document, and so an
-/// empty input has none.
+/// Without a separator the whole input is one document. With one, each separator ends a document and belongs to none; a
+/// document between two separators may be empty. If nothing follows the last separator, no document does, so an empty
+/// input has none.
 pub(super) fn read_text(
     source: &mut Source,
     separator: Option<&Finder<'_>>,
@@ -41,8 +41,8 @@ pub(super) fn read_text(
     if gather.is_open() { gather.close_at(gather.open_text().len(), 0) } else { Ok(()) }
 }
 
-/// JSON lines: the string in `field` of each line is a document. Lines of white space alone are passed over, and those
-/// that are broken, or lack the field, as `on_error` says.
+/// JSON lines: the string in `field` of each line is a document. Lines of white space alone are passed over; lines that
+/// are broken, or lack the field, are treated as `on_error` says.
 pub(super) fn read_json_lines(
     stream: &mut Stream,
     field: &str,
@@ -72,7 +72,7 @@ pub(super) fn read_json_lines(
         match if is_blank { Ok(None) } else { string_in(text, field).map(Some) } {
             Ok(None) => gather.pass(length as u64, 1),
             Ok(Some(text)) => {
-                // Of a document that was read in part, only the rest.
+                // If the document was read in part before, only its rest is taken.
                 let read = gather.position().read as usize;
                 gather.append(text.as_bytes().get(read..).unwrap_or_default())?;
                 gather.close(length as u64, 1)?;

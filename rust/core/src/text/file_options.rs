@@ -1,4 +1,5 @@
-//! What a user says of files: which ones a folder stands for, how they hold documents, and what becomes of errors.
+//! The options a user gives for files: which ones a folder stands for, how they hold documents, and what becomes of
+//! errors.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -52,13 +53,13 @@ pub enum OnError {
     /// Reading ends with the error.
     #[default]
     Raise,
-    /// It is left out and told in [`Batch::skipped`]: the line or row; of an input whatever is behind the error, so that
-    /// a text ends there.
+    /// The line or row is left out and noted in [`Batch::skipped`](super::Batch::skipped); of an input that cannot be
+    /// read on, everything after the error is, so that a text ends there.
     Skip,
 }
 
 impl OnError {
-    /// What a user calls `name`.
+    /// The choice that a user calls `name`.
     pub fn named(name: &str) -> Result<Self> {
         [OnError::Raise, OnError::Skip]
             .into_iter()
@@ -74,7 +75,7 @@ impl OnError {
         }
     }
 
-    /// Notes `error` if it is about what is read and may be left out; otherwise it is the result.
+    /// Notes `error` if it is about the input and such errors are skipped; otherwise returns it.
     pub(super) fn handle(self, error: Error, gather: &mut Gather<'_>) -> Result<()> {
         match (self, &error) {
             (OnError::Skip, Error::Io { .. } | Error::Malformed { .. }) => {

@@ -1,4 +1,4 @@
-//! How a file holds documents and how it is compressed, told by its name.
+//! How a file holds documents and how it is compressed, as its name says.
 
 use std::path::Path;
 
@@ -61,17 +61,17 @@ impl Compression {
         }
     }
 
-    /// By the first bytes of a stream that has no name.
+    /// The compression that the first bytes of a stream without a name show.
     pub(super) fn of_bytes(head: &[u8]) -> Self {
         match head {
             [0x1f, 0x8b, ..] => Compression::Gzip,
-            // A frame, or one to be skipped, with which parallel compressors begin.
+            // A frame, or a skippable frame, with which parallel compressors begin.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Compression::Zstd,
             _ => Compression::None,
         }
     }
 
-    /// By the suffix; the second part is the name without it.
+    /// The compression that the suffix of `name` says, and the name without it.
     pub(super) fn of_name(name: &str) -> (Self, &str) {
         if let Some(stem) = name.strip_suffix(".gz") {
             (Compression::Gzip, stem)

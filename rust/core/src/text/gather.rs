@@ -34,19 +34,19 @@ pub(super) struct Gather<'a> {
     /// Where the open document, or the next one, starts, and how much of it is in pieces that have ended.
     position: Position,
     spare: Spare,
-    /// How many of what was skipped are listed in all batches.
+    /// How many skipped errors are listed so far, in all batches.
     listed: usize,
     batch: Batch,
-    /// Where the open document, or what is left of it, starts in the batch; behind it may be more.
+    /// Where the open document, or what is left of it, starts in the batch; text after that document may follow.
     open_start: usize,
     /// The batch's length at which the open document must be cut.
     cut_length: usize,
 }
 
 impl<'a> Gather<'a> {
-    /// Reading goes on at `start`. Batches have about `batch_bytes`, and more only for a document that cannot be cut;
-    /// `raw` counts the bytes read from disk, and each batch takes what has come together there; memory comes from
-    /// `spare`.
+    /// Gathers what is read from `start` on. Batches have about `batch_bytes`, and more only for a document that cannot
+    /// be cut; `raw` counts the bytes read from disk, and each batch takes what has come together there; buffers come
+    /// from `spare`.
     pub(super) fn new(
         splitter: &'a Splitter,
         batch_bytes: usize,
@@ -106,7 +106,7 @@ impl<'a> Gather<'a> {
         Ok(())
     }
 
-    /// Calls `read` with room for more text behind the open document's; returns how many bytes came.
+    /// Calls `read` with room for more text after the open document's; returns how many bytes came.
     pub(super) fn fill(&mut self, read: impl FnOnce(&mut [u8]) -> Result<usize>) -> Result<usize> {
         let before = self.batch.bytes.len();
         self.batch.bytes.resize(self.cut_length.min(before + READ_BYTES), 0);
@@ -115,7 +115,7 @@ impl<'a> Gather<'a> {
         count
     }
 
-    /// What there is of the open document, and of whatever was read behind it.
+    /// The open document's text in this batch, and what was read after it.
     pub(super) fn open_text(&self) -> &[u8] {
         &self.batch.bytes[self.open_start..]
     }
@@ -125,15 +125,15 @@ impl<'a> Gather<'a> {
         self.position.read > 0 || !self.open_text().is_empty()
     }
 
-    /// Ends the open document; the next one is `bytes` (of a table: rows) and `lines` behind its start.
+    /// Ends the open document; the next one starts `bytes` (in a table: rows) and `lines` after this one's start.
     pub(super) fn close(&mut self, bytes: u64, lines: u64) -> Result<()> {
         self.end_piece(self.batch.bytes.len(), true);
         self.pass(bytes, lines);
         self.hand_on_if_full()
     }
 
-    /// Ends the open document, of a text, after `length` bytes of [`open_text`](Self::open_text); a separator of so many
-    /// bytes follows.
+    /// Ends the open document of a text after `length` bytes of [`open_text`](Self::open_text); `separator` bytes
+    /// follow that belong to no document.
     pub(super) fn close_at(&mut self, length: usize, separator: usize) -> Result<()> {
         let bytes = self.position.read + (length + separator) as u64;
         self.end_piece(self.open_start + length, true);
@@ -147,12 +147,12 @@ impl<'a> Gather<'a> {
             return Ok(());
         }
         self.hand_on()?;
-        // What was read too far has not been looked at yet.
+        // What was read too far has not been searched for separators yet.
         self.cut_length = self.batch_bytes.max(self.batch.bytes.len());
         Ok(())
     }
 
-    /// Passes over something that is no document.
+    /// Passes over something that is not a document.
     pub(super) fn pass(&mut self, bytes: u64, lines: u64) {
         self.position.offset += bytes;
         self.position.lines += lines;
@@ -175,8 +175,8 @@ impl<'a> Gather<'a> {
         self.position = Position::at_input(self.position.input + 1);
     }
 
-    /// Ends the input where it cannot be read on, and with it the document that is open. No batch ends between the two:
-    /// whatever goes on behind it would read the document once more.
+    /// Ends the input where it cannot be read on, and with it the document that is open. No batch ends between the two,
+    /// or reading that goes on from there would read the document once more.
     pub(super) fn break_off(&mut self) -> Result<()> {
         if self.is_open() {
             self.end_piece(self.batch.bytes.len(), true);
@@ -194,8 +194,8 @@ impl<'a> Gather<'a> {
         self.hand_on()
     }
 
-    /// Makes room for more of the open document, of whose text the first `certain` bytes may be handed on; returns how many
-    /// of them were.
+    /// Makes room, if the batch is full, for more of the open document, of whose text the first `certain` bytes may be
+    /// handed on; returns how many of them were.
     pub(super) fn make_room(&mut self, certain: usize) -> Result<usize> {
         if self.batch.bytes.len() < self.cut_length {
             return Ok(0);

@@ -1,8 +1,8 @@
-//! The files that a glob means, as in a shell: `*`, `?` and `[…]` stay within a name, `**` is any folders, and none of them
-//! stands for a leading dot.
+//! The files that a glob matches, as in a shell: `*`, `?` and `[…]` stay within a name, `**` stands for any number of
+//! folders, and none of them matches a leading dot.
 //!
-//! Names that are not Unicode are matched, too, with U+FFFD for what is none. (The walk of the library that reads the
-//! patterns leaves them out without a word, or panics.)
+//! Names that are not Unicode are matched, too, with U+FFFD for what is not. (The walk of the library that reads the
+//! patterns leaves such names out without a word, or panics.)
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -20,7 +20,7 @@ enum Part {
     Name(PathBuf),
     /// One that the pattern matches; with a dot at its beginning only if the pattern has one.
     Matching(Pattern),
-    /// The names of any folders, none too.
+    /// The names of any number of folders, possibly none.
     Folders,
 }
 
@@ -88,12 +88,12 @@ fn find(folder: &Path, parts: &[Part], found: &mut BTreeSet<OsString>) -> Result
     }
 }
 
-/// Whether a name is one that is not shown, and not meant unless it is said.
+/// Whether a name is hidden: it begins with a dot, so it is meant only where that dot is written out.
 pub(super) fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-/// What is in a folder; nothing if it is no folder, or not there.
+/// The entries of a folder; none if it is not a folder, or does not exist.
 fn entries(folder: &Path) -> Result<Vec<DirEntry>> {
     let shown = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     match fs::read_dir(shown) {

@@ -1,4 +1,4 @@
-//! Gzip data: members one behind another, as RFC 1952 has it, and zeros behind any of them, with which block devices and
+//! Gzip data: members one after another, as in RFC 1952, and zeros after any of them, with which block devices and
 //! archives fill up what is left. The gzip program passes over those, too.
 
 use std::io::{self, BufRead, Read};
@@ -8,7 +8,7 @@ use flate2::bufread::GzDecoder;
 /// The text of all members.
 #[derive(Debug)]
 pub(super) struct Members<R> {
-    /// The member that is being read; none behind the last.
+    /// The member that is being read; `None` after the last.
     member: Option<GzDecoder<R>>,
 }
 
@@ -33,7 +33,7 @@ impl<R: BufRead> Read for Members<R> {
     }
 }
 
-/// Passes over zeros; tells whether nothing else follows.
+/// Passes over zeros; returns whether the data ends after them.
 fn pass_over_zeros(source: &mut impl BufRead) -> io::Result<bool> {
     loop {
         let ahead = source.fill_buf()?;

@@ -1,8 +1,8 @@
 //! Which files a user means: paths, globs, folders and standard input, as a list in a fixed order.
 //!
-//! A name that exists is that file, even if it looks like a glob. A folder stands for all the files below it whose
-//! suffix says text, sorted by the bytes of their paths, so the same folder gives the same list on every machine; but for
-//! what is hidden by a dot, such as `.git` and `.venv`, as with globs.
+//! A name that exists is that file, even if it looks like a glob. A folder stands for all files below it whose suffix
+//! says text, except those hidden by a dot, such as `.git` and `.venv`, as with globs; they are sorted by the bytes of
+//! their paths, so the same folder gives the same list on every machine.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -25,7 +25,7 @@ pub struct Input {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     StandardInput,
-    /// A file of so many bytes, when it was looked at.
+    /// A file, and how many bytes it had when it was looked at.
     Regular(u64),
     /// A pipe or a device: reading may wait for ever.
     Stream,
@@ -53,7 +53,7 @@ impl Input {
         Self { path: PathBuf::from("-"), source: Source::StandardInput }
     }
 
-    /// A file that was named; an error if there is none.
+    /// A file that was named; an error if it does not exist.
     pub(super) fn file(path: PathBuf) -> Result<Self> {
         let metadata = fs::metadata(&path).map_err(|error| Error::io(&path, error))?;
         let source = if metadata.is_file() { Source::Regular(metadata.len()) } else { Source::Stream };
@@ -61,7 +61,7 @@ impl Input {
     }
 }
 
-/// The files that `names` mean, in the order named.
+/// The files that `names` stand for, in the order named.
 ///
 /// A name is a path, a glob (`*`, `?`, `[…]`, `**` for any folders; files only, sorted), a folder (see
 /// [`TEXT_SUFFIXES`] for the usual `suffixes`, in small or capital letters; links to folders are not followed, and names
@@ -100,13 +100,13 @@ pub fn expand_inputs(
     Ok(inputs)
 }
 
-/// How many bytes all inputs have on disk; 0 if one of them does not tell.
+/// How many bytes all inputs have on disk; 0 if the size of one is unknown.
 pub fn total_bytes(inputs: &[Input]) -> u64 {
     inputs.iter().map(Input::bytes).sum::<Option<u64>>().unwrap_or(0)
 }
 
-/// Files that were found. One that is none after all, such as a link to nothing, is an error now, or when it is read if
-/// that is left out then.
+/// The inputs for files that were found. One that does not exist after all, such as a link to nothing, is an error now;
+/// with [`OnError::Skip`] it is one when it is read, and left out then.
 fn found(files: Vec<PathBuf>, on_error: OnError) -> Result<Vec<Input>> {
     let input = |path: PathBuf| match (Input::file(path.clone()), on_error) {
         (Err(_), OnError::Skip) => Ok(Input { path, source: Source::Regular(0) }),

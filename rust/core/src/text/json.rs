@@ -1,7 +1,7 @@
-//! The one string that matters in a line of JSON.
+//! Finds the one string that matters in a line of JSON.
 //!
-//! The line is parsed in one pass that checks all of it, and nothing but the wanted field is copied; that one not
-//! either, unless it holds escapes. Lone surrogates (`\ud800`), which some programs write, have no UTF-8: a line with some
+//! The line is parsed in one pass that checks all of it; the wanted field and the keys are copied only if they hold
+//! escapes, and nothing else is. Lone surrogates (`\ud800`), which some programs write, have no UTF-8: a line with some
 //! is parsed again with U+FFFD in their place, which is what they become from a Python string, too.
 
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ pub(super) fn string_in<'l>(line: &'l [u8], field: &str) -> Result<Cow<'l, str>,
     let expected = |cause: &str, column: usize| {
         format!("{cause} (column {column}); expected one JSON object a line, with a string in {field:?}")
     };
-    // Once and for all of it: the parser looks only at the strings that are wanted.
+    // All of the line, once: the parser checks only the strings that are wanted.
     let line = simdutf8::compat::from_utf8(line)
         .map_err(|error| expected("invalid unicode code point", error.valid_up_to() + 1))?;
     let text = read(line, field).or_else(|error| match without_lone_surrogates(line) {

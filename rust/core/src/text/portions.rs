@@ -1,8 +1,7 @@
 //! A text of several documents → portions that threads take one after another, each to be split on its own.
 //!
-//! A portion ends behind a separator, or where the split cuts for certain and no separator is near; so all that is ever
-//! searched ahead of the threads is the few bytes around its end. The documents inside are found by the thread that
-//! works on it.
+//! A portion ends after a separator, or, where none is near, where the split cuts for certain; so only the few bytes
+//! around its end are searched before a thread gets it. The documents inside are found by the thread that works on it.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +10,8 @@ use memchr::memmem::Finder;
 
 use crate::split::Splitter;
 
-/// How far ahead a place to cut is looked for at first: others wait for it. Tests have little text.
+/// How many bytes are searched at first for a place to cut: few, for other threads wait meanwhile. Tests have little
+/// text.
 const NEAR: usize = if cfg!(test) { 3 } else { 1 << 10 };
 
 /// A text that is being handed out.
@@ -29,14 +29,14 @@ pub struct Portions<'t> {
 struct Taken {
     portions: usize,
     bytes: usize,
-    /// Whether the document goes on that the last portion ended with.
+    /// Whether the last portion ended inside a document.
     is_open: bool,
 }
 
 /// Some bytes of a text.
 #[derive(Debug)]
 pub struct Portion<'t> {
-    /// How many come before it.
+    /// How many portions come before it.
     pub number: usize,
     /// Whether it starts inside a document.
     pub continues: bool,
@@ -46,14 +46,14 @@ pub struct Portion<'t> {
 }
 
 impl Portion<'_> {
-    /// How many bytes there are, separators among them.
+    /// How many bytes there are, separators included.
     #[expect(clippy::len_without_is_empty, reason = "no portion is empty")]
     pub fn len(&self) -> usize {
         self.bytes.len()
     }
 }
 
-/// A document, or what a portion has of it.
+/// A document, or the part of one that a portion has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part<'t> {
     /// Its bytes.
@@ -98,7 +98,8 @@ impl<'t> Portions<'t> {
                     return (parsed, false);
                 }
             }
-            // No separator ends from here on, up to where one might reach beyond what was searched.
+            // No separator ends after `from` in what was searched; one may begin in the last `length` bytes and reach
+            // beyond.
             let cut = self.splitter.last_cut(&self.text[start..end - length.min(end - from)]);
             if let Some(cut) = cut.map(|cut| start + cut).filter(|&cut| cut >= from) {
                 return (cut, true);
@@ -110,8 +111,8 @@ impl<'t> Portions<'t> {
         (self.text.len(), false)
     }
 
-    /// The last place up to `at`, in steps of a separator's length, that is certainly inside none: separators are found
-    /// from left to right, so where one could begin inside another, it matters where the search for them begins.
+    /// The last place up to `at`, in steps of a separator's length, that is certainly inside no separator: they are
+    /// found from left to right, so where one could begin inside another, it matters where the search for them begins.
     fn place_between(&self, start: usize, mut at: usize) -> usize {
         let Some(separator) = &self.separator else { return at };
         let length = separator.needle().len();
@@ -131,7 +132,8 @@ impl<'t> Portions<'t> {
         Some(start..start + separator.needle().len())
     }
 
-    /// What documents a portion has, or parts of them. As everywhere, nothing behind the last separator is no document.
+    /// The documents of a portion, or parts of them. As where files are read, an empty text after the last separator is
+    /// not a document.
     pub fn parts(&self, portion: &Portion<'t>) -> impl Iterator<Item = Part<'t>> {
         let mut rest = Some(portion.bytes);
         let mut opens = !portion.continues;

@@ -1,8 +1,8 @@
-//! Inputs → batches of documents, read and decompressed ahead on a thread of their own.
+//! Reads inputs as batches of documents, ahead and decompressed, on a thread of their own.
 //!
-//! The thread is one batch ahead of its reader and another is in the making, so at most three batches exist at a
-//! time. A pipe may keep the thread waiting for ever; it then outlives the [`Batches`], holding one buffer, and ends
-//! with its next byte.
+//! One batch waits for the reader and another is in the making, so with the reader's own at most three exist at a time.
+//! A pipe may keep the thread waiting for ever; it then outlives the [`Batches`], holding one buffer, and ends with the
+//! pipe's next byte.
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
@@ -28,7 +28,7 @@ use super::spare::Spare;
 use super::stream::{Source, Stream};
 use super::tables::read_table;
 
-/// How often a wish to stop is looked at while no batch comes.
+/// How often cancellation is looked for while no batch comes.
 const TICK: Duration = Duration::from_millis(50);
 
 /// How to read documents.
@@ -40,7 +40,7 @@ pub struct ReadOptions {
     pub batch_bytes: usize,
     /// The longest document, or line of JSON, that may be held whole where it cannot be cut.
     pub max_document_bytes: usize,
-    /// Where batches find memory that others are done with.
+    /// The buffers of batches that are done with, for new ones.
     pub spare: Spare,
 }
 
@@ -70,7 +70,7 @@ pub fn read_batches<'m>(
     if options.files.separator.as_ref().is_some_and(Vec::is_empty) {
         return Err(Error::argument("separator", "it is empty; expected at least one byte"));
     }
-    // What cannot be read is known before the first byte is.
+    // A format that cannot be read is an error before the first byte is read.
     let formats: Vec<Format> =
         inputs.iter().map(|input| options.files.format.of_input(input)).collect::<Result<_>>()?;
     let may_wait = inputs.iter().any(|input| input.bytes().is_none());
@@ -79,7 +79,7 @@ pub fn read_batches<'m>(
     let stopped = Arc::clone(&stop);
     let (sender, receiver) = sync_channel(1);
     let reader = thread::Builder::new().spawn(move || {
-        // Nobody listens any more: the same as a wish to stop.
+        // Nobody receives any more, which ends the reading like cancellation.
         let mut send = |batch| sender.send(Ok(batch)).map_err(|_| Error::Interrupted);
         if let Err(error) = read_all(&inputs, &formats, start, &options, &splitter, &stopped, &mut send) {
             let _ = sender.send(Err(error));
@@ -152,7 +152,7 @@ fn no_tables() -> Error {
 #[derive(Debug)]
 pub struct Batches<'m> {
     monitor: &'m Monitor,
-    /// `None` once all is said.
+    /// `None` once the iterator has ended.
     receiver: Option<Receiver<Result<Batch>>>,
     reader: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
@@ -160,7 +160,7 @@ pub struct Batches<'m> {
 }
 
 impl Batches<'_> {
-    /// The next message; `None` when the thread is through. A panic there is one here.
+    /// The next message; `None` once the thread has ended. If the thread panicked, so does this.
     fn receive(&mut self) -> Option<Result<Batch>> {
         loop {
             if let Err(interrupted) = self.monitor.check() {

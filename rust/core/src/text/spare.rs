@@ -1,5 +1,5 @@
-//! Buffers that are done with, for the next batches: memory that is used again is already there and warm, while each
-//! page of new memory costs the system as much as encoding some hundred bytes.
+//! Keeps buffers that are done with for the next batches: memory that is used again is already there and warm, while
+//! each page of new memory costs the system as much as encoding some hundred bytes.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ impl Default for Spare {
 }
 
 impl Spare {
-    /// How many are kept: more than are on their way at once, on ordinary machines.
+    /// How many are kept: more than are in use at once, on ordinary machines.
     pub const MOST: usize = 16;
 
     /// An empty buffer with room for `size` bytes.

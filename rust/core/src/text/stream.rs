@@ -1,5 +1,5 @@
-//! The bytes of one input, decompressed: read where they are wanted, or into a buffer that grows only when its reader
-//! leaves bytes untaken.
+//! The bytes of one input, decompressed: read to where the caller wants them ([`Source`]), or into a buffer that grows
+//! only when its reader leaves bytes untaken ([`Stream`]).
 
 use std::cell::Cell;
 use std::fs::File;
@@ -80,7 +80,7 @@ impl Source {
         Err(Error::malformed(&self.path, Place::Byte(0), message))
     }
 
-    /// Reads up to `offset` for nothing: compressed text has no other way there.
+    /// Reads the text up to `offset` and drops it: in compressed text there is no other way there.
     fn pass_over(&mut self, offset: u64) -> Result<()> {
         let at_once = |left: u64| usize::try_from(left).map_or(CHUNK, |left| left.min(CHUNK));
         let mut nothing = vec![0; at_once(offset)];
@@ -112,7 +112,7 @@ impl Source {
         }
     }
 
-    /// Reads more bytes into `room`, which is not empty, and tells how many; 0 at the end.
+    /// Reads more bytes into `room`, which is not empty, and returns how many; 0 at the end.
     pub(super) fn read(&mut self, room: &mut [u8]) -> Result<usize> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
@@ -129,7 +129,7 @@ impl Source {
         }
     }
 
-    /// What the system says is an I/O error; what a decoder says is about the file.
+    /// An I/O error if `error` is the system's; one about the file's content if it is a decoder's.
     fn error(&self, error: io::Error) -> Error {
         if self.compression == Compression::None || error.raw_os_error().is_some() {
             return Error::io(&self.path, error);
@@ -171,7 +171,7 @@ impl Stream {
         self.start += count;
     }
 
-    /// Reads more bytes behind the pending ones; `false` at the end.
+    /// Reads more bytes after the pending ones; `false` at the end.
     pub(super) fn fill(&mut self) -> Result<bool> {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -185,7 +185,7 @@ impl Stream {
     }
 }
 
-/// Counts the bytes that pass.
+/// Counts in `raw` the bytes that are read through it.
 struct Counted<R> {
     reader: R,
     raw: Rc<Cell<u64>>,

@@ -1,4 +1,4 @@
-//! Columns of tables, read by whoever can: the core knows no table format, and asks a [`TableReader`].
+//! Reads a column of a table as documents: the core knows no table format, and asks a [`TableReader`].
 
 use std::fmt::Debug;
 use std::path::Path;
@@ -11,8 +11,8 @@ use super::gather::Gather;
 
 /// Something that reads the text column of table files.
 pub trait TableReader: Debug + Send + Sync {
-    /// Calls `each` with the rows of `column`, in order, from row `first` on, and now and then with how much of the file
-    /// is read; an error of `each` ends the reading.
+    /// Calls `each` with the rows of `column`, in order, from row `first` on, and now and then with how much more of
+    /// the file has been read; an error of `each` ends the reading.
     fn read(
         &self,
         path: &Path,
@@ -22,14 +22,14 @@ pub trait TableReader: Debug + Send + Sync {
     ) -> Result<()>;
 }
 
-/// What a [`TableReader`] tells.
+/// What a [`TableReader`] reports.
 #[derive(Debug, Clone, Copy)]
 pub enum TableEvent<'t> {
     /// The text of the next row, in place.
     Text(&'t [u8]),
     /// The next row has no text.
     Null,
-    /// So many more bytes of the file as it lies on disk are read.
+    /// This many more bytes of the file on disk have been read.
     Read(u64),
 }
 
@@ -44,7 +44,7 @@ pub(super) fn read_table(
     let first = gather.position().offset;
     reader.read(path, column, first, &mut |event| match event {
         TableEvent::Text(text) => {
-            // Of a document that was read in part, only the rest.
+            // If the document was read in part before, only its rest is taken.
             let read = gather.position().read as usize;
             gather.append(text.get(read..).unwrap_or_default())?;
             gather.close(1, 0)

@@ -1,4 +1,4 @@
-//! A plain text file as its bytes, mapped: read by whichever thread needs them, when it does.
+//! The bytes of a plain text file, mapped into memory: each is read from disk when a thread first needs it.
 
 use std::fs;
 use std::path::Path;
@@ -16,12 +16,12 @@ pub struct TextFile(Bytes);
 #[derive(Debug)]
 enum Bytes {
     Mapped(Map),
-    /// A pipe, or a file that the system makes up and says is empty.
+    /// A pipe, or a file that the system makes up and reports as empty.
     Read(Vec<u8>),
 }
 
 impl TextFile {
-    /// Opens the file at `path`, whose name must not tell of anything else than plain text.
+    /// Opens the file at `path`, whose name must not say that it is anything other than plain text.
     pub fn open(path: &Path) -> Result<Self> {
         let input = Input::file(path.to_path_buf())?;
         let (compression, _) = Compression::of_name(&lowercase_name(path));

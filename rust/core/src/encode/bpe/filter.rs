@@ -1,12 +1,13 @@
-//! A set of hashes that may say «perhaps» to what is not in it, but fits into near memory.
+//! A set of hashes that may say «perhaps» to what is not in it, but fits into the L2 cache.
 //!
-//! Most pairs of tokens do not merge and most pretokens that the cache misses are no tokens, so most look-ups in the
-//! large tables would wait for far memory only to find nothing. Here one bit stands for each hash; with eight to
-//! sixteen bits an entry, 6 to 12 % of the strangers pass. Two bits in a word (a blocked Bloom filter) let 3 % pass,
-//! for five more instructions a look-up; that is no faster. Half as many bits, which stay near more often, make books 3 %
-//! faster and 25 languages 3 % slower; without a filter those are 12 % slower.
+//! Most pairs of tokens do not merge and most pretokens that the cache of pretokens misses are no tokens, so most
+//! look-ups in the large tables would wait for far memory only to find nothing. Here one bit stands for each hash; with
+//! eight to sixteen bits an entry, 6 to 12 % of the hashes that are not in the set pass. Two bits in a word (a blocked
+//! Bloom filter) let 3 % pass, for five more instructions a look-up; that is no faster. Half as many bits, which stay
+//! in the L2 cache more often, make books 3 % faster and 25 languages 3 % slower; without a filter those are 12 %
+//! slower.
 
-/// log2 of the most bits there are: 2^21 bits are 256 KiB, a quarter of a near memory.
+/// log2 of the most bits there are: 2^21 bits are 256 KiB, a quarter of an L2 cache of 1 MiB.
 const MOST_BITS: u32 = 21;
 const LEAST_BITS: u32 = 10;
 
@@ -18,7 +19,7 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// For so many hashes; none is in it.
+    /// An empty filter for `count` hashes.
     pub(crate) fn new(count: usize) -> Self {
         let bits = (count * 16).next_power_of_two().ilog2().clamp(LEAST_BITS, MOST_BITS);
         Self { words: vec![0; 1 << (bits - 6)], shift: 64 - (bits - 6) }

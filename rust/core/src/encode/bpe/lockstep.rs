@@ -5,10 +5,10 @@
 //! time is the memory in which ranks are looked up: two look-ups follow from each merge, and the next merge depends on
 //! both. Therefore every step begins its look-ups and leaves them to the step after, and steps of up to [`WIDTH`]
 //! pieces take turns: while one piece waits, the others work. On books (o200k) a miss takes 300 ns by itself and 150
-//! among others, look-up of the whole pretoken and insertion into the cache included. Three groups in turns, of which one
-//! waits for the filter and one for the table, are no faster; nor are the instructions of AVX-512.
+//! among others, including the look-up of the whole pretoken and the insertion into the cache. Three groups in turns,
+//! of which one waits for the filter and one for the table, are no faster; nor are the instructions of AVX-512.
 //!
-//! Steps have no branches but the one that ends them, since nothing tells which way those would go.
+//! Steps have no branches but the one that ends them, since others could not be predicted.
 
 use std::hint::select_unpredictable;
 
@@ -33,9 +33,9 @@ pub(crate) struct Word<const LANES: usize> {
     /// By place of the left token: the pair's rank and the place. The last lane is no pair's.
     ranked: [u32; LANES],
     names: [u32; LANES],
-    /// The piece, and any bytes behind it: so many that sixteen can be read from each place.
+    /// The piece, and arbitrary bytes after it: so many that sixteen can be read from each place.
     bytes: [u8; MOST_LANES + 16],
-    /// A bit for each byte at which a token begins, and one behind the last.
+    /// A bit for each byte at which a token begins, and one after the last token.
     begins: u64,
     /// The number of the piece.
     index: usize,
@@ -104,7 +104,7 @@ impl<const LANES: usize> Word<LANES> {
         self.begins &= !(1 << gone);
         self.names[at] = name;
         self.ranked[gone] = NEVER;
-        // Where there is no token before or none behind, an empty pair is looked up for nothing: cheaper than branches.
+        // Where there is no token before or none after, an empty pair is looked up for nothing: cheaper than branches.
         let before = self.begins & !(u64::MAX << at);
         let previous = (before | 1).ilog2() as usize % LANES;
         let start = select_unpredictable(before == 0, next, previous);
@@ -122,7 +122,7 @@ impl<const LANES: usize> Word<LANES> {
         self.begins.count_ones() as usize - 1
     }
 
-    /// The ids of the first so many tokens; where there are fewer, any others behind them.
+    /// The ids of the first `COUNT` tokens; if there are fewer, arbitrary ids after them.
     #[inline(always)]
     pub(crate) fn first_ids<const COUNT: usize, R: PairRanks>(&self, ranks: &R) -> [u32; COUNT] {
         let mut begins = self.begins;
@@ -210,7 +210,7 @@ impl Questions {
     }
 }
 
-/// Merges short pieces; holds the memory that this takes. `LANES` are a multiple of sixteen, at most [`MOST_LANES`].
+/// Merges short pieces, and keeps the scratch space for it. `LANES` are a multiple of sixteen, at most [`MOST_LANES`].
 #[derive(Debug)]
 pub(crate) struct Lockstep<const LANES: usize> {
     words: Box<[Word<LANES>; WIDTH]>,
@@ -256,7 +256,8 @@ fn take_turns<const LANES: usize, R: PairRanks>(
         count += 1;
     }
     while count > 0 {
-        // All hear before any steps: a vector that is read right after a part of it was written waits for the write.
+        // All words get their answers before any steps: a vector that is read right after a part of it was written
+        // waits for the write.
         questions.answer(ranks, words);
         let mut turn = 0;
         while turn < count {

@@ -1,7 +1,7 @@
-//! Which pairs of tokens merge, in which order, into what, where a list of merges says so.
+//! Knows which pairs of tokens merge, in which order, into what, by a list of merges.
 //!
 //! Inside the table, a token is named by what makes it: a byte by its value, any other token by 256 and the rank of its
-//! merge. So an entry needs no id besides the rank.
+//! merge. So an entry needs nothing but the rank.
 
 use super::ranks::{BytePairs, Pair, PairRanks};
 use super::slots::{self, Asked, KIND_SHIFT, Key, Slots};
@@ -37,9 +37,9 @@ pub(crate) struct MergeTable {
 }
 
 impl MergeTable {
-    /// `merges` are at most [`MOST_MERGES`], `byte_ids` the ids of the 256 single bytes. Of two merges of the same pair
-    /// the later one counts, as in the map from pairs to ranks that Hugging Face builds. Merges of tokens that neither
-    /// are bytes nor made by a merge never come about and are left out of the table.
+    /// The table of `merges`, at most [`MOST_MERGES`]; `byte_ids` are the ids of the 256 single bytes. Of two merges of
+    /// the same pair the later one counts, as in the map from pairs to ranks that Hugging Face builds. Merges of tokens
+    /// that neither are bytes nor made by a merge never happen and are left out of the table.
     pub(crate) fn new(merges: Vec<Merge>, byte_ids: &[u32; 256], id_bound: usize) -> Self {
         const NOBODY: u32 = u32::MAX;
         let mut name_of = vec![NOBODY; id_bound];

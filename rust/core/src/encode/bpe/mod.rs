@@ -6,8 +6,9 @@
 //! cannot be short, a heap of `(rank, position)` over a linked list gives n log n; its entries are left in place when a
 //! neighbour merges away and recognised as stale when they come up, because the rank at their position is then another.
 //!
-//! [`merges`] and [`ranks`] know which pairs merge, in which order and into what, by way of [`slots`] behind a [`filter`];
-//! for the bundled encodings [`parted`] has it ready. [`cuts`] tells where a long pretoken may be divided before.
+//! [`merges`] and [`ranks`] know which pairs merge, in which order and into what, by way of [`slots`] behind a
+//! [`filter`]; for the bundled encodings [`parted`] has it ready. [`cuts`] says where a long pretoken may be divided
+//! beforehand.
 
 pub(crate) mod cuts;
 pub(crate) mod filter;
@@ -29,7 +30,7 @@ use stitch::{Stitcher, Token};
 pub(crate) const FEW_LANES: usize = 16;
 pub(crate) const MANY_LANES: usize = 64;
 
-/// Merges pieces, always by the same ranks; holds the memory that this takes.
+/// Merges pieces, always by the same ranks, and keeps the scratch space for it.
 #[derive(Debug, Default)]
 pub(crate) struct Merger {
     ids: Vec<u32>,
@@ -121,7 +122,7 @@ impl HeapMerger {
         }
     }
 
-    /// Merges the token at `at` with the one behind it.
+    /// Merges the token at `at` with the next one.
     fn merge_at<R: PairRanks>(&mut self, at: u32, rank: u32, piece: &[u8], ranks: &R) {
         let length = piece.len() as u32;
         self.names[at as usize] = ranks.made(rank);

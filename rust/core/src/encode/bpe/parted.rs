@@ -1,12 +1,13 @@
-//! Where the merges of the bundled encodings part their tokens.
+//! Knows the two parts from which merges make each token of the bundled encodings.
 //!
-//! A rank file holds no merges, and to find that of every token out takes 33 ms (o200k), a tenth of encoding 100 MB. So
-//! beside the tokens of a bundled encoding there is a byte for each: how long the left one of the two parts is that its
-//! merge joins, or 0 if none makes it. Then 6 ms go into looking the parts up.
+//! A rank file holds no merges, and to find the one that makes each token takes 33 ms (o200k), a tenth of encoding 100
+//! MB. So beside the tokens of a bundled encoding there is a byte for each: the length of the left of the two parts
+//! that its merge joins, or 0 if no merge makes it. Then 6 ms go into looking the parts up.
 //!
-//! What is known of some tokens holds for every vocabulary that begins with them, as Llama 3's begins with cl100k's: all
-//! it has besides has higher ids, and merges only what lower ones leave. So merges that make a token of the first ones
-//! make it there, too, in the same steps; only where none does, another may.
+//! What is known of some tokens holds for every vocabulary that begins with them, as Llama 3's begins with cl100k's:
+//! all its other tokens have higher ids, and merges that make those only take what lower ones leave. So merges that
+//! make one of the first tokens make it there, too, in the same steps; only a token that no merge makes here may have
+//! one there.
 
 use crate::encode::vocabulary::Vocabulary;
 
@@ -19,7 +20,7 @@ struct Known {
     left_lengths: &'static [u8],
 }
 
-/// What `examples/bundle_ranks.rs` made and said.
+/// What `examples/bundle_ranks.rs` wrote and printed.
 const KNOWN: [Known; 3] = [
     Known {
         count: 50_256,

@@ -1,9 +1,9 @@
 //! What merging has to know of pairs of tokens: the order in which they merge, and what becomes of them.
 //!
-//! There are two kinds. A list of merges says which two tokens make which ([`MergeTable`]); so Hugging Face has it. Or
-//! any two adjacent tokens whose bytes together are a token make that token, lower ids first ([`SpelledRanks`]); so
-//! tiktoken has it, and then nothing but the vocabulary itself has to be looked up. For most lists both come to the
-//! same, but that has to be found out token by token.
+//! There are two kinds. A list of merges says which two tokens make which ([`MergeTable`]), as Hugging Face has it. Or
+//! any two adjacent tokens whose bytes together are a token make that token, lower ids first ([`SpelledRanks`]), as
+//! tiktoken has it; then only the vocabulary itself has to be looked up. For most lists both come to the same, but that
+//! has to be found out token by token.
 
 use std::hint::select_unpredictable;
 use std::ops::Range;
@@ -36,8 +36,8 @@ pub(crate) struct Pair {
     pub(crate) right: u32,
 }
 
-/// Ranks of pairs, looked up in two steps, so that several can wait for memory at once. Inside, each kind may name
-/// tokens as it likes. Ranks have 24 bits.
+/// Ranks of pairs, looked up in two steps, so that several can wait for memory at once. Each kind names tokens as it
+/// likes. Ranks have 24 bits.
 pub(crate) trait PairRanks {
     /// The rank of a pair of bytes, or [`NEVER`].
     fn byte_rank(&self, left: u8, right: u8) -> u32;
@@ -93,14 +93,14 @@ const BYTE_NAME: u32 = 1 << 31;
 /// Which pairs of a vocabulary's tokens merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Merges {
-    /// These, in the order of their ranks.
+    /// The merges of this list, in the order of their ranks.
     Listed(Vec<Merge>),
-    /// Those whose bytes together are a token, in the order of its id: tiktoken's rule.
+    /// All pairs whose bytes together are a token, in the order of its id: tiktoken's rule.
     Spelled,
 }
 
 impl Merges {
-    /// Those that make ids below `bound`.
+    /// The merges that make ids below `bound`.
     pub(crate) fn below(self, bound: u32) -> Self {
         match self {
             Self::Listed(merges) => {
@@ -119,7 +119,7 @@ pub(crate) enum Ranks {
 }
 
 impl Ranks {
-    /// `byte_ids` are the ids of the 256 single bytes.
+    /// Makes `merges` ready; `byte_ids` are the ids of the 256 single bytes.
     pub(crate) fn new(merges: Merges, byte_ids: &[u32; 256], vocabulary: &Vocabulary) -> Self {
         match merges {
             Merges::Listed(merges) => Self::Listed(MergeTable::new(merges, byte_ids, vocabulary.id_bound())),
@@ -144,7 +144,7 @@ impl Ranks {
     }
 }
 
-/// What merging by spelling needs besides the vocabulary.
+/// What merging by spelling needs in addition to the vocabulary.
 #[derive(Debug)]
 pub(crate) struct Spelled {
     /// The ids of the tokens of two bytes.
@@ -175,16 +175,17 @@ impl Spelled {
     /// Only one pair ever makes a token: as long as no merge reaches across the borders of a stretch of text, what
     /// happens inside depends on the stretch alone, so the two parts from which its last merge makes the token are
     /// always the same. They are what merging the token's own bytes comes to when the last merge is left out; if it
-    /// gets stuck before, no merge makes the token, and it is found only as a whole pretoken. (Why tiktoken's rule «the
-    /// pretoken, if it is a token» is part of its format.) The parts may have higher ids than the token: Llama 3 has
-    /// such tokens.
+    /// gets stuck before, no merge makes the token, and it is found only as a whole pretoken. (That is why tiktoken's
+    /// rule «the pretoken, if it is a token» is part of its format.) The parts may have higher ids than the token:
+    /// Llama 3 has such tokens.
     pub(crate) fn merges(&self, vocabulary: &Vocabulary) -> &[Merge] {
         get_or_compute::<Vec<_>>(&self.merges, || {
             self.find_merges(vocabulary, &known_left_lengths(vocabulary))
         })
     }
 
-    /// The same where the lengths of left parts are known of some tokens, by id; 0 is none.
+    /// Like [`merges`](Self::merges), where `left_lengths` has the lengths of the left parts of some tokens, by id, and
+    /// 0 for others.
     pub(crate) fn find_merges(&self, vocabulary: &Vocabulary, left_lengths: &[u8]) -> Vec<Merge> {
         let jobs = (vocabulary.id_bound() as u32).div_ceil(JOB_IDS) as usize;
         map_in_order(available_threads(), jobs, |job| {
@@ -217,7 +218,7 @@ impl Spelled {
         merge_parted(&parted, vocabulary, &mut merges);
         self.merge_short::<FEW_LANES>(&short, vocabulary, &mut merges);
         self.merge_short::<MANY_LANES>(&middle, vocabulary, &mut merges);
-        // Two or three runs, which this finds.
+        // A few runs, most of them in order, which this sort makes use of.
         merges.sort_by_key(|merge| merge.id);
         merges
     }
@@ -309,8 +310,9 @@ impl PairRanks for SpelledRanks<'_> {
     }
 }
 
-/// The ranks that leave a token of three bytes or more in two parts. Its length is that of the text, or, where the text
-/// is that of a piece in `LANES` lanes, stands in the last lane, which no piece reaches.
+/// The ranks that leave a token of three bytes or more in two parts, since its own merge is left out. Its length is
+/// that of the text, or, where the text is that of a piece in `LANES` lanes, stands in the last lane, which no piece
+/// reaches.
 #[derive(Debug, Clone, Copy)]
 struct Parts<'v, const LANES: usize> {
     ranks: SpelledRanks<'v>,

@@ -1,9 +1,10 @@
 //! A table from keys of 96 bits to numbers of 24, made for many look-ups that mostly find nothing.
 //!
-//! A filter that fits into near memory knows most strangers. What passes is looked for in one bucket of 32 bytes, two
-//! slots with key and number in full, so that a look-up waits for one cache line. It comes in two steps, and between
-//! the two the line is on its way, while others are looked up. Slots of 8 bytes that leave out what their place tells
-//! take half the memory, but more instructions to mix and compare: gpt2 then takes 214 ns a miss, and 150 so.
+//! A filter that fits into the L2 cache rejects most keys that are not in the table. Those that pass are looked for in
+//! one bucket of 32 bytes, two slots with key and number in full, so that a look-up waits for one cache line. It comes
+//! in two steps, and between the two the line is fetched, while others are looked up. Slots of 8 bytes that leave out
+//! what their place implies take half the memory, but more instructions to mix and compare: gpt2 then takes 214 ns a
+//! miss, and 150 this way.
 
 use std::hint::{black_box, select_unpredictable};
 
@@ -37,7 +38,7 @@ const NUMBER_SHIFT: u32 = 32;
 /// What the second half of a slot has in common with that of its key.
 const SAME: u64 = KIND | 0xFFFF_FFFF;
 
-/// In the first slot of a bucket: that a key for which it had no room stands in a later one.
+/// A bit in the first slot of a bucket: a key for which the bucket had no room stands in a later one.
 const GOES_ON: u64 = 1 << 63;
 
 #[derive(Debug)]
@@ -46,7 +47,7 @@ pub(crate) struct Slots {
     buckets: Table<Bucket>,
 }
 
-/// A look-up on its way: what decides it is being fetched into near memory.
+/// A look-up on its way: the bucket that decides it is being prefetched.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
     key: Key,
@@ -67,18 +68,19 @@ impl Asked {
 }
 
 impl Slots {
-    /// Room for `count` keys, and a filter that sees `others` besides. Half as many buckets would make a miss 40 ns
-    /// slower (o200k), because too many keys stand in the next one.
+    /// A table with room for `count` keys, and a filter that is also given `others`. Half as many buckets would make a
+    /// miss 40 ns slower (o200k), because too many keys stand in the next one.
     pub(crate) fn new(count: usize, others: usize) -> Self {
         Self { filter: Filter::new(count + others), buckets: Table::new(count.next_power_of_two()) }
     }
 
-    /// Enters keys and their numbers; fails with the number of a key that is there already, and its new one.
+    /// Enters keys and their numbers; fails with the number that a key already has, and with its new one.
     pub(crate) fn insert_all(
         &mut self,
         mut entries: impl Iterator<Item = (Key, u32)>,
     ) -> Result<(), (u32, u32)> {
-        // The lines of so many keys are fetched before the first is written (o200k loads in 18 ms, and in 24 without).
+        // The cache lines of this many keys are prefetched before the first is written (o200k loads in 18 ms, and in 24
+        // without).
         const AHEAD: usize = 32;
         let mut ahead = [(NO_KEY, 0); AHEAD];
         loop {
@@ -100,7 +102,7 @@ impl Slots {
         }
     }
 
-    /// Enters a key and its number, unless it is there: then this is its number.
+    /// Enters a key and its number, unless the key is there already: then returns the number that it has.
     pub(crate) fn insert(&mut self, key: Key, number: u32) -> Option<u32> {
         let hash = spread(key);
         self.filter.insert(hash);
@@ -119,7 +121,7 @@ impl Slots {
         slot[1] = slot[1] & !(u64::from(MAX_NUMBER) << NUMBER_SHIFT) | u64::from(number) << NUMBER_SHIFT;
     }
 
-    /// The slot of a key, or the free one where it would stand. There are twice as many slots as keys.
+    /// The slot of a key, or the free one where it would stand. There are at least twice as many slots as keys.
     fn slot_of(&mut self, key: Key, hash: u64) -> &mut Slot {
         let buckets = self.buckets.entries_mut();
         let mut place = home(hash, buckets.len());
@@ -162,7 +164,7 @@ impl View<'_> {
     #[inline(always)]
     pub(crate) fn ask(self, key: Key) -> Asked {
         let hash = spread(key);
-        // A stranger is looked for in the first bucket, which is always near, and not found.
+        // A key that the filter rejects is looked for in the first bucket, which is always in the cache, and not found.
         let is_known = self.filter.may_hold(hash);
         let place = select_unpredictable(is_known, home(hash, self.buckets.len()), 0);
         prefetch(&raw const self.buckets[place]);
@@ -178,8 +180,8 @@ impl View<'_> {
             let (is_first, is_second) = (is_of(first, asked.key), is_of(second, asked.key));
             let number = number_in(select_unpredictable(is_second, second, first));
             let is_found = is_first | is_second;
-            // Both as one branch, which nearly always goes the same way. Compilers like to make two of it, of which the
-            // first does not, and waits for memory to be told so (gpt2: 160 ns a miss, not 149).
+            // Both as one branch, which nearly always goes the same way. Compilers like to make two branches of it, the
+            // first of which does not, and waits for memory before it is known (gpt2: 160 ns a miss, not 149).
             let was_full = first[1] & GOES_ON != 0;
             if !black_box(was_full && !is_found) {
                 return select_unpredictable(is_found, number, NONE);

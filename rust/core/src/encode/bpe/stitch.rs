@@ -1,7 +1,7 @@
 //! Byte-pair encoding of long pieces in linear time, window by window.
 //!
 //! Let two windows of a text overlap, and let some token X stand at the same place in the encodings of both. Then the
-//! encoding of both windows together is the left one's up to and including X, followed by what the right one has behind
+//! encoding of both windows together is the left one's up to and including X, followed by what the right one has after
 //! X.
 //!
 //! *Proof.* Merge both together and look at the first merge that crosses a border of X. Up to it, what is left of X, X
@@ -19,7 +19,7 @@
 //! as wide, up to the whole piece. So the time is linear, and n log² n where hostile ranks keep windows from ever
 //! meeting.
 //!
-//! What windows lately merged to is kept, so that periodic text runs at the speed at which windows are compared: a
+//! What recent windows merged to is kept, so that periodic text runs at the speed at which windows are compared: a
 //! megabyte of one letter at 570 MB/s, of spaces at 630, where random letters run at 31 (o200k).
 
 use xxhash_rust::xxh3::xxh3_64;
@@ -42,10 +42,10 @@ const AHEAD: usize = 32;
 /// How much wider windows become where narrower ones do not meet.
 const WIDENING: usize = 4;
 
-/// How many windows are wide then.
+/// For how many windows a chain stays wide then.
 const WIDE_WINDOWS: usize = 4;
 
-/// How many windows are kept.
+/// How many windows are kept with what they merged to.
 const KEPT: usize = 128;
 
 /// A token of a window: where it ends there, and its id.
@@ -73,18 +73,18 @@ struct Last {
     ids: usize,
 }
 
-/// Merges long pieces, always by the same ranks; holds the memory that this takes.
+/// Merges long pieces, always by the same ranks, and keeps the scratch space for it.
 #[derive(Debug, Default)]
 pub(crate) struct Stitcher {
     /// Narrow windows to come, the next one last.
     ahead: Vec<Window>,
-    /// Windows whose memory is free.
+    /// Windows whose buffers are free.
     free: Vec<Window>,
     /// What windows merged to, by a hash of their bytes.
     kept: Vec<(Vec<u8>, Vec<Token>)>,
 }
 
-/// What merging windows takes.
+/// The ranks, and the scratch space for merging windows.
 struct Mergers<'m, R> {
     ranks: &'m R,
     narrow: &'m mut Lockstep<MANY_LANES>,
@@ -198,7 +198,7 @@ impl Stitcher {
     }
 
     /// The next window where a token of the last one begins, at three quarters of it or at one third, if it meets the
-    /// last one; and how.
+    /// last one; and where they meet.
     fn aligned_window<R: PairRanks>(
         &mut self,
         mergers: &mut Mergers<'_, R>,

@@ -1,13 +1,13 @@
 //! The ids of what has no slot of its own in the cache: pieces too long for a key, and short ones with more ids than a
 //! slot has lanes.
 //!
-//! All ids, and the bytes of the long pieces, stand one behind another in one array. A long piece is found by its hash,
-//! in buckets of four tags that share a cache line, or in the bucket beside; its bytes are compared whole. A short one
-//! needs no look-up: its slot says where its ids stand.
+//! All ids, and the bytes of the long pieces, stand one after another in one array. A long piece is found by its hash,
+//! in buckets of four tags that share a cache line, or in the neighbouring bucket; its bytes are compared whole. A
+//! short one needs no look-up: its slot says where its ids stand.
 //!
 //! The array has a fixed bound. When it is full, everything is forgotten at once and it fills anew, so that it holds
-//! what came lately, and a text of another kind gets its turn. Slots elsewhere may then tell of ids that are gone; an
-//! [`Excerpt`] carries the number of the filling it is from, and one of an earlier filling finds nothing.
+//! what came lately, and a text of another kind gets its turn. Slots of the cache may then refer to ids that are gone;
+//! an [`Excerpt`] carries the number of the filling it is from, and one of an earlier filling finds nothing.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,7 +24,7 @@ const MOST_BITS: u32 = 16;
 /// The most bytes of a piece that is kept: longer ones hardly ever come again.
 pub(crate) const MOST_BYTES: usize = 128;
 
-/// So many words are copied at once: also where there are fewer ids, that is faster than just the right number.
+/// How many words are copied at once: that is faster than copying just the right number, even if there are fewer ids.
 pub(crate) const AT_ONCE: usize = 16;
 
 /// Where some ids stand.
@@ -40,7 +40,7 @@ pub(crate) struct Excerpt {
 pub(crate) struct Hash(u32);
 
 impl Hash {
-    /// Of a piece that is not too long to be kept.
+    /// The hash of a piece; `None` if it is too long to be kept.
     #[inline]
     pub(crate) fn of(piece: &[u8]) -> Option<Self> {
         Self::is_for(piece).then(|| Self((xxh3_64(piece) >> 32) as u32))
@@ -51,7 +51,7 @@ impl Hash {
         piece.len() <= MOST_BYTES
     }
 
-    /// Its lower bits.
+    /// The lower bits of the hash.
     pub(crate) fn low(self) -> u32 {
         self.0
     }
@@ -67,7 +67,7 @@ struct Slot {
     hash: u32,
     /// The number of bytes, and above it whether they are a whole pretoken.
     length: u32,
-    /// Where the bytes stand; the ids are behind them.
+    /// Where the bytes stand; the ids follow them.
     start: u32,
     /// The number of ids; 0 in a free slot.
     count: u32,
@@ -117,13 +117,13 @@ impl Arena {
         Excerpt { start, count: ids.len() as u32, filling: self.filling }
     }
 
-    /// Has the memory fetched that [`fetch_entry`](Self::fetch_entry) looks at.
+    /// Prefetches the bucket that [`fetch_entry`](Self::fetch_entry) reads.
     #[inline(always)]
     pub(crate) fn fetch(&self, hash: Hash) {
         prefetch(self.buckets.entries().as_ptr().wrapping_add(hash.bucket(self.bits)));
     }
 
-    /// Has the memory fetched that [`find`](Self::find) will look at.
+    /// Prefetches the first two cache lines of the bytes and ids that [`find`](Self::find) will read.
     #[inline(always)]
     pub(crate) fn fetch_entry(&self, hash: Hash) {
         let bucket = &self.buckets.entries()[hash.bucket(self.bits)];
@@ -163,7 +163,7 @@ impl Arena {
         self.enter(Slot { hash: hash.0, length, start: start as u32, count: ids.len() as u32 });
     }
 
-    /// Enters a slot, in the place of another if its bucket and the one beside are full.
+    /// Enters a slot, in the place of another if its bucket and the neighbouring one are full.
     fn enter(&mut self, slot: Slot) {
         let place = Hash(slot.hash).bucket(self.bits);
         let buckets = self.buckets.entries_mut();
@@ -182,7 +182,7 @@ impl Arena {
         smaller.entries().iter().flatten().filter(|slot| slot.count != 0).for_each(|&slot| self.enter(slot));
     }
 
-    /// Forgets everything if there is no room for so many more words.
+    /// Forgets everything if there is no room for `words` more.
     fn make_room(&mut self, words: usize) {
         if self.words.len() + words > MOST_WORDS {
             self.forget();
@@ -215,7 +215,7 @@ impl<'a> View<'a> {
         self.words.get(excerpt.start as usize..)?.get(..excerpt.count as usize)
     }
 
-    /// Copies the ids of an excerpt, if they are still here and there is room; tells how many they are.
+    /// Copies the ids of an excerpt, if they are still here and there is room; returns how many there are.
     #[inline]
     pub(crate) fn copy(self, excerpt: Excerpt, room: &mut [u32]) -> Option<usize> {
         let ids = self.ids(excerpt)?;
@@ -236,7 +236,7 @@ fn length_of(piece: &[u8], extent: Extent) -> u32 {
     piece.len() as u32 | (extent as u32) << 16
 }
 
-/// How many words hold so many bytes.
+/// How many words hold `bytes` bytes.
 fn words_of(bytes: usize) -> usize {
     bytes.div_ceil(size_of::<u32>())
 }

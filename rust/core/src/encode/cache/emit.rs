@@ -1,14 +1,14 @@
-//! Ids of the pretokens that the cache knows, copied to where they stay.
+//! Copies the ids of the pretokens that the cache knows to where they stay.
 //!
-//! This is all that happens to nearly every pretoken of a text, so its time is that of a text seen before. A slot's four
-//! lanes are written whatever there is in them, and the next ids begin where the used ones end.
+//! This is all that happens to nearly every pretoken of a text, so its time is that of a text seen before. A slot's
+//! four lanes are always written whole, and the next ids begin where the used ones end.
 //!
 //! With AVX-512 four pretokens are handled at once, with half the instructions: a vector of four keys is compared with
-//! the keys in both slots of their buckets, the lanes are chosen by what was equal, and those used, moved together,
-//! are written at once. Where ids of some of the four stand elsewhere, but are not many, the ids of each are written by
-//! themselves, still without a branch for each (Chinese with gpt2 is a sixth faster so). Otherwise whatever is behind the
-//! first pretoken of the four that has no lanes is left out, and the next four begin behind it, after its own ids. With
-//! AVX2 four pretokens are handled at once where the cache has the lanes of all.
+//! the keys in both slots of their buckets, the lanes are chosen by what was equal, and those used, moved together, are
+//! written at once. Where ids of some of the four stand in the arena, but are not many, the ids of each are written by
+//! themselves, still without a branch for each (Chinese with gpt2 is a sixth faster so). Otherwise the four are written
+//! up to the first pretoken that has no lanes, and the next four begin after that one and its own ids. With AVX2 four
+//! pretokens are handled at once where the cache has the lanes of all.
 
 use std::ops::Range;
 
@@ -18,9 +18,9 @@ use crate::encode::ids::Ids;
 use crate::keys::Keys;
 use crate::processor::Level;
 
-/// Writes the ids of pretokens of these numbers to the room there is among `ids`, up to the first that is not known, or
-/// that does not fit. `cache` has most of them. `elsewhere` is given the number of another one, how many ids were
-/// written, and the room behind; it writes ids and tells how many, if it can.
+/// Writes the ids of the pretokens `numbers` to the room after `ids`, up to the first pretoken that is not known, or
+/// does not fit. `cache` has most of them. For any other, `elsewhere` is given its number, how many ids were written,
+/// and the room after those; it writes the ids and returns how many, if it can.
 #[inline(always)]
 pub(crate) fn write_known(
     level: Level,
@@ -47,7 +47,7 @@ pub(crate) struct Known {
     pub(crate) ids: usize,
 }
 
-/// Writes the ids to `room`.
+/// Like [`write_known`], to `room`, one pretoken at a time.
 #[inline(always)]
 fn write(
     cache: View<'_>,
@@ -111,7 +111,7 @@ mod x86 {
         unsafe { write_groups(cache, keys, numbers, room, elsewhere) }
     }
 
-    /// The same as [`write`](super::write), four at a time.
+    /// Like [`write`](super::write), four at a time.
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,popcnt")]
     fn write_groups(
         cache: View<'_>,
@@ -127,7 +127,7 @@ mod x86 {
             let found = find(group, cache.buckets(places));
             let lanes = found.lanes;
             if found.is_all() && elsewhere_marks(lanes) == 0 && known.pretokens + GROUP <= count {
-                // The usual case, in which nothing waits for what was found, but for where to write the next ids.
+                // The usual case, in which only the place of the next ids has to wait for what was found.
                 known.ids += write_used(lanes, used_lanes(lanes), group_room);
                 known.pretokens += GROUP;
                 continue;
@@ -171,7 +171,7 @@ mod x86 {
         unsafe { write_fours(cache, keys, numbers, room, elsewhere) }
     }
 
-    /// The same as [`write`](super::write), four at a time where the cache has them all.
+    /// Like [`write`](super::write), four at a time where the cache has them all.
     #[target_feature(enable = "avx2,bmi1,bmi2")]
     fn write_fours(
         cache: View<'_>,
@@ -207,7 +207,8 @@ mod x86 {
         known
     }
 
-    /// Writes the ids of four keys if all of them are in the lanes of their buckets, and tells how many there are.
+    /// Writes the ids of four keys if all of them are in the lanes of their buckets, and returns how many ids there
+    /// are.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn write_four(
@@ -228,14 +229,14 @@ mod x86 {
             marks |= lanes.len();
             lanes
         });
-        // Ids that stand elsewhere are the only ones whose number has a higher bit than the number of lanes.
+        // Only the mark of ids in the arena has a higher bit than the number of lanes.
         if _mm_testz_si128(differ, differ) == 0 || marks > 2 * LANES - 1 {
             return None;
         }
         let ids_only = _mm_set_epi32((1 << Lanes::COUNT_SHIFT) - 1, -1, -1, -1);
         let mut count = 0;
         for lanes in all_lanes {
-            // Which is at most three times four: so the compiler knows it, too.
+            // At most three times four; the mask tells the compiler.
             let start = count & (GROUP * LANES - 1);
             let room: &mut [u32; LANES] = room[start..].first_chunk_mut().expect("room for four more");
             let ids = _mm_and_si128(load(bytemuck::must_cast_ref(lanes)), ids_only);
@@ -253,7 +254,7 @@ mod x86 {
         unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
     }
 
-    /// Which last lanes tell that the ids stand elsewhere.
+    /// The last lanes that say that the ids stand in the arena.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn elsewhere_marks(lanes: __m512i) -> LaneBits {
@@ -271,9 +272,9 @@ mod x86 {
         _mm512_cmpgt_epi32_mask(counts, numbers)
     }
 
-    /// Writes the ids of four pretokens, some of which stand in the arena, and whatever behind them; tells how many.
-    /// `None` where one has too many ids, or has them too near the arena's end for as many to be loaded at once, or
-    /// no longer there.
+    /// Writes the ids of four pretokens, some of which stand in the arena, and arbitrary words after them; returns how
+    /// many ids there are. `None` where one has more than [`AT_ONCE`] ids, or has them too near the arena's end for as
+    /// many to be loaded, or no longer there.
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,bmi1,bmi2,popcnt")]
     fn write_excerpts(
@@ -299,9 +300,11 @@ mod x86 {
         for pretoken in 0..GROUP {
             let from_arena = if is_excerpt >> (LANES * pretoken) & 1 == 0 { 0 } else { LaneBits::MAX };
             let start = arena.words.as_ptr().wrapping_add(starts[pretoken] as usize);
-            // SAFETY: words are loaded only for an excerpt, and behind its start are as many, as was just found.
+            // SAFETY: words are loaded only for an excerpt, and the arena has `AT_ONCE` words from its start on, as was
+            // just checked.
             let all = unsafe { _mm512_mask_loadu_epi32(ids, from_arena, start.cast()) };
-            // SAFETY: no pretoken before this one has more ids than are written at once, so there is room for as many.
+            // SAFETY: no pretoken before this one has more than `AT_ONCE` ids, and `room` is for that many of each of
+            // the four.
             unsafe { _mm512_storeu_si512(room.as_mut_ptr().add(written).cast(), all) };
             written += counts[pretoken] as usize;
             ids = _mm512_alignr_epi32::<{ LANES as i32 }>(ids, ids);
@@ -309,7 +312,7 @@ mod x86 {
         Some(written)
     }
 
-    /// The same four numbers for each of four pretokens.
+    /// Four numbers, repeated for each of four pretokens.
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn each(first: u32, second: u32, third: u32, fourth: u32) -> __m512i {
@@ -332,7 +335,7 @@ mod x86 {
         _mm512_and_si512(lanes, _mm512_set1_epi32((1 << Lanes::COUNT_SHIFT) - 1))
     }
 
-    /// Writes the lanes used one after another, and whatever behind them; tells how many are used.
+    /// Writes the used lanes one after another, and zeros after them; returns how many are used.
     #[inline]
     #[target_feature(enable = "avx512f,popcnt")]
     fn write_used(lanes: __m512i, used: LaneBits, room: &mut [u32; GROUP * LANES]) -> usize {
@@ -390,7 +393,7 @@ mod tests {
         text.extend_from_slice(&[0; 16]);
         let mut keys = Keys::default();
         keys.find(Level::Portable, &text, &pieces, Extent::Pretoken, cache.view());
-        // One that is forgotten before the others come.
+        // An excerpt that is forgotten before the others come.
         let old = cache.arena.keep(&made_up(OLD));
         cache.arena.forget();
         for (piece, &key) in keys.first(600).0.iter().enumerate() {
@@ -411,8 +414,8 @@ mod tests {
     /// A piece whose ids are no longer in the arena.
     const OLD: usize = 129;
 
-    /// What a level writes of these pieces, in as many turns as it takes, how many they are, and which others it asked for;
-    /// those are known or not.
+    /// What a level writes of these pieces, in as many turns as needed, how many they are, and which others it asked
+    /// for; those may be known or not.
     fn written(
         level: Level,
         cache: &Cache,

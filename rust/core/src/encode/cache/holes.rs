@@ -1,9 +1,9 @@
-//! Ids that come later than those behind them.
+//! Leaves holes among the ids, for those that are known later than the ids after them.
 //!
-//! What takes time when a pretoken is not known is to wait for memory, and among a dozen others that is half as long as
-//! alone. But once a text has begun, new words come one by one, one or two in a block. So a miss leaves a hole among the
-//! ids, and the text goes on; the pretokens of many holes are resolved together, and then the ids behind each hole move
-//! up. A hole has room for an id for each byte of its pretoken, which are as many as there may be, so they only ever move
+//! What takes time when a pretoken is not known is waiting for memory, and among a dozen others it takes half as long
+//! as alone. But once a text has begun, new words come one by one, one or two in a block. So a miss leaves a hole among
+//! the ids, and the text goes on; the pretokens of many holes are resolved together, and then the ids after each hole
+//! move up. A hole has room for one id per byte of its pretoken, which is the most there may be, so ids only ever move
 //! towards the start.
 //!
 //! A pretoken that comes again before its hole is filled is the same miss, if nothing newer took its place in a small
@@ -13,10 +13,10 @@ use super::arena::Hash;
 use crate::encode::ids::Ids;
 use crate::keys::{Key, length_of};
 
-/// So many are filled together. Between 24 and 200 it makes no difference. Tests fill them often.
+/// How many holes are filled together. Between 24 and 200 it makes no difference. Tests fill them often.
 const ENOUGH: usize = if cfg!(test) { 3 } else { 32 };
 
-/// Or those in so many ids, which then still are in near memory.
+/// Holes are also filled when they lie among this many ids, which are still in the L2 cache then.
 const MOST_IDS: usize = 1 << 14;
 
 /// Room among the ids for those of one pretoken.
@@ -42,13 +42,13 @@ pub(crate) struct Holes {
     list: Vec<Hole>,
     pub(crate) short: ShortMisses,
     pub(crate) long: LongMisses,
-    /// The room in all of them.
+    /// How many ids all of them have room for.
     room: usize,
 }
 
 impl Holes {
-    /// Leaves a hole at `start` for the pretoken of `key`, whose place in the cache this is, if `most` ids are enough; tells
-    /// how many it takes.
+    /// Leaves a hole at `start` for the pretoken of `key`, whose place in the cache is `place`, unless it takes more
+    /// than `most` ids; returns how many ids the hole has room for.
     pub(crate) fn leave_short(&mut self, start: usize, key: Key, place: u32, most: usize) -> Option<usize> {
         let room = length_of(key);
         (room <= most).then(|| {
@@ -57,7 +57,7 @@ impl Holes {
         })
     }
 
-    /// The same for a pretoken that has no key.
+    /// Like [`leave_short`](Self::leave_short), for a pretoken that has no key.
     pub(crate) fn leave_long(
         &mut self,
         start: usize,
@@ -78,7 +78,7 @@ impl Holes {
         hole.room
     }
 
-    /// How many ids there may be in all of them.
+    /// How many ids all holes have room for.
     pub(crate) fn room(&self) -> usize {
         self.room
     }
@@ -113,7 +113,8 @@ impl Default for Latest {
 }
 
 impl Latest {
-    /// The number of a miss: the one that is here if `is_it`, otherwise `next`, which is here from now on.
+    /// The number of a miss: the one that is stored for `hash`, if `is_it` accepts it; otherwise `next`, which is
+    /// stored from now on.
     fn number(&mut self, hash: u32, is_it: impl FnOnce(usize) -> bool, next: usize) -> usize {
         let number = &mut self.0[hash as usize % 256];
         if !is_it(*number as usize) {
@@ -131,7 +132,7 @@ pub(crate) struct ShortMisses {
 }
 
 impl ShortMisses {
-    /// The number of a key, whose place in the cache this is; a new one if it is not among the latest.
+    /// The number of a key, whose place in the cache is `place`; a new one if it is not among the latest.
     pub(crate) fn number(&mut self, key: Key, place: u32) -> usize {
         let next = self.keys.len();
         let number = self.latest.number(place, |number| self.keys.get(number) == Some(&key), next);
@@ -150,7 +151,7 @@ impl ShortMisses {
     }
 }
 
-/// Long pretokens that are not known, one behind another.
+/// Long pretokens that are not known, one after another.
 #[derive(Debug, Default)]
 pub(crate) struct LongMisses {
     bytes: Vec<u8>,
@@ -177,7 +178,7 @@ impl LongMisses {
         number
     }
 
-    /// All of them, one behind another.
+    /// The bytes of all of them, one after another.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -193,7 +194,7 @@ mod tests {
     use super::*;
     use crate::keys::{Extent, has_bytes, key_of};
 
-    /// Leaves a hole behind the ids.
+    /// Leaves a hole after the ids.
     fn leave(holes: &mut Holes, ids: &mut Ids, pretoken: &[u8], most: usize) -> Option<usize> {
         let (start, key) = (ids.len(), key_of(pretoken, 0, pretoken.len().min(15), Extent::Pretoken));
         assert!(has_bytes(key));

@@ -1,4 +1,4 @@
-//! Many keys and the slots of the cache where they may be, whose memory is asked for ahead of its use.
+//! Looks up many keys in the cache, whose slots are prefetched ahead of their use.
 
 use std::ops::Range;
 
@@ -8,15 +8,15 @@ use crate::processor::Level;
 use crate::split::Ends;
 
 impl Keys {
-    /// Replaces them by those of `pieces` of `text`. The memory of the first [`AHEAD`] places is on its way then.
+    /// Replaces the keys by those of `pieces` of `text`, and prefetches the first [`AHEAD`] places.
     #[inline]
     pub(crate) fn find(&mut self, level: Level, text: &[u8], pieces: &Ends, extent: Extent, cache: View<'_>) {
         self.make(level, text, pieces, extent, cache.bits());
         cache.fetch(&self.places[..AHEAD.min(pieces.ends().len())]);
     }
 
-    /// Keys and places of these numbers, each with the memory of a later place on its way. That of the
-    /// first [`AHEAD`] should be on its way before.
+    /// The keys and places of `numbers`; with each, the place [`AHEAD`] keys later is prefetched. The first [`AHEAD`]
+    /// should have been before.
     #[inline(always)]
     pub(crate) fn fetching<'k>(
         &'k self,
@@ -41,7 +41,7 @@ impl Keys {
         }
     }
 
-    /// Calls `visit` with the number, key and place of each that the cache should have and has not.
+    /// Calls `visit` with the number, key and place of each that has a key which the cache has not.
     pub(crate) fn for_each_missed(
         &self,
         level: Level,
@@ -62,7 +62,8 @@ impl Keys {
         }
     }
 
-    /// Those of these numbers, four at a time, and so many behind them, at most sixteen, which say nothing.
+    /// The keys of `numbers`, four at a time, and up to `behind` keys after them, at most sixteen, whose values mean
+    /// nothing.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(crate) fn fours(&self, numbers: Range<usize>, behind: usize) -> Fours<'_> {
@@ -76,20 +77,20 @@ impl Keys {
     }
 }
 
-/// Some of the [`Keys`]. The slices are equally long, which makes of three comparisons one.
+/// Some of the [`Keys`]. The slices are equally long, so that one comparison does for three.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fours<'k> {
     keys: &'k [Key],
     places: &'k [u32],
-    /// The places [`AHEAD`].
+    /// The places [`AHEAD`] keys later.
     later: &'k [u32],
 }
 
 #[cfg(target_arch = "x86_64")]
 impl<'k> Fours<'k> {
-    /// Four keys from this one on, and their places; the memory of later ones is on its way then, as with
-    /// [`Keys::fetching`]. `None` where there are fewer.
+    /// Four keys from number `from` on, and their places; later places are prefetched, as by [`Keys::fetching`]. `None`
+    /// where there are fewer.
     #[inline(always)]
     pub(crate) fn fetching(self, from: usize, cache: View<'_>) -> Option<(&'k [Key; 4], &'k [u32; 4])> {
         cache.fetch(self.later.get(from..)?.first_chunk::<4>()?);
@@ -107,7 +108,7 @@ mod x86 {
     use crate::encode::cache::probe::{GROUP, find};
     use crate::processor::Avx512;
 
-    /// Calls `visit` with these numbers, but for those whose keys are in the cache at their places.
+    /// Calls `visit` with each of `numbers` whose key is not in the cache at its place.
     #[inline]
     pub(super) fn for_each_not_at_place(
         _: Avx512,

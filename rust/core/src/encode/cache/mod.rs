@@ -1,17 +1,18 @@
-//! What recent pieces of text were encoded to.
+//! Remembers what recent pieces of text were encoded to.
 //!
 //! Text repeats itself: of 21 million pretokens in 100 MB of English books 180 thousand are distinct. A piece of at
-//! most [`KEY_BYTES`](crate::keys::KEY_BYTES) bytes has one 32-byte slot, with its ids if there are at most [`LANES`]; the
-//! two slots that a hash may choose from share a cache line. What is longer, and ids that are more, stand in an
-//! [`Arena`]. Neither probes further, and both stop growing at a fixed size, so neither a large nor a hostile text can
-//! slow them or fill the memory. A stored key is always compared whole: a hash decides about speed only. While a block of
-//! text is encoded, its long pieces have slots, too, their [`seats`].
+//! most [`KEY_BYTES`](crate::keys::KEY_BYTES) bytes has one 32-byte slot, with its ids if there are at most [`LANES`];
+//! the two slots that a hash may choose from are a bucket that fills a cache line. Longer pieces, and ids that are
+//! more, stand in an [`Arena`]. A look-up tries at most four buckets here and two there, and both stop growing at a
+//! fixed size, so neither a large nor a hostile text can slow them or fill the memory. A stored key is always compared
+//! whole: a hash decides about speed only. While a block of text is encoded, its long pieces have slots, too, their
+//! [`seats`].
 //!
-//! When both slots are taken, the newcomer goes to the bucket beside it, which is looked at only where the first has it
-//! not; when that is full, too, it takes the second slot for good. So the first keeps what came first, which in any
-//! text are the frequent words. In the books 0.35 % of look-ups miss without the bucket beside (and cost a quarter of
-//! the time), against 0.46 % when the newcomer moves to the front, and 0.39 % when each use does, which costs a store
-//! besides.
+//! When both slots are taken, the newcomer goes to one of [`NEAR`] neighbouring buckets (`place ^ 1..=3`), to its
+//! second slot first; each is looked at only where the second slot of the one before is taken. If all of them are full,
+//! too, it replaces the second slot of its own bucket. So the first slot keeps what came first, which in any text are
+//! the frequent words. In the books 0.35 % of look-ups miss without neighbouring buckets (and cost a quarter of the
+//! time), against 0.46 % when the newcomer moves to the front, and 0.39 % when each use does, which also costs a store.
 
 pub(crate) mod arena;
 pub(crate) mod emit;
@@ -33,10 +34,11 @@ pub(crate) const LANES: usize = 4;
 const FEWEST_BITS: u32 = 10;
 const MOST_BITS: u32 = if cfg!(test) { 12 } else { 18 };
 
-/// From so many slots on that are taken of those at most, the cache is full.
+/// With more than this many slots taken, seven eighths of the most there are, the cache is full.
 const FULL: usize = (2 << MOST_BITS) / 8 * 7;
 
-/// How many buckets beside its own may have a piece. With one, 0.2 % of the look-ups in 25 languages miss in every pass.
+/// How many neighbouring buckets may have a piece that is not in its own. With one, 0.2 % of the look-ups in 25
+/// languages miss in every pass.
 const NEAR: usize = 3;
 
 /// Ids of a short piece: four lanes, the number of those used in the upper byte of the last one. Ids have 24 bits. Where
@@ -55,7 +57,7 @@ impl Lanes {
         Self([id, 0, 0, 1 << Self::COUNT_SHIFT])
     }
 
-    /// More ids than there are lanes, which stand elsewhere.
+    /// More ids than there are lanes: where they stand in the arena.
     pub(crate) fn elsewhere(excerpt: Excerpt) -> Self {
         Self([excerpt.start, excerpt.count, excerpt.filling, ELSEWHERE << Self::COUNT_SHIFT])
     }
@@ -66,7 +68,7 @@ impl Lanes {
         Excerpt { start: self.0[0], count: self.0[1], filling: self.0[2] }
     }
 
-    /// The first `count` of `ids`, whatever the others are.
+    /// The first `count` of `ids`; the others may be anything.
     #[inline(always)]
     pub(crate) fn of(ids: [u32; LANES], count: usize) -> Self {
         let mut lanes: [u32; LANES] = std::array::from_fn(|at| if at < count { ids[at] } else { 0 });
@@ -77,19 +79,19 @@ impl Lanes {
     /// All four lanes, of which the first [`len`](Self::len) are ids.
     #[inline(always)]
     pub(crate) fn ids(self) -> [u32; LANES] {
-        // All at once: one by one they would be loaded and stored so, too.
+        // All at once: taken one by one they would be loaded and stored so, too.
         const IDS: u128 = bytemuck::must_cast([u32::MAX, u32::MAX, u32::MAX, 0x00FF_FFFF]);
         bytemuck::must_cast(bytemuck::must_cast::<_, u128>(self.0) & IDS)
     }
 
-    /// How many ids the lanes have; more than [`LANES`] where they stand elsewhere.
+    /// How many ids the lanes have; more than [`LANES`] where these stand in the arena.
     #[inline(always)]
     pub(crate) fn len(self) -> usize {
         (self.0[LANES - 1] >> Self::COUNT_SHIFT) as usize
     }
 }
 
-/// What stands for a number of ids when they are elsewhere.
+/// The number of ids that says that they stand in the arena.
 const ELSEWHERE: u32 = 0xFF;
 
 #[derive(Debug, Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
@@ -102,23 +104,23 @@ pub(crate) struct Slot {
 /// Two slots in one cache line.
 pub(crate) type Bucket = [Slot; 2];
 
-/// The slots of short pieces, and behind them the seats of long ones.
+/// The slots of short pieces, and after them the seats of long ones.
 #[derive(Debug)]
 struct Buckets {
     table: Table<Bucket>,
-    /// log2 of how many there are for short pieces.
+    /// log2 of how many buckets there are for short pieces.
     bits: u32,
     /// Slots filled since these buckets were made.
     filled: usize,
 }
 
 impl Buckets {
-    /// 2 to the power of `bits` pairs of slots.
+    /// Empty buckets, 2^`bits` for short pieces, and the seats.
     fn new(bits: u32) -> Self {
         Self { table: Table::new((1 << bits) + SEATS), bits, filled: 0 }
     }
 
-    /// Those of short pieces.
+    /// The buckets of short pieces.
     fn by_hash(&self) -> &[Bucket] {
         &self.table.entries()[..1 << self.bits]
     }
@@ -155,17 +157,17 @@ impl Cache {
         Self { buckets: Buckets::new(FEWEST_BITS), arena: Arena::new() }
     }
 
-    /// The slots as they are now; places hold until the next [`insert`](Self::insert), those of
-    /// seats until the next are given.
+    /// The slots as they are now; places hold until the next [`insert`](Self::insert), those of seats until the next
+    /// seats are given.
     #[inline(always)]
     pub(crate) fn view(&self) -> View<'_> {
         let Buckets { table, bits, .. } = &self.buckets;
         View { buckets: table.entries(), bits: *bits, arena: self.arena.view() }
     }
 
-    /// The ids of a short piece, as far as they are near. In a full cache what is not at its place is hardly ever beside it,
-    /// and to look there at once would be to wait for memory (a quarter of the time of random letters): that memory is only
-    /// asked for, and [`find_later`](Self::find_later) looks at it.
+    /// The ids of a short piece. In a full cache only its own bucket is looked at: what is not there is hardly ever in
+    /// a neighbouring one, and looking there at once would wait for memory (a quarter of the time of random letters).
+    /// Those buckets are only prefetched, and [`find_later`](Self::find_later) looks at them.
     #[inline(always)]
     pub(crate) fn find_now(&self, key: Key, place: u32) -> Option<Lanes> {
         let view = self.view();
@@ -179,7 +181,8 @@ impl Cache {
         found
     }
 
-    /// The ids of a short piece that was not found before, if they were not looked for beside its place.
+    /// The ids of a short piece that [`find_now`](Self::find_now) did not find, if the neighbouring buckets were only
+    /// prefetched then.
     #[inline(always)]
     pub(crate) fn find_later(&self, key: Key) -> Option<Lanes> {
         let view = self.view();
@@ -191,7 +194,7 @@ impl Cache {
         self.buckets.filled > FULL
     }
 
-    /// Keeps the ids of a short piece, instead of those that it had.
+    /// Keeps the ids of a short piece, in place of those that it had.
     pub(crate) fn insert(&mut self, key: Key, lanes: Lanes) {
         self.buckets.insert(key, lanes);
         let Buckets { bits, filled, .. } = self.buckets;
@@ -206,7 +209,7 @@ impl Cache {
     }
 }
 
-/// The slots of a [`Cache`], and the ids that stand elsewhere.
+/// The slots of a [`Cache`], and the ids in its arena.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct View<'c> {
     buckets: &'c [Bucket],
@@ -222,7 +225,7 @@ impl<'c> View<'c> {
     pub(crate) fn buckets(self, places: &[u32; 4]) -> [&'c Bucket; 4] {
         let last = places[0].max(places[1]).max(places[2].max(places[3]));
         assert!((last as usize) < self.buckets.len(), "places of another cache");
-        // SAFETY: no place is larger than the last one.
+        // SAFETY: no place is larger than `last`, which is within the buckets.
         places.map(|place| unsafe { self.buckets.get_unchecked(place as usize) })
     }
 }
@@ -240,7 +243,7 @@ impl View<'_> {
         self.bits
     }
 
-    /// Has the memory of these places fetched while the caller does something else.
+    /// Prefetches the buckets at these places.
     #[inline(always)]
     pub(crate) fn fetch(self, places: &[u32]) {
         let (groups, rest) = places.as_chunks::<8>();
@@ -254,7 +257,7 @@ impl View<'_> {
         }
     }
 
-    /// Has the memory fetched where a piece may stand that is not at its place.
+    /// Prefetches the neighbouring buckets, where a piece may stand that is not at its place.
     #[inline(always)]
     fn fetch_near(self, place: u32) {
         (1..=NEAR as u32).for_each(|step| self.prefetch(place ^ step));
@@ -269,12 +272,13 @@ impl View<'_> {
     #[inline(always)]
     pub(crate) fn find(self, key: Key, place: u32) -> Option<Lanes> {
         let bucket = &self.buckets[place as usize];
-        // Chosen without a branch, since there is no telling which of the two it is.
+        // Chosen without a branch, which could not be predicted.
         let slot = &bucket[usize::from(bucket[1].key == key)];
         (slot.key == key).then_some(slot.lanes)
     }
 
-    /// The same, and where it is not there, beside its place, as far as it may be there.
+    /// Like [`find`](Self::find), but looks for what is not at its place in the neighbouring buckets, too, as far as it
+    /// may be there.
     #[inline]
     pub(crate) fn find_near(self, key: Key, place: u32) -> Option<Lanes> {
         for step in 0..=NEAR as u32 {

@@ -46,7 +46,7 @@ mod x86 {
     /// The first half of each key.
     const FIRST_HALVES: u32 = 0x55;
 
-    /// Looks keys up in the slots of their buckets, without a branch, since there is no telling which of the two it is.
+    /// Looks keys up in the slots of their buckets, without branches, which could not be predicted.
     #[inline]
     #[target_feature(enable = "avx512f,avx512dq,avx512vl")]
     pub(crate) fn find(keys: &[Key; GROUP], buckets: [&Bucket; GROUP]) -> Found {

@@ -1,9 +1,9 @@
-//! Slots for a block's long pretokens.
+//! Gives slots to a block's long pretokens.
 //!
-//! A long pretoken has no key, and its hash leads to no slot. So that looking up a block's pretokens need not stop at each
-//! of them (code and Chinese take 3 % longer then), it has a seat while the block is encoded: a bucket behind those that
-//! hashes choose, with the ids that the arena has of it, or where they are. Every seat's key is [`NO_KEY`], like that of
-//! every long pretoken, and a seat is found by its place alone.
+//! A long pretoken has no key, and its hash leads to no slot. So that looking up a block's pretokens need not stop at
+//! each of them (code and Chinese take 3 % longer then), it has a seat while the block is encoded: a bucket after those
+//! that hashes choose, with the ids that the arena has of it, or where they are. Every seat's key is [`NO_KEY`], like
+//! that of every long pretoken, and a seat is found by its place alone.
 
 use bytemuck::Zeroable;
 
@@ -23,13 +23,14 @@ pub(crate) struct Usher {
 }
 
 impl Usher {
-    /// Gives seats to the long ones among the pretokens of `text`, whose keys these are: their places lead there.
+    /// Gives seats to the long ones among the pretokens of `text`, whose keys are `keys`, and changes their places to
+    /// those.
     #[inline(always)]
     pub(crate) fn seat(&mut self, text: &[u8], pretokens: &Ends, keys: &mut Keys, cache: &mut Cache) {
         if keys.long().is_empty() {
             return;
         }
-        // Three passes, each of which asks for the memory that the next one reads.
+        // Three passes, each of which prefetches what the next one reads.
         self.hashes.clear();
         self.hashes.extend(keys.long().iter().map(|&number| {
             let hash = Hash::of(&text[pretokens.place(number as usize)]);
@@ -66,8 +67,8 @@ impl Cache {
         (count as u32, &mut self.buckets.table.entries_mut()[count..][..SEATS], &self.arena)
     }
 
-    /// What there is of a long pretoken with this place. It has no seat where there were more of them than seats, or where
-    /// the cache has grown since; the arena has it all the same.
+    /// The ids of a long pretoken with this place, or where they are. It has no seat where there were more of them than
+    /// seats, or where the cache has grown since; the arena has it all the same.
     #[inline]
     pub(crate) fn find_long(&self, pretoken: &[u8], place: u32) -> Option<Lanes> {
         let has_seat = place as usize >> self.buckets.bits != 0;
@@ -105,7 +106,7 @@ mod tests {
         let mut keys = Keys::default();
         keys.find(Level::best(), &text, &pretokens, Extent::Pretoken, cache.view());
         let mut usher = Usher::default();
-        // Those of another block, which are known where these are not.
+        // The pretokens of another block, which are known where these are not.
         usher.seat(&others, &pretokens, &mut keys, &mut cache);
         usher.seat(&text, &pretokens, &mut keys, &mut cache);
         let find = |cache: &Cache, keys: &Keys, number: usize| {

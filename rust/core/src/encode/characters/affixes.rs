@@ -1,21 +1,21 @@
-//! Words whose first or last tokens are written apart: `</w>` behind the last one, as GPT-1 and CLIP have it, or `##`
-//! before all but the first.
+//! Words whose first or last tokens are written differently: `</w>` after the last one, as GPT-1 and CLIP have it, or
+//! `##` before all but the first.
 //!
 //! In such a model a word begins as its characters, each written with the prefix unless it is the first, and with the
-//! suffix if it is the last; a merge writes its two parts one behind the other, without the prefix of the second. So the
-//! writing of every token is that of its characters, between a prefix if it does not begin the word and a suffix if it
-//! ends it — by induction, since the second part of a merge never begins the word and the first never ends it. The encoder
-//! gets words between two marks, bytes that no text has: what the first character begins with becomes one with the mark
-//! before it, and what the last ends with one with the mark behind it, before anything else merges. From then on a token
-//! inside ([`Characters`](crate::encode::characters)) tells its characters and where in the word it stands, and is the token
-//! outside of that writing.
+//! suffix if it is the last; a merge writes its two parts one after the other, without the prefix of the second. So the
+//! writing of every token is that of its characters, after a prefix if it does not begin the word and before a suffix
+//! if it ends it — by induction, since the second part of a merge never begins the word and the first never ends it.
+//! The encoder gets words between two marks, bytes that no text has: what the first character begins with becomes one
+//! with the mark before it, and what the last ends with one with the mark after it, before anything else merges. From
+//! then on a token inside ([`Characters`](crate::encode::characters)) has its characters and a place in the word, and
+//! stands for the token outside that is written so.
 //!
-//! The other way round, a token outside may be several inside: text may spell `##` or `</w>`. Only those count that a text
-//! can come to, which a search from the characters on finds ([`Search`]). A merge is then as many merges inside, which
-//! follow each other in rank, and the result is the same as if they had one rank: what a merge makes takes part in later
-//! ones only (or the tokenizer is refused), so all places of one rank merge before anything else happens, and they do
-//! not overlap unless both parts are the same token. Of those, the one that begins the word is the leftmost, so its merge
-//! is the first, and one that ends the word is the last of its run, so its merge comes behind.
+//! The other way round, a token outside may be several inside: text may spell `##` or `</w>`. Only those count that a
+//! text can come to, which a search from the characters on finds ([`Search`]). A merge outside is then several merges
+//! inside, which follow each other in rank, and the result is the same as if they had one rank: what a merge makes
+//! takes part in later ones only (or the tokenizer is refused), so all places of one rank merge before anything else
+//! happens, and they do not overlap unless both parts are the same token. Of those, the one that begins the word is the
+//! leftmost, so its merge is the first, and one that ends the word is the last of its run, so its merge is the last.
 
 use std::collections::HashMap;
 
@@ -28,14 +28,14 @@ use crate::encode::vocabulary::tokens::Tokens;
 pub struct Affixes {
     /// Stands before all tokens of a word but the first.
     pub prefix: String,
-    /// Stands behind the last token of a word.
+    /// Stands after the last token of a word.
     pub suffix: String,
 }
 
 /// The mark before a word. No text in UTF-8 has this byte.
 const FIRST: u8 = 0xFE;
 
-/// The mark behind a word.
+/// The mark after a word.
 const LAST: u8 = 0xFF;
 
 /// Where in its word a token stands. Where there is no prefix, none counts as the first, and without a suffix none as the
@@ -57,7 +57,7 @@ impl Affixes {
         Stand { is_first: is_first && !self.prefix.is_empty(), is_last: is_last && !self.suffix.is_empty() }
     }
 
-    /// Adds a character of a word, between the marks it wants.
+    /// Adds a character of a word, with the marks for where it stands.
     pub(crate) fn write(character: &str, stand: Stand, bytes: &mut Vec<u8>) {
         bytes.extend(stand.is_first.then_some(FIRST));
         bytes.extend_from_slice(character.as_bytes());
@@ -86,7 +86,7 @@ pub(crate) fn mark_at(word: &[u8], start: usize) -> usize {
     usize::from(word.get(start) == Some(&FIRST))
 }
 
-/// How many bytes behind the last character of a word that ends at `end` are no text.
+/// How many bytes after the last character of a word that ends at `end` are no text.
 pub(crate) fn mark_before(word: &[u8], end: usize) -> usize {
     usize::from(end > 0 && word[end - 1] == LAST)
 }
@@ -182,9 +182,9 @@ struct Search<'t> {
     /// The merges of which a token is the left part, and the right one.
     as_left: HashMap<u32, Vec<usize>>,
     as_right: HashMap<u32, Vec<usize>>,
-    /// What was found of each token outside: at most one for each way to stand.
+    /// The tokens inside that were found for each token outside: at most one for each way to stand.
     found: HashMap<u32, Vec<Found>>,
-    /// What of that was not looked at yet.
+    /// Those of them that were not looked at yet.
     fresh: Vec<(u32, Found)>,
     /// By rank: the merges inside, each with its two parts.
     pairs: Vec<Vec<[Found; 3]>>,

@@ -1,4 +1,4 @@
-//! Tokens that merge last, and wherever the leftmost two of them stand.
+//! Joins tokens that merge last, the leftmost two of them first.
 //!
 //! In SentencePiece's models, pieces of one score have no order among themselves: of all pairs that make one of them, the
 //! leftmost merges first. Published models have one such score, the lowest, for runs of spaces. What the encoder leaves
@@ -19,7 +19,7 @@ pub(crate) struct Joins {
 }
 
 impl Joins {
-    /// From these tokens and all others; an error if they would not be the last to merge.
+    /// The joins that make the tokens `last`, given all others; an error if they would not be the last to merge.
     pub(crate) fn new(last: &[(u32, &[u8])], others: &[(u32, &[u8])]) -> Result<Self, String> {
         let by_text: HashMap<Vec<u8>, u32> = last.iter().map(|&(id, token)| (token.to_vec(), id)).collect();
         let has_part = |token: &[u8]| {
@@ -38,13 +38,13 @@ impl Joins {
         Ok(Self { by_text, parts })
     }
 
-    /// Joins tokens as they come, and hands on those that nothing more happens to.
+    /// Joins tokens as they come, and calls `visit` with those that nothing more happens to.
     pub(crate) fn joiner<'j, V: FnMut(Placed)>(&'j self, text: &'j [u8], visit: V) -> Joiner<'j, V> {
         Joiner { joins: self, text, waiting: Vec::new(), visit }
     }
 }
 
-/// Tokens on their way.
+/// The tokens that may still be joined with the next ones.
 pub(crate) struct Joiner<'j, V> {
     joins: &'j Joins,
     text: &'j [u8],
@@ -71,7 +71,7 @@ impl<V: FnMut(Placed)> Joiner<'_, V> {
         self.waiting.push(placed);
     }
 
-    /// Hands on all that waits.
+    /// Hands on all tokens that wait.
     pub(crate) fn finish(&mut self) {
         self.waiting.drain(..).for_each(&mut self.visit);
     }

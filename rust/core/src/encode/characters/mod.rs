@@ -1,16 +1,17 @@
-//! Vocabularies of characters, on the machinery that merges bytes.
+//! Encodes by vocabularies of characters, on the machinery that merges bytes.
 //!
-//! The BPE of SentencePiece, and of Hugging Face without its `ByteLevel`, begins with characters: those that are tokens,
-//! and for each other one its bytes, or one token for all that is unknown. Here everything begins with bytes. So the
-//! encoder gets, besides the vocabulary, tokens of its own: the bytes, and the beginnings of every character of several
-//! bytes that is a token; and merges that make each such character out of its bytes, before all others.
+//! The BPE of SentencePiece, and of Hugging Face without its `ByteLevel`, begins with characters: those that are
+//! tokens, and for each other one its bytes, or one token for all that is unknown. Here everything begins with bytes.
+//! So the encoder gets, in addition to the vocabulary, tokens of its own: the bytes, and the beginnings of every
+//! character of several bytes that is a token; and merges that make each such character out of its bytes, before all
+//! others.
 //!
-//! The result is the same. Every beginning starts with the first byte of a character, and in UTF-8 no other character has
-//! that byte sequence inside it, so only the bytes of one character ever become one, whatever stands beside it; and
-//! since these merges come first, all characters that are tokens are made before any of them merges with another. Merges of
-//! the vocabulary are of its own tokens, so what is left of a character that is no token — bytes and beginnings, side by
-//! side — takes no part in them. At the end it becomes the tokens that stand for its bytes, or the one for the unknown,
-//! which its first byte stands for.
+//! The result is the same. Every beginning starts with the first byte of a character, and in UTF-8 no other character
+//! has that byte sequence inside it, so only the bytes of one character ever become one, whatever stands beside it; and
+//! since these merges come first, all characters that are tokens are made before any of them merges with another.
+//! Merges of the vocabulary are of its own tokens, so what is left of a character that is not a token — bytes and
+//! beginnings, side by side — takes no part in them. At the end it becomes the tokens that stand for its bytes, or the
+//! one for the unknown, which its first byte stands for.
 
 pub(crate) mod affixes;
 pub(crate) mod joins;
@@ -23,14 +24,14 @@ use crate::{Error, Result};
 use affixes::{Affixes, Stand};
 use joins::Joins;
 
-/// What becomes of characters that are no tokens.
+/// What becomes of characters that are not tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unknown {
-    /// Each of their bytes is a token: these.
+    /// Each of their bytes becomes a token: these, by byte.
     Bytes(Box<[u32; 256]>),
-    /// Each is this token.
+    /// Each becomes this token.
     Token(u32),
-    /// All in a row are this token once.
+    /// All in a row become this token once.
     Fused(u32),
     /// They are left out, as if the text did not have them.
     Dropped,
@@ -38,7 +39,7 @@ pub enum Unknown {
     Refused,
 }
 
-/// What a token of the encoder's is outside.
+/// What a token of the encoder stands for outside, in the vocabulary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outside {
     /// This token.
@@ -60,7 +61,7 @@ pub(crate) struct Placed {
     pub(crate) end: usize,
 }
 
-/// From the encoder's ids to those of the vocabulary.
+/// Maps the encoder's ids to those of the vocabulary.
 #[derive(Debug, Clone)]
 pub(crate) struct Characters {
     /// By the encoder's id.
@@ -68,7 +69,7 @@ pub(crate) struct Characters {
     unknown: Unknown,
     joins: Joins,
     affixes: Affixes,
-    /// All characters that are tokens, where others are left out.
+    /// All characters that are tokens, if others are left out.
     known: Option<HashSet<(char, Stand)>>,
 }
 
@@ -83,8 +84,8 @@ pub(crate) struct Inside {
 }
 
 impl Inside {
-    /// The merges that make characters, then these. Those of special tokens, which no text becomes before it merges, are
-    /// left out.
+    /// The merges that make characters, then those of `listed`. Merges of special tokens, which the encoder does not
+    /// have, are left out.
     pub(crate) fn merges(
         &self,
         listed: &[Merge],
@@ -110,14 +111,14 @@ impl Inside {
 }
 
 impl Characters {
-    /// From the vocabulary's tokens, in the order of the ranks of their merges if merging goes by spelling.
-    /// Those in `last` merge when all others have, the leftmost first.
+    /// What the encoder is to be made of, from the vocabulary's tokens, which are in the order of the ranks of their
+    /// merges if merging goes by spelling. Those in `last` merge when all others have, the leftmost first.
     pub(crate) fn inside(
         tokens: &Tokens,
         unknown: Unknown,
         last: &[u32],
     ) -> std::result::Result<Inside, String> {
-        // What stands for bytes, or for the unknown, is no text.
+        // A token that stands for a byte, or for the unknown, is no text.
         let own: HashSet<u32> = match &unknown {
             Unknown::Bytes(ids) => ids.iter().copied().collect(),
             &(Unknown::Token(id) | Unknown::Fused(id)) => HashSet::from([id]),
@@ -155,7 +156,8 @@ impl Characters {
         Ok(Inside { tokens: made, merges, ids, characters })
     }
 
-    /// The same for words whose first or last tokens are written apart; the tokens and all merges are those of `listed`.
+    /// Like [`inside`](Self::inside), for words whose first or last tokens are written differently; returns all merges,
+    /// too, which come from `listed`.
     pub(crate) fn inside_affixes(
         tokens: &Tokens,
         listed: &[Merge],
@@ -174,7 +176,7 @@ impl Characters {
         Ok((inside, merges))
     }
 
-    /// Whether pieces are more than their text to the encoder, or less.
+    /// Whether the encoder gets more than the text of pieces, or less: with marks, or without unknown characters.
     pub(crate) fn rewrites_pieces(&self) -> bool {
         !self.affixes.is_empty() || self.known.is_some()
     }
@@ -194,8 +196,8 @@ impl Characters {
         }
     }
 
-    /// Calls `visit` with the tokens that pieces of text have outside, from those that they have inside: ids, and how
-    /// long each is. `ends` are where the pieces end.
+    /// Calls `visit` with the vocabulary's tokens of some pieces of text, from those of the encoder: ids, and how long
+    /// each is. `ends` are where the pieces end.
     pub(crate) fn place(
         &self,
         text: &[u8],
@@ -209,7 +211,7 @@ impl Characters {
         placed
     }
 
-    /// The same before any join.
+    /// Like [`place`](Self::place), before any join.
     fn place_apart(
         &self,
         text: &[u8],
@@ -240,7 +242,7 @@ impl Characters {
         Ok(())
     }
 
-    /// The same for a part of a character that begins at byte `start` of the text.
+    /// Like [`place_apart`](Self::place_apart), for a part of a character that begins at byte `start` of the text.
     fn place_part(
         &self,
         text: &[u8],
@@ -259,7 +261,7 @@ impl Characters {
         let window = &text[start..text.len().min(start + 4)];
         let Some(character) = window.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next())
         else {
-            // Behind the first byte of a character, which stood for all of it.
+            // After the first byte of a character, which stood for all of it.
             return Ok(());
         };
         let end = start + character.len_utf8();
@@ -269,7 +271,7 @@ impl Characters {
                 Some(run) => run.end = end,
                 None => *fused = Some(Placed { id, start, end }),
             },
-            // These never came here.
+            // Those that are dropped were not given to the encoder.
             Unknown::Dropped => {}
             Unknown::Bytes(_) | Unknown::Refused => {
                 return Err(no_token(&format!("{character:?} (U+{:04X})", character as u32)));
@@ -278,7 +280,7 @@ impl Characters {
         Ok(())
     }
 
-    /// The token for a byte that is no UTF-8.
+    /// The token for a byte that is not UTF-8.
     pub(crate) fn byte(&self, byte: u8) -> Result<u32> {
         match &self.unknown {
             Unknown::Bytes(ids) => Ok(ids[usize::from(byte)]),
@@ -327,7 +329,7 @@ pub(crate) struct Builder {
 }
 
 impl Builder {
-    /// Adds a token that is no part of a character; returns its id.
+    /// Adds a token that is not part of a character; returns its id.
     pub(crate) fn push(&mut self, token: &[u8], outside: Outside) -> u32 {
         let id = self.outside.len() as u32;
         self.tokens.push(id, token);
@@ -342,15 +344,15 @@ impl Builder {
         id
     }
 
-    /// Adds what two of those make, and the merge that makes it.
+    /// Adds what two of those make, with the merge that makes it.
     pub(crate) fn join(&mut self, left: &[u8], right: &[u8], outside: Outside) -> u32 {
         let id = self.add(&[left, right].concat(), outside);
         self.merges.push(Merge { left: self.known[left], right: self.known[right], id });
         id
     }
 
-    /// Adds a character out of parts that are there, and the beginnings of it that are not; returns its id. One of a single
-    /// part is there.
+    /// Adds a character made of parts that are there, and those of its beginnings that are not; returns its id. A
+    /// character of a single part is there already.
     pub(crate) fn add_character(
         &mut self,
         parts: &[&[u8]],
@@ -377,7 +379,7 @@ impl Builder {
     }
 }
 
-/// What the beginning of a character is outside: nothing, but its bytes may be tokens.
+/// What the beginning of a character stands for outside: no token, but its bytes may be tokens.
 fn beginning(of_character: &[u8]) -> Outside {
     let mut bytes = [0; 3];
     match bytes.get_mut(..of_character.len()) {

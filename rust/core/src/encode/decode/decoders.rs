@@ -1,7 +1,7 @@
-//! Tokens as they are written → text, where it takes more than to put their bytes one after the other.
+//! Makes text of tokens as they are written, where that takes more than putting their bytes one after another.
 //!
-//! Each decoder is what Hugging Face's tokenizers do under its name: it takes the texts of some tokens and gives others,
-//! not necessarily as many. What is left at the end is put together.
+//! Each decoder does what Hugging Face's tokenizers do under its name: it takes the texts of some tokens and gives
+//! others, not necessarily as many. What is left at the end is put together.
 
 use std::sync::Arc;
 
@@ -25,15 +25,15 @@ pub enum Decoder {
     ByteFallback,
     /// All tokens become one.
     Fuse,
-    /// Whatever is found becomes another text.
+    /// What is found becomes another text.
     Replace(Arc<Find>, String),
-    /// So many of a character go from the ends of each token.
+    /// A character is stripped from the ends of each token, up to a number of times.
     Strip {
         /// The character.
         content: char,
-        /// At most so many from the start.
+        /// How many go from the start, at most.
         start: usize,
-        /// And from the end.
+        /// How many go from the end, at most.
         stop: usize,
     },
     /// What ends words becomes a space, or, in the last token, nothing.
@@ -47,22 +47,22 @@ pub enum Decoder {
     },
     /// Tokens have spaces between them: what happens without any decoder.
     Spaced,
-    /// SentencePiece's own.
+    /// SentencePiece's own way.
     SentencePiece(Pieces),
-    /// One after the other.
+    /// Several, one after another.
     Sequence(Vec<Decoder>),
 }
 
 /// How SentencePiece writes pieces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pieces {
-    /// What stands for control tokens, as they are written here.
+    /// The control tokens, as they are written here; they become nothing.
     pub control: Vec<String>,
     /// How the unknown token is written, and what it becomes.
     pub unknown: (String, String),
     /// Whether the space with which a text begins goes.
     pub drops_prefix: bool,
-    /// Whether one goes of every piece until there is some text.
+    /// Whether one goes from every piece until there is some text.
     pub drops_all: bool,
 }
 
@@ -164,7 +164,7 @@ fn strip(token: &str, content: char, start: usize, stop: usize) -> &str {
     for _ in 0..start {
         left = left.strip_prefix(content).unwrap_or(left);
     }
-    // A token of nothing else loses both ends to the first.
+    // A token of nothing but `content` is stripped from the start first.
     for _ in 0..stop {
         left = left.strip_suffix(content).unwrap_or(left);
     }

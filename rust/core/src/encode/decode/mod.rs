@@ -1,4 +1,4 @@
-//! Ids → bytes, and bytes → characters where they come a few at a time.
+//! Decodes ids to bytes, and bytes to characters where they come a few at a time.
 
 pub(crate) mod decoders;
 pub(crate) mod trims;
@@ -160,7 +160,7 @@ impl Tokenizer {
         Ok(spans)
     }
 
-    /// Adds `ids`, which stand where the bytes begin that they decode to, at `start`.
+    /// Adds `ids`, each with the place of the bytes that it decodes to; these begin at `start`.
     fn place_bytes(&self, ids: &[u32], start: usize, placing: &mut Placing<'_>) {
         for (&id, span) in ids.iter().zip(self.byte_spans(ids, start)) {
             placing.push(id, span, || self.blanks_of(id));
@@ -181,8 +181,8 @@ impl Tokenizer {
     }
 }
 
-/// Spans in characters from spans in bytes: a token that begins or ends inside a character covers it. The work is that
-/// of going from each place to the next.
+/// Spans in characters from spans in bytes: a token that begins or ends inside a character covers it. The work is
+/// proportional to the way from each place to the next.
 ///
 /// A byte that is not UTF-8 counts as a character.
 pub fn char_spans(text: &[u8], byte_spans: Vec<[i64; 2]>) -> Vec<[i64; 2]> {
@@ -196,7 +196,7 @@ pub fn char_spans(text: &[u8], byte_spans: Vec<[i64; 2]>) -> Vec<[i64; 2]> {
     }
 }
 
-/// The same, looking at each byte; the text need not be UTF-8.
+/// Like [`char_spans`], looking at each byte; the text need not be UTF-8.
 fn one_by_one(text: &[u8], byte_spans: Vec<[i64; 2]>) -> Vec<[i64; 2]> {
     let is_inside = |at| at < text.len() && !starts_character(text, at);
     char_spans_by(byte_spans, is_inside, |bytes| {
@@ -204,8 +204,8 @@ fn one_by_one(text: &[u8], byte_spans: Vec<[i64; 2]>) -> Vec<[i64; 2]> {
     })
 }
 
-/// The same, where `is_inside` tells whether a place is inside a character, and `starts` counts the characters that begin
-/// in a range of bytes.
+/// Like [`char_spans`], where `is_inside` says whether a place is inside a character, and `starts` counts the
+/// characters that begin in a range of bytes.
 #[inline]
 fn char_spans_by(
     mut spans: Vec<[i64; 2]>,
@@ -227,7 +227,7 @@ fn char_spans_by(
 }
 
 /// How many characters begin in a range of a text in UTF-8: its bytes but for those that continue one. Eight bytes at
-/// once: tokens are shorter than what pays for vectors.
+/// once: tokens are too short for vectors to pay.
 #[inline]
 fn starts_of_characters(text: &[u8], mut range: Range<usize>) -> i64 {
     const LOWEST_BITS: u64 = 0x0101_0101_0101_0101;

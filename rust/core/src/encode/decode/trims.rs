@@ -1,9 +1,9 @@
 //! Offsets that leave out the white space of tokens, as Hugging Face's byte-level post-processors want it.
 //!
 //! Such a processor looks at each token as files write it, counts the white space at its two ends (`Ġ` is a space), and
-//! moves the ends of its span by so many characters of the text, not beyond each other. A single space at the
-//! start of the first token, or of one that begins the text, may be one that was put there, and stays if the processor
-//! says so. Spans are moved here as they come about, since only then it is known what an added token was found as.
+//! moves the ends of its span by that many characters of the text, not beyond each other. A single space at the start
+//! of the first token, or of one that begins the text, may be one that was put there, and stays if the processor says
+//! so. Spans are moved here as they are made, since only then it is known what an added token was found as.
 
 use crate::utf8::{first_character, last_character};
 
@@ -22,7 +22,7 @@ pub(crate) struct Blanks {
 }
 
 impl Blanks {
-    /// Those of a token of bytes: of all bytes only the space is written as white space.
+    /// The white space of a token of bytes: of all bytes only the space is written as white space.
     pub(crate) fn of_bytes(token: &[u8]) -> Self {
         let is_space = |&&byte: &&u8| byte == b' ';
         Self {
@@ -31,7 +31,7 @@ impl Blanks {
         }
     }
 
-    /// Those of a token of characters, or of the text that an added token was found as.
+    /// The white space of a token of characters, or of the text that an added token was found as.
     pub(crate) fn of_text(token: &str) -> Self {
         let is_blank = |character: &char| *character == 'Ġ' || character.is_whitespace();
         Self {
@@ -52,7 +52,7 @@ impl Trim {
                 start += character.map_or(0, |character| character.map_or(1, char::len_utf8));
             }
         }
-        // Where there are not so many characters, nothing happens.
+        // Where there are fewer characters, nothing happens.
         let back = |end: usize| {
             let before = text.get(..end).filter(|before| !before.is_empty())?;
             Some(end - last_character(before).map_or(1, char::len_utf8))

@@ -35,8 +35,8 @@ impl Tokenizer {
         file
     }
 
-    /// What is known besides of the tokens before the first gap in the ids: how long the left one of the two parts is that
-    /// a merge joins to each (0 if none makes it), and a hash of them.
+    /// For the tokens before the first gap in the ids: the length of the left of the two parts that a merge joins to
+    /// each (0 if none makes it), and a hash of these tokens.
     pub fn to_left_lengths(&self) -> (Vec<u8>, u128) {
         let vocabulary = &self.encoder.vocabulary;
         let bound = vocabulary.id_bound() as u32;

@@ -27,7 +27,7 @@ use crate::{Error, Place, Result};
 pub struct LoadOptions {
     /// How text is split; `None` if the file is to say, or its name.
     pub pattern: Option<Pattern>,
-    /// Names and ids of special tokens; `None` as above.
+    /// Names and ids of special tokens; `None` if the file is to say, or its name.
     pub special_tokens: Option<Vec<(String, u32)>>,
 }
 
@@ -60,9 +60,9 @@ impl LoadOptions {
 }
 
 impl Tokenizer {
-    /// Reads a file: a `tokenizer.json`, a `.tiktoken` file, a SentencePiece `.model` or a `tekken.json`, by the ends of their
-    /// names; or a folder with one of these, or with `vocab.json` and `merges.txt`. A path that is the name of an encoding
-    /// in [`BUNDLED`] and nothing else is that encoding, whatever files there are.
+    /// Reads a file: a `tokenizer.json`, a `.tiktoken` file, a SentencePiece `.model` or a `tekken.json`, by the ends
+    /// of their names; or a folder with one of these, or with `vocab.json` and `merges.txt`. A path that is the name of
+    /// an encoding in [`BUNDLED`] and nothing else is that encoding, even if there is a file of that name.
     pub fn load(path: &Path, options: &LoadOptions) -> Result<Self> {
         if let Some(mut definition) = path.to_str().and_then(bundled::definition) {
             options.change(path, &mut definition)?;
@@ -125,7 +125,8 @@ impl Tokenizer {
         Self::from_json_with(json, path, None)
     }
 
-    /// The same where the pattern is known in our words, in which a possessive `{1,3}+` is what it is.
+    /// Like [`from_json`](Self::from_json), where the pattern is known in the words of this library, in which `{1,3}+`
+    /// is possessive.
     pub fn from_json_with(json: &[u8], path: &Path, pattern: Option<&Pattern>) -> Result<Self> {
         huggingface::read(json, pattern).map_err(|(place, message)| Error::malformed(path, place, message))
     }
@@ -142,7 +143,7 @@ impl Tokenizer {
         if self.pipeline.is_default() { self.splitter().pattern().check_portable() } else { Ok(()) }
     }
 
-    /// Writes the same text, some of it at a time.
+    /// Writes the text of [`to_json`](Self::to_json), some of it at a time.
     pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
         huggingface::write(self, out)
     }
@@ -172,7 +173,7 @@ impl Tokenizer {
     }
 }
 
-/// The whole of a file, if it is not what Git has in place of a large one.
+/// The content of a file; an error if it is what Git has in place of a large one.
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(path).map_err(|error| Error::io(path, unknown_name(path, error)))?;
     if bytes.starts_with(LFS_POINTER) {
@@ -188,7 +189,7 @@ const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 const HALF_OF_A_PAIR: &str =
     "is half of a tokenizer; give the folder that holds both vocab.json and merges.txt";
 
-/// Of a file that is not there under a name without any dot or folder: which names are known.
+/// Adds the known names to the error about a file that is not there, if its name has neither a dot nor a folder.
 fn unknown_name(path: &Path, error: io::Error) -> io::Error {
     let is_name = path.file_name() == Some(path.as_os_str()) && path.extension().is_none();
     if error.kind() != io::ErrorKind::NotFound || !is_name {
@@ -208,7 +209,7 @@ fn has_extension(path: &Path, wanted: &str) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(wanted))
 }
 
-/// Whether a file is named as a SentencePiece model is; Mistral puts a version behind.
+/// Whether a file is named as a SentencePiece model is; Mistral appends a version.
 fn is_model(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     has_extension(path, "model") || name.contains(".model.")

@@ -24,7 +24,7 @@ use crate::{Error, Place, Result};
 pub(super) const VOCAB: &str = "vocab.json";
 pub(super) const MERGES: &str = "merges.txt";
 
-/// How text is split that files of these names encode.
+/// The split of the text that files of these names encode.
 const SPLIT: &str = "gpt2";
 
 /// The line with which GPT-2's merges begin.
@@ -49,7 +49,7 @@ pub(super) fn read(folder: &Path, options: &LoadOptions) -> Result<Tokenizer> {
     let made: std::collections::HashSet<u32> = merges.iter().map(|merge| merge.id).collect();
     for (text, id) in &vocab {
         match bytes_of_text(text) {
-            // What only bytes are written as is no name, even if no merge makes it.
+            // A text that only bytes are written as is not a name, even if no merge makes it.
             Ok(bytes) if bytes.len() == 1 || made.contains(id) || is_of_other_bytes(text) => {
                 tokens.push(*id, &bytes);
             }

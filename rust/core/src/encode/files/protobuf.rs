@@ -1,4 +1,4 @@
-//! Protocol buffers as far as a model file needs them: the fields of a message, one after the other.
+//! Reads protocol buffers as far as a model file needs them: the fields of a message, one after another.
 
 /// A field's value. Groups, which nobody writes any more, are an error.
 #[derive(Debug, Clone, Copy, PartialEq)]

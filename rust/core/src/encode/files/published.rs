@@ -57,7 +57,7 @@ impl Published {
         }
     }
 
-    /// The one of this name, if there is one.
+    /// The published encoding of this name, if there is one.
     pub(super) fn find(name: &str) -> Option<&'static Self> {
         PUBLISHED.iter().find(|known| known.name == name)
     }

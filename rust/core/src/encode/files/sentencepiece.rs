@@ -1,9 +1,9 @@
 //! SentencePiece's `.model` files of BPE: a protocol buffer with the pieces, their scores, and how text is normalized.
 //!
-//! SentencePiece merges whatever two adjacent pieces make one of the highest score, the leftmost among equals. That is
-//! tiktoken's rule with scores in place of ranks ([`Merges::Spelled`]), on characters
-//! ([`Characters`](crate::encode::characters::Characters)). Pieces that a user defined are found before anything merges.
-//! (google/sentencepiece, `sentencepiece_model.proto`, `bpe_model.cc`.)
+//! SentencePiece merges the two adjacent pieces that make the one of the highest score, the leftmost among equals. That
+//! is tiktoken's rule with scores in place of ranks ([`Merges::Spelled`]), on characters
+//! ([`Characters`](crate::encode::characters::Characters)). Pieces that a user defined are found before anything
+//! merges. (google/sentencepiece, `sentencepiece_model.proto`, `bpe_model.cc`.)
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ enum Kind {
     Byte,
 }
 
-/// What the file says besides the pieces, with the defaults of the format.
+/// What the file says, with the defaults of the format.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "the fields of the format")]
 struct Model {

@@ -1,4 +1,4 @@
-//! Mistral's `tekken.json`: tiktoken's ranks with their pattern, behind the ids of the special tokens.
+//! Mistral's `tekken.json`: tiktoken's ranks with their pattern, after the ids of the special tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;

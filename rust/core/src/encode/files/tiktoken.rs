@@ -1,6 +1,6 @@
 //! tiktoken's rank files: a line per token, its bytes in base64, a space, and its rank, which is also its id.
 //!
-//! The file has no merges, because tiktoken merges whatever pair spells the token of the lowest rank
+//! The file has no merges, because tiktoken merges the pair that spells the token of the lowest rank
 //! ([`Merges::Spelled`]). Base64 is read here, four characters at a time by a table, which takes two of twenty
 //! milliseconds off loading o200k against a general decoder.
 
@@ -49,7 +49,7 @@ pub(super) fn read(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<T
     Tokenizer::new(definition).map_err(|message| Error::malformed(path, Place::Whole, message))
 }
 
-/// Whether a file begins as these do, whatever its name is: Meta's and others' are called `tokenizer.model`.
+/// Whether a file begins as rank files do, whatever its name is: Meta's and others' are called `tokenizer.model`.
 pub(super) fn is_one(file: &[u8]) -> bool {
     let line = file.split(|&byte| byte == b'\n').next().unwrap_or_default();
     read_token(line.trim_ascii(), &mut Vec::new()).is_ok()
@@ -82,7 +82,7 @@ fn read_tokens(file: &[u8], path: &Path) -> Result<Tokens> {
     Ok(tokens)
 }
 
-/// Appends the bytes of the token on a line to `bytes`, and tells its rank.
+/// Appends the bytes of the token on a line to `bytes`, and returns its rank.
 fn read_token(line: &[u8], bytes: &mut Vec<u8>) -> std::result::Result<u32, String> {
     let space = memchr(b' ', line).ok_or("expected base64, a space and a rank")?;
     let (base64, rank) = (&line[..space], line[space..].trim_ascii());
@@ -113,7 +113,7 @@ fn decode(base64: &[u8], bytes: &mut Vec<u8>) -> std::result::Result<usize, Stri
     let before = bytes.len();
     let (groups, rest) = base64.as_chunks::<4>();
     let (last, groups) = groups.split_last().unwrap_or((b"====", groups));
-    // What is not in the alphabet sets bits that the sum of no four letters has.
+    // What is not in the alphabet sets bits in `all` that no letter has.
     let number = |group: &[u8; 4]| {
         group.iter().fold(0, |number, &letter| number << 6 | u32::from(BITS[usize::from(letter)]) & 0x3F)
     };

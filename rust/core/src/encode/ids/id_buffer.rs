@@ -6,7 +6,7 @@ use crate::Result;
 use crate::encode::parts::EncodeOptions;
 use crate::encode::tokenizer::Tokenizer;
 
-/// Ids, and room for more without asking for memory.
+/// Ids, and room for more without a new allocation.
 #[derive(Debug, Default)]
 pub struct IdBuffer {
     ids: Vec<u32>,
@@ -27,15 +27,15 @@ impl IdBuffer {
 }
 
 impl Tokenizer {
-    /// Fills `buffer` with the ids of `texts`, one after another, each encoded as its options say, and tells where each
-    /// text's begin, with the end of the last. None of the options may have a limit.
+    /// Fills `buffer` with the ids of `texts`, one after another, each encoded as its options say; returns where each
+    /// text's ids begin, and where the last ones end. None of the options may have a limit.
     pub fn encode_texts_into(
         &self,
         texts: &[(&[u8], &EncodeOptions)],
         buffer: &mut IdBuffer,
     ) -> Result<Vec<usize>> {
         let bytes = texts.iter().map(|(text, _)| text.len()).sum();
-        // Should there be an error, nothing is left.
+        // If there is an error, the buffer is left empty.
         buffer.count = 0;
         let mut ids = Ids::keep_in(std::mem::take(&mut buffer.ids), bytes);
         let mut offsets = Vec::with_capacity(texts.len() + 1);
@@ -51,7 +51,7 @@ impl Tokenizer {
 
 #[cfg(test)]
 impl IdBuffer {
-    /// What another encoder than the tokenizer gives.
+    /// Fills the buffer with ids that do not come from a tokenizer.
     pub(crate) fn fill(&mut self, texts: &[Vec<u32>]) -> Vec<usize> {
         self.ids = texts.concat();
         self.count = self.ids.len();

@@ -13,17 +13,17 @@ use memmap2::MmapMut;
 use crate::Reuse;
 use crate::memory::pages::{self, Pages};
 
-/// Less memory comes from the allocator, which keeps it by itself.
+/// Less memory than this comes from the allocator, which keeps it by itself.
 const LEAST_MAPPED: usize = 4 << 20;
 
-/// To give back less room than for so many ids takes a tenth of the time of a short text.
+/// Giving back room for fewer ids than this would take a tenth of the time of a short text.
 const FEW: usize = 256;
 
 /// The most memory that is kept, in bytes of ids, and in how many pieces.
 const MOST_KEPT: usize = 256 << 20;
 const MOST_PIECES: usize = 4;
 
-/// Of all arrays that were dropped.
+/// The memory of all arrays that were dropped.
 static SPARE: Reuse<Room> = Reuse::new(MOST_PIECES, MOST_KEPT);
 
 /// Places for ids. What is in them at first is anything, mostly zeros; those that nothing has touched cost no memory.
@@ -31,18 +31,18 @@ static SPARE: Reuse<Room> = Reuse::new(MOST_PIECES, MOST_KEPT);
 pub(crate) struct Room {
     memory: Memory,
     pages: Pages,
-    /// How many places had an id in an array; a few behind them may be touched, too.
+    /// How many places had an id in an array; a few after them may be touched, too.
     touched: usize,
 }
 
 enum Memory {
     Mapped(MmapMut),
-    /// Where it is little, or the system refuses to map memory.
+    /// Memory that is little, or that the system refuses to map.
     Allocated(Vec<u32>),
 }
 
 impl Room {
-    /// For `count` ids at least.
+    /// Room for at least `count` ids.
     pub(crate) fn new(count: usize) -> Self {
         if count.saturating_mul(size_of::<u32>()) < LEAST_MAPPED {
             return Self::of(vec![0; count]);
@@ -59,12 +59,12 @@ impl Room {
         Self { memory, pages, touched: 0 }
     }
 
-    /// Reuse memory for `count` ids, of which at most twice as much was touched.
+    /// Spare memory for `count` ids, of which at most twice as many places were touched.
     fn spare(spare: &Reuse<Self>, count: usize) -> Option<Self> {
         spare.take(|room| room.ids().len() >= count && room.touched <= 2 * count)
     }
 
-    /// Leaves the memory to others.
+    /// Leaves the memory to later arrays, by way of `spare`.
     fn give_back(mut self, spare: &Reuse<Self>) {
         let touched = self.touched;
         if pages::free(bytemuck::cast_slice_mut(&mut self.ids_mut()[..touched])) {
@@ -72,7 +72,7 @@ impl Room {
         }
     }
 
-    /// That of a vector.
+    /// The memory of a vector.
     pub(crate) fn of(ids: Vec<u32>) -> Self {
         Self { memory: Memory::Allocated(ids), pages: Pages::of(&[]), touched: 0 }
     }

@@ -1,8 +1,8 @@
-//! One array for the ids of jobs that end in any order: each job's behind those of the job before it.
+//! One array for the ids of jobs that end in any order: each job's ids come after those of the job before it.
 //!
-//! A job encodes into a buffer of its thread, which is used again and stays in near memory, and hands it in. Once all
-//! jobs before it are in, it is known where its ids belong; the array is split there, so the copy is made without a
-//! lock, by whichever thread found this out. Nothing is left to put together when the last job ends: to gather
+//! A job encodes into a buffer of its thread, which is used again and stays in the processor's cache, and hands it in.
+//! Once all jobs before it are in, it is known where its ids belong; the array is split there, so the copy is made
+//! without a lock, by the thread that found this out. Nothing is left to put together when the last job ends: to gather
 //! 90 MB of ids afterwards, on one thread, took as long as a third of encoding them on two.
 
 use std::collections::BTreeMap;
@@ -21,23 +21,23 @@ pub(crate) struct Shelf<'a> {
 
 #[derive(Debug)]
 struct State<'a> {
-    /// What is free of the array.
+    /// The part of the array that is free.
     room: &'a mut [u32],
     pages: &'a mut Pages,
     /// The number of the job whose ids come first in it.
     next: usize,
-    /// Ids of jobs behind that one, by number.
+    /// Ids of jobs after that one, by number.
     waiting: BTreeMap<usize, Buffer>,
     /// Ids for which the array was too short.
     beyond: Vec<u32>,
     spare: Vec<Vec<u32>>,
 }
 
-/// Ids, then room, and how many the ids are.
+/// Ids followed by room, and the number of ids.
 type Buffer = (Vec<u32>, usize);
 
-/// Calls `run` with a shelf for the ids of about so many bytes of text; returns all ids in order, and what `run` did.
-/// Every number below that of a job that was put must have been put in the end.
+/// Calls `run` with a shelf for the ids of about `text_bytes` bytes of text; returns all ids in order, and the result
+/// of `run`. Every number below that of a job that was put must have been put in the end.
 pub(crate) fn with_shelf<R>(text_bytes: usize, run: impl FnOnce(&Shelf<'_>) -> R) -> (IdArray, R) {
     let mut array = Room::new(room_for_long(text_bytes) + 1);
     let capacity = array.ids().len();
@@ -60,7 +60,7 @@ pub(crate) fn with_shelf<R>(text_bytes: usize, run: impl FnOnce(&Shelf<'_>) -> R
 }
 
 impl<'a> Shelf<'a> {
-    /// Encodes a job with `encode` and puts its ids where they belong; returns what `encode` did.
+    /// Encodes a job with `encode` and puts its ids where they belong; returns the result of `encode`.
     pub(crate) fn fill<R>(&self, job: usize, text_bytes: usize, encode: impl FnOnce(&mut Ids) -> R) -> R {
         let buffer = self.lock().spare.pop().unwrap_or_default();
         let mut ids = Ids::keep_in(buffer, text_bytes);
@@ -69,7 +69,7 @@ impl<'a> Shelf<'a> {
         result
     }
 
-    /// Takes a job's ids and copies whatever has its place now.
+    /// Takes a job's ids, and copies all ids whose place is known now.
     fn put(&self, job: usize, buffer: Buffer) {
         let mut state = self.lock();
         state.waiting.insert(job, buffer);

@@ -1,4 +1,4 @@
-//! The ids that stand before a text, or behind it: none, one, or several.
+//! The ids that stand before a text, or after it: none, one, or several.
 //!
 //! Nearly all tokenizers have one BOS and one EOS at most; but Whisper begins a text with two ids, and translators with
 //! that of a language. In files, none is null, one a number, and several are a list.
@@ -20,7 +20,7 @@ impl EndIds {
         self.0.is_empty()
     }
 
-    /// The same ids, each changed.
+    /// These ids, each changed by `change`.
     pub(crate) fn map(&self, change: impl Fn(u32) -> u32) -> Self {
         Self(self.0.iter().map(|&id| change(id)).collect())
     }
@@ -44,7 +44,7 @@ impl From<Option<u32>> for EndIds {
     }
 }
 
-/// As files have them.
+/// The ids as files have them.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Written {

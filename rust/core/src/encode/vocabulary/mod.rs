@@ -1,4 +1,4 @@
-//! Token ids ↔ the bytes they stand for.
+//! Maps token ids to the bytes they stand for, and back.
 
 pub(crate) mod end_ids;
 pub(crate) mod special;
@@ -17,7 +17,7 @@ use tokens::Tokens;
 /// bits also leave room beside them where ids are packed.
 pub(crate) const MAX_ID: u32 = MAX_NUMBER;
 
-/// What stands for no id.
+/// The number that stands for no id.
 pub(crate) const NO_ID: u32 = NONE;
 
 /// Which bytes each id stands for, and the other way round. Ids may leave gaps.
@@ -40,7 +40,7 @@ pub(crate) struct Vocabulary {
 /// The longest token that has a slot. In the published rank files 93 to 97 % of the tokens do.
 const SLOT_BYTES: usize = 12;
 
-/// By length: the bits of so many bytes in a key, and the length, which is the kind of key.
+/// By length: the mask of the bytes in a key, and the length, which is the kind of key.
 const SLOT_KEYS: [(Key, u64); SLOT_BYTES + 1] = {
     let mut keys = [([0; 2], NO_KEY[1]); SLOT_BYTES + 1];
     let mut length = 1;
@@ -68,8 +68,8 @@ pub(crate) enum VocabularyError {
 }
 
 impl Vocabulary {
-    /// From tokens in any order. Special tokens have an id and bytes too, but are not found by those, which may be another
-    /// token's.
+    /// The vocabulary of tokens in any order. Special tokens have an id and bytes too, but are not found by those,
+    /// which may be another token's.
     pub(crate) fn new(ordinary: Tokens, special: &[(String, u32)]) -> Result<Self, VocabularyError> {
         let mut tokens = ordinary;
         for (name, id) in special {
@@ -138,7 +138,7 @@ impl Vocabulary {
         }
     }
 
-    /// What looks up tokens by their bytes.
+    /// The view that looks up tokens by their bytes.
     #[inline(always)]
     pub(crate) fn view(&self) -> View<'_> {
         View { vocabulary: self, short: self.short.view() }
@@ -178,14 +178,14 @@ impl Vocabulary {
         (0..self.id_bound() as u32).filter_map(|id| Some((id, self.bytes_of(id)?)))
     }
 
-    /// The tokens that are no special ones, by id.
+    /// The tokens that are not special, by id.
     pub(crate) fn to_ordinary(&self) -> Tokens {
         let mut tokens = Tokens::with_capacity(self.id_bound(), self.bytes.len());
         self.ordinary(0..u32::MAX).for_each(|(id, token)| tokens.push(id, token));
         tokens
     }
 
-    /// Those of `ids` that are no special tokens, and their bytes, by id.
+    /// The tokens with `ids` that are not special, and their bytes, by id.
     pub(crate) fn ordinary(&self, ids: Range<u32>) -> impl Iterator<Item = (u32, &[u8])> {
         let ids = ids.start..ids.end.min(self.id_bound() as u32);
         let mut special = &self.special[self.special.partition_point(|&id| id < ids.start)..];
@@ -218,7 +218,7 @@ impl View<'_> {
         Ok(self.short.ask(slot_key(text, start, length)))
     }
 
-    /// The same for the first `length` bytes of token `id`, and for those behind them.
+    /// Like [`ask`](Self::ask), for the first `length` bytes of token `id`, and for those after them.
     #[inline]
     pub(crate) fn ask_parts(self, id: u32, length: usize) -> [Result<Asked, u32>; 2] {
         let Vocabulary { bytes, starts, .. } = self.vocabulary;
@@ -226,7 +226,7 @@ impl View<'_> {
         [self.ask(bytes, start, start + length), self.ask(bytes, start + length, end)]
     }
 
-    /// Looks up what has no slot; nearly all of it is strange to the filter.
+    /// Looks up what is too long for a slot; the filter rejects nearly all of it.
     #[inline(never)]
     fn find_long(self, text: &[u8], start: usize, end: usize) -> u32 {
         if end - start > self.vocabulary.longest || !self.short.passes(hash_of_ends(text, start, end)) {

@@ -3,9 +3,9 @@
 //! Whether such a name in a text is the token or just text is decided by each call, and the default is text, so that
 //! a text from outside cannot put control tokens in. Where names overlap, the leftmost and then the longest counts.
 //!
-//! A `tokenizer.json` may add tokens without the mark of being special. They are part of ordinary text: whoever asks for
-//! text gets them, too, as from Hugging Face. It may also say how a name stands in a text ([`Manner`]), and that it is
-//! looked for only behind the normalizer, in what the other names leave.
+//! A `tokenizer.json` may add tokens without the mark of being special. They are part of ordinary text: they are found
+//! even where the names of special tokens are text, as by Hugging Face. It may also say how a name is looked for in a
+//! text ([`Manner`]), and that this is done only after the normalizer, in what the other names leave.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -24,31 +24,31 @@ pub enum SpecialPolicy {
     /// They are text like any other.
     #[default]
     Text,
-    /// They are the tokens.
+    /// They become the tokens.
     Encode,
-    /// These are the tokens, others are text, and so are tokens without the mark.
+    /// These become the tokens; others are text, those of tokens without the mark, too.
     EncodeOnly(Vec<String>),
     /// A text that holds one is an error.
     Raise,
 }
 
-/// How a token's name stands in a text.
+/// How a token's name is looked for in a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "the fields of the format")]
 pub struct Manner {
-    /// Behind the normalizer, where its name is normalized, too.
+    /// After the normalizer, where its name is normalized, too.
     pub normalized: bool,
     /// Not beside letters or digits.
     pub single_word: bool,
     /// With the white space before it.
     pub lstrip: bool,
-    /// With the white space behind it.
+    /// With the white space after it.
     pub rstrip: bool,
     /// Without the mark of being special.
     pub unmarked: bool,
 }
 
-/// How many names an error tells.
+/// How many names an error lists.
 const NAMES_TOLD: usize = 20;
 
 /// When names are looked for.
@@ -56,7 +56,7 @@ const NAMES_TOLD: usize = 20;
 pub(crate) enum Stage {
     /// In the text as it is.
     Raw,
-    /// Behind the normalizer.
+    /// After the normalizer.
     Normalized,
 }
 
@@ -64,9 +64,9 @@ pub(crate) enum Stage {
 #[derive(Debug, Clone)]
 pub(crate) struct Specials {
     tokens: Vec<(String, u32)>,
-    /// By token.
+    /// The manner of each token.
     manners: Vec<Manner>,
-    /// What each is found by: its name, or what the normalizer makes of that.
+    /// What each token is found by: its name, or what the normalizer makes of that.
     written: Vec<String>,
     /// The tokens' numbers in the order of their names, and of their ids: there may be thousands, as in Gemma's.
     by_name: Vec<usize>,
@@ -90,13 +90,13 @@ pub(crate) struct Found {
     pub(crate) start: usize,
     pub(crate) end: usize,
     pub(crate) id: u32,
-    /// Which of the tokens; an id may have several names.
+    /// The token's number; an id may have several names.
     number: usize,
 }
 
 impl Specials {
-    /// From names, none empty, and ids, in the order in which users see them; `manner` tells how a token with an id stands
-    /// in a text, and `normalize` what the normalizer makes of a name.
+    /// Special tokens of these names, none empty, and ids, in the order in which users see them; `manner` says how a
+    /// token with an id is looked for in a text, and `normalize` what the normalizer makes of a name.
     pub(crate) fn new(
         tokens: Vec<(String, u32)>,
         manner: impl Fn(u32) -> Manner,
@@ -142,7 +142,7 @@ impl Specials {
         place.ok().map(|place| self.by_name[place])
     }
 
-    /// The first of those with this id.
+    /// The number of the first token with this id.
     fn number_with(&self, id: u32) -> Option<usize> {
         let place = self.by_id.partition_point(|&number| self.tokens[number].1 < id);
         self.by_id.get(place).copied().filter(|&number| self.tokens[number].1 == id)
@@ -162,24 +162,24 @@ impl Specials {
         self.number_with(id).is_some()
     }
 
-    /// Whether each stands in a text as the name that its id is decoded to, and nothing else.
+    /// Whether each token stands in a text as the name that its id is decoded to, and nothing else.
     pub(crate) fn keep_to_themselves(&self) -> bool {
         self.keep_to_themselves
     }
 
-    /// How the token with this id stands in a text.
+    /// How the token with this id is looked for in a text.
     pub(crate) fn manner(&self, id: u32) -> Manner {
         self.number_with(id).map_or(Manner::default(), |number| self.manners[number])
     }
 
-    /// Whether there are tokens to look for behind the normalizer.
+    /// Whether there are tokens to look for after the normalizer.
     pub(crate) fn has_normalized(&self) -> bool {
         !self.normalized.tokens.is_empty()
     }
 
-    /// The tokens in `text` that `policy` wants encoded at this stage, in order. They may reach over each other's ends where
-    /// one begins with white space that another takes with it. An error tells where one stands that is refused; `start` is
-    /// where `text` does.
+    /// The tokens in `text` that `policy` wants encoded at this stage, in order. They may overlap where one begins with
+    /// white space that the one before takes along. The error about a token that is refused says where it stands;
+    /// `text` begins at `start`.
     pub(crate) fn find(
         &self,
         text: &[u8],
@@ -224,7 +224,7 @@ impl Specials {
         names.iter().map(|name| self.require_number(name)).collect()
     }
 
-    /// What `finder` finds of the tokens that `wants` wants.
+    /// The tokens that `finder` finds and `wants` accepts.
     fn found(&self, finder: &Finder, text: &[u8], wants: impl Fn(usize) -> bool) -> Vec<Found> {
         let mut done = 0;
         let hits = finder.names.find_iter(text);
@@ -275,7 +275,7 @@ impl Finder {
     }
 }
 
-/// Where a token that was found stands, with the white space that it takes; `None` if it does not want to stand there, or
+/// Where a token that was found stands, with the white space that it takes; `None` if it may not stand there, or
 /// nothing is left of it. Tokens before it reach up to `done`.
 fn place(manner: Manner, text: &[u8], found: Range<usize>, done: usize) -> Option<Range<usize>> {
     let (before, behind) = (&text[..found.start], &text[found.end..]);
@@ -295,7 +295,7 @@ fn place(manner: Manner, text: &[u8], found: Range<usize>, done: usize) -> Optio
             place.end += first_character(&text[place.end..]).map_or(1, char::len_utf8);
         }
     }
-    // One of white space alone may stand where a token before it took all.
+    // A token of white space alone may stand where the one before it took all.
     (place.start < place.end).then_some(place)
 }
 
@@ -307,7 +307,8 @@ fn begins_with(text: &[u8], is_wanted: fn(char) -> bool) -> bool {
     first_character(text).is_some_and(is_wanted)
 }
 
-/// Special tokens that a user chooses need names, each its own, and none that is a byte's or that others decode to bytes.
+/// Checks the names of special tokens that a user chooses: each its own, none empty, and none that is a byte's or that
+/// others decode to bytes.
 pub(crate) fn check_names<'n>(mut names: impl Iterator<Item = &'n str> + Clone) -> Result<()> {
     check_distinct(names.clone())?;
     let check = |name: &str| match name.len() {
@@ -317,7 +318,8 @@ pub(crate) fn check_names<'n>(mut names: impl Iterator<Item = &'n str> + Clone) 
     names.try_for_each(check).map_err(|message| Error::argument("special_tokens", message))
 }
 
-/// A `tokenizer.json` does not tell names from tokens of bytes, and decoders of others take for one what looks like one.
+/// An error if a name looks like a token of bytes: a `tokenizer.json` does not distinguish them, and decoders of other
+/// programs take it for one.
 pub(crate) fn check_decoded_name(name: &str) -> std::result::Result<(), String> {
     if !is_of_other_bytes(name) {
         return Ok(());
@@ -341,13 +343,13 @@ fn check_distinct<'n>(names: impl Iterator<Item = &'n str>) -> Result<()> {
     Ok(())
 }
 
-/// Names and ids of special tokens without the second names that ids have.
+/// Names and ids of special tokens, with the first name only of each id.
 pub(crate) fn first_names<'n>(special_tokens: impl Iterator<Item = (&'n str, u32)>) -> Vec<(String, u32)> {
     let mut known = HashSet::new();
     special_tokens.filter(|&(_, id)| known.insert(id)).map(|(name, id)| (name.to_owned(), id)).collect()
 }
 
-/// The ids of special tokens that are ordinary ones, too.
+/// The ids of special tokens that are also ordinary tokens.
 pub(crate) fn ordinary_specials(special_tokens: &[(String, u32)], tokens: &Tokens) -> HashSet<u32> {
     let ids: HashMap<u32, &str> =
         special_tokens.iter().rev().map(|(name, id)| (*id, name.as_str())).collect();
@@ -358,7 +360,7 @@ pub(crate) fn ordinary_specials(special_tokens: &[(String, u32)], tokens: &Token
     tokens.iter().filter(is_both).map(|(id, _)| id).collect()
 }
 
-/// The special tokens that are not ordinary ones, too.
+/// The special tokens that are not also ordinary tokens.
 pub(crate) fn only_special(special_tokens: &[(String, u32)], tokens: &Tokens) -> Vec<(String, u32)> {
     let both = ordinary_specials(special_tokens, tokens);
     special_tokens.iter().filter(|(_, id)| !both.contains(id)).cloned().collect()

@@ -1,5 +1,5 @@
-//! Tokens as a list: all bytes in one buffer, and none by itself, since a vocabulary is read in less time than hundreds
-//! of thousands of small vectors are made and dropped.
+//! Tokens as a list, with all bytes in one buffer rather than one each, since a vocabulary is read in less time than
+//! hundreds of thousands of small vectors are made and dropped.
 
 /// Ids and bytes of tokens, in any order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -10,12 +10,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    /// An empty list with room for so many tokens and bytes.
+    /// An empty list with room for `tokens` tokens that have `bytes` bytes together.
     pub fn with_capacity(tokens: usize, bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(bytes), entries: Vec::with_capacity(tokens) }
     }
 
-    /// From the bytes of all tokens, one after another, and each one's id and length.
+    /// The list with the bytes of all tokens, one after another, and each one's id and length.
     pub(crate) fn from_parts(bytes: Vec<u8>, entries: Vec<(u32, u32)>) -> Self {
         Self { bytes, entries }
     }
@@ -62,9 +62,9 @@ impl Tokens {
         })
     }
 
-    /// The same tokens by id.
+    /// These tokens in the order of their ids.
     pub(crate) fn by_id(self) -> Self {
-        // In files tokens come by id, special ones last; that takes one look to see.
+        // In files tokens come by id, special ones last; that is quick to see.
         if self.ids().is_sorted() {
             return self;
         }

@@ -240,7 +240,7 @@ impl TextEncoder for Interrupted {
     }
 }
 
-/// Encodes until so many bytes of text have passed; how many did.
+/// Encodes until `fails_after` bytes of text have passed; also returns how many did.
 fn encode_until(
     folder: &TempDir,
     options: &EncodeOptions,

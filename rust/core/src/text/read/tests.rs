@@ -313,7 +313,7 @@ fn reading_goes_on_wherever_a_batch_ended() {
         ("e.txt.gz", b"broken"),
         ("f.parquet", b"any"),
     ]);
-    // Those that break off end anywhere in a document, and some when a batch is full.
+    // Batches that break off end anywhere in a document, and some when a batch is full.
     let stored = gzip_at(flate2::Compression::none(), words.as_bytes());
     for length in (300..600).step_by(7) {
         let path = folder.path().join(format!("g{length}.txt.gz"));

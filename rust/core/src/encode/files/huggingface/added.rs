@@ -1,4 +1,4 @@
-//! Added tokens, and which entries of the vocabulary text may become besides.
+//! Added tokens, and which entries of the vocabulary text may also become by merging.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -17,8 +17,8 @@ pub(super) fn manner(token: &AddedToken) -> Manner {
     Manner { normalized, single_word, lstrip, rstrip, unmarked: !special }
 }
 
-/// Names and ids of the added tokens. Hugging Face gives those that are not in the vocabulary the numbers behind it,
-/// whatever the file says; where that is not the same, one of the two would be wrong.
+/// Names and ids of the added tokens. Hugging Face gives those that are not in the vocabulary the numbers after it,
+/// whatever the file says; a file that says otherwise is an error, since one of the two would be wrong.
 pub(super) fn special_tokens(added: &[AddedToken], names: &Names<'_>) -> Checked<Vec<(String, u32)>> {
     let mut next = names.count() as u32;
     let mut known = HashSet::new();
@@ -49,15 +49,15 @@ pub(super) fn special_tokens(added: &[AddedToken], names: &Names<'_>) -> Checked
     Ok(tokens)
 }
 
-/// Where the main one of several names goes.
+/// Where the main one of several names of an id goes.
 #[derive(Clone, Copy)]
 pub(super) enum Main {
     FirstToLast,
     LastToFirst,
 }
 
-/// Turns the names that an id has, in the places that they have: ours decodes it to the first one, Hugging Face to the
-/// last, which is the only one that it looks for in a text.
+/// Rotates the names of each id among the places that they have: this library decodes an id to its first name, Hugging
+/// Face to the last, which is the only one that it looks for in a text.
 pub(super) fn turn_names<T>(tokens: &mut [T], id: impl Fn(&T) -> u32, main: Main) {
     let mut places: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (place, token) in tokens.iter().enumerate() {
@@ -99,8 +99,8 @@ impl<'v, 'f> Ordinary<'v, 'f> {
         Self { vocab, added }
     }
 
-    /// Whether text may become an entry that is an added token; `None` if it is none. One that is in the vocabulary has
-    /// its id there, and few entries do have one of these.
+    /// Whether text may become an entry that is an added token; `None` if it is not one. An added token that is in the
+    /// vocabulary has its id there, and few entries have the id of an added token.
     fn added(&self, (text, id): &(Cow<'_, str>, u32)) -> Option<bool> {
         let first = self.added.partition_point(|&(other, ..)| other < *id);
         let mut same = self.added[first..].iter().take_while(|&&(other, ..)| other == *id);

@@ -18,7 +18,7 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// `own` is the pattern in our words, where that is known.
+    /// How the file cuts text. `own` is the pattern in the words of this library, where that is known.
     pub(super) fn new(
         file: &File<'_>,
         ordinary: &Ordinary<'_, '_>,
@@ -49,8 +49,8 @@ pub(super) fn is_byte_level(part: &Value) -> bool {
     part["type"] == "ByteLevel"
 }
 
-/// Whether all characters stand for bytes in the end: what writes some last is a `ByteLevel`, and there is no other. All
-/// pretokenizers but two only cut.
+/// Whether all characters stand for bytes in the end: a `ByteLevel` is the last part that writes some, and there is no
+/// other `ByteLevel`. All pretokenizers but two only cut.
 fn ends_in_bytes(normalizers: &[&Value], parts: &[&Value]) -> bool {
     let parts = parts.iter().filter(|part| is_byte_level(part) || part["type"] == "Metaspace");
     let writers: Vec<&Value> = normalizers.iter().chain(parts).copied().collect();
@@ -58,7 +58,7 @@ fn ends_in_bytes(normalizers: &[&Value], parts: &[&Value]) -> bool {
     all == 1 && writers.last().is_some_and(|part| is_byte_level(part))
 }
 
-/// The pattern that does what these pretokenizers do: a `ByteLevel`, alone or behind `Split`s. `None` if there is none.
+/// The pattern that does what these pretokenizers do: a `ByteLevel`, alone or after `Split`s. `None` if there is none.
 fn pattern(parts: &[&Value]) -> Option<Pattern> {
     let (byte_level, splits) = parts.split_last()?;
     if byte_level["type"] != "ByteLevel" || byte_level["add_prefix_space"] != false {
@@ -94,7 +94,7 @@ fn pattern_of(expressions: &[&str]) -> Option<Pattern> {
     Some(joined(&ours.iter().map(String::as_str).collect::<Vec<_>>()))
 }
 
-/// The expression of a `Split`. As a pattern it must not mean anything else.
+/// The expression of a `Split`; `None` if it would mean anything else as a pattern.
 fn expression(split: &Value) -> Option<&str> {
     let is_one =
         |text: &&str| !text.contains(Pattern::THEN) && Pattern::NAMED.iter().all(|known| known.name != *text);

@@ -1,4 +1,4 @@
-//! The merges of a `tokenizer.json`, without a copy of each text.
+//! Reads the merges of a `tokenizer.json`, without a copy of each text.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -58,14 +58,14 @@ impl<'de: 'f, 'f> Deserialize<'de> for Pair<'f> {
     }
 }
 
-/// How many merges' parts are on their way from memory at once.
+/// How many merges' parts are prefetched at once.
 const AHEAD: usize = 32;
 
 /// The merges by the ids of `names`.
 pub(super) fn merges(pairs: &[Pair<'_>], names: &Names<'_>, affixes: &Affixes) -> Checked<Vec<Merge>> {
     let mut merges = Vec::with_capacity(pairs.len());
     let mut asked = Vec::with_capacity(AHEAD);
-    // What merges make mostly stands one behind the other.
+    // The tokens that merges make are mostly in the order of the merges.
     let mut next = 0;
     for few in pairs.chunks(AHEAD) {
         asked.clear();

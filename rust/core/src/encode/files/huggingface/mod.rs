@@ -68,7 +68,7 @@ struct Model<'f> {
     continuing_subword_prefix: Option<String>,
     #[serde(default)]
     end_of_word_suffix: Option<String>,
-    /// Of `WordPiece`.
+    /// A setting of `WordPiece`, which files without a type are recognised by.
     #[serde(default)]
     max_input_chars_per_word: Value,
 }
@@ -92,7 +92,7 @@ fn place_of(error: &serde_json::Error) -> Place {
 
 /// Reads the file, or says where and what is wrong with it.
 pub(super) fn read(json: &[u8], pattern: Option<&Pattern>) -> std::result::Result<Tokenizer, Fault> {
-    // All at once is quicker than text by text; where it is no UTF-8, the error says where.
+    // Checking all of it at once is quicker than text by text; where it is not UTF-8, the error says where.
     let file: std::result::Result<File<'_>, _> = match simdutf8::basic::from_utf8(json) {
         Ok(json) => serde_json::from_str(json),
         Err(_) => serde_json::from_slice(json),
@@ -106,7 +106,7 @@ pub(super) fn read(json: &[u8], pattern: Option<&Pattern>) -> std::result::Resul
     definition(&file, pattern).and_then(Tokenizer::new).map_err(|message| (Place::Whole, message))
 }
 
-/// What a file is that is none with a model of BPE, if it is JSON of another kind.
+/// What a file is that has no model of BPE, if it is JSON of another kind.
 fn other_kind(json: &[u8]) -> Option<String> {
     let file: Value = serde_json::from_slice(json).ok()?;
     let model = file.as_object()?.get("model");
@@ -169,7 +169,7 @@ fn definition(file: &File<'_>, own: Option<&Pattern>) -> Checked<Definition> {
         Pipeline { normalizer, steps, unknown, last: Vec::new(), decoder, affixes, trims, written };
     let is_read_as_bytes = || file.added_tokens.iter().any(|token| is_of_other_bytes(&token.content));
     if pipeline.decoder.is_none() && (is_read_as_bytes() || ordinary.has_renamed(&pipeline)?) {
-        // They are decoded neither to their names nor to the bytes that merge to them.
+        // Such tokens are decoded neither to their names nor to the bytes that merge to them.
         pipeline.decoder = Some(parts::decoder(&file.decoder)?);
         pipeline.written.decoder.clone_from(&file.decoder);
     }
@@ -216,7 +216,7 @@ fn check_model<'m, 'f>(model: &'m Model<'f>) -> Checked<&'m [Pair<'f>]> {
     model.merges.as_deref().ok_or_else(|| "model: it has no merges".to_owned())
 }
 
-/// What becomes of characters that are no tokens.
+/// What becomes of characters that are not tokens.
 fn unknown(model: &Model<'_>, names: &Names<'_>, merges: &[Merge]) -> Checked<Unknown> {
     if model.byte_fallback {
         let bytes: Vec<Option<u32>> =
@@ -247,7 +247,7 @@ fn unknown(model: &Model<'_>, names: &Names<'_>, merges: &[Merge]) -> Checked<Un
     })
 }
 
-/// The parts as they are, for whoever writes the file again.
+/// The parts as they are, for writing the file again.
 fn written(file: &File<'_>) -> Written {
     let Model { unk_token, fuse_unk, byte_fallback, .. } = &file.model;
     let mut model = json!({"unk_token": unk_token, "fuse_unk": fuse_unk, "byte_fallback": byte_fallback});

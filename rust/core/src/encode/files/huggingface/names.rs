@@ -1,8 +1,8 @@
-//! Ids of tokens by their texts.
+//! Looks up ids of tokens by their texts.
 //!
-//! A vocabulary is read in order and then asked for the parts of each merge: three look-ups for each, all of which wait
-//! for memory, and most of the time that a file takes. So a slot here holds no text, only half a hash and the number of
-//! an entry, and is asked for ahead of its use. The hash has a seed of its own in every table, as the texts come from
+//! A vocabulary is read in order and then looked up for the parts of each merge: three look-ups for each, all of which
+//! wait for memory, and take most of the time that a file takes. So a slot here holds no text, only half a hash and the
+//! number of an entry, and is prefetched. The hash has a seed of its own in every table, as the texts come from
 //! outside; a text that is found is compared whole.
 
 use std::borrow::Cow;
@@ -13,7 +13,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use crate::memory::table::prefetch;
 use crate::tokenizer_json::Vocab;
 
-/// A vocabulary that is asked by text. Of equal texts the last counts.
+/// A vocabulary that is looked up by text. Of equal texts the last counts.
 pub(super) struct Names<'v> {
     entries: &'v [(Cow<'v, str>, u32)],
     /// Open-addressed: the upper half of a hash, and 1 + the number of the entry; 0 is free. At most half are taken.
@@ -48,7 +48,7 @@ impl<'v> Names<'v> {
         self.entry_of(text, self.hash(text)).map(|(_, id)| *id)
     }
 
-    /// What `id_of` needs besides the text. The slot is on its way from now on.
+    /// Prefetches the slot of a text, and returns the hash that [`answer`](Self::answer) needs.
     pub(super) fn ask(&self, text: &str) -> u64 {
         let hash = self.hash(text);
         prefetch(&raw const self.slots[self.first_place(hash)]);
@@ -66,7 +66,7 @@ impl<'v> Names<'v> {
     pub(super) fn id_at(&self, number: usize, parts: [&str; 2]) -> Option<u32> {
         let (text, id) = self.entries.get(number)?;
         let is_whole = text.strip_prefix(parts[0]) == Some(parts[1]);
-        // If a text comes twice, only the table knows.
+        // If any text comes twice, only the table knows which entry counts.
         (is_whole && self.count == self.entries.len()).then_some(*id)
     }
 

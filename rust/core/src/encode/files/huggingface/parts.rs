@@ -1,4 +1,4 @@
-//! The parts of a `tokenizer.json` by their types: normalizers, pretokenizers, decoders.
+//! Reads the parts of a `tokenizer.json` by their types: normalizers, pretokenizers, decoders.
 //!
 //! Each is understood to the last setting, or refused by name.
 
@@ -17,7 +17,7 @@ use crate::split::{Find, Pattern, from_oniguruma};
 /// What Hugging Face's `ByteLevel` splits by if nothing else is said.
 const GPT2: &str = "gpt2";
 
-/// What its `Whitespace` keeps.
+/// What Hugging Face's `Whitespace` keeps.
 const WORDS: &str = r"\w+|[^\w\s]+";
 
 /// The error for a part that is not understood.

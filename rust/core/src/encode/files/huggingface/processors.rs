@@ -1,4 +1,4 @@
-//! The post-processors of a `tokenizer.json`: what stands before and behind a text, and what spans leave out.
+//! The post-processors of a `tokenizer.json`: what stands before and after a text, and what spans leave out.
 //!
 //! Only what happens to a single text counts; the templates of pairs are written, but not read.
 
@@ -19,7 +19,7 @@ pub(super) struct Processed {
     pub(super) trims: Vec<Trim>,
 }
 
-/// What the part says; `specials` are the added tokens, and `has` tells whether an id is that of any token.
+/// What the part says; `specials` are the added tokens, and `has` says whether an id is that of any token.
 pub(super) fn read(
     part: &Value,
     specials: &[(String, u32)],
@@ -62,7 +62,7 @@ fn named_end(step: &Value, end: &str) -> Checked<u32> {
     id.ok_or_else(|| format!("post_processor: expected a token and its id, not {}", brief(&step[end])))
 }
 
-/// The ids before the text and behind it.
+/// The ids before the text and after it.
 fn template_ends(template: &Value, specials: &[(String, u32)]) -> Checked<(EndIds, EndIds)> {
     let refuse = || unsupported("post_processor", &template["single"]);
     let pieces = template["single"].as_array().ok_or_else(refuse)?;
@@ -78,8 +78,8 @@ fn template_ends(template: &Value, specials: &[(String, u32)]) -> Checked<(EndId
     Ok((ids(&pieces[..text])?, ids(&pieces[text + 1..])?))
 }
 
-/// The ids of a template's special token, of which it may have several: those that the template says, or else the one of
-/// the added token of this name.
+/// The ids of a template's special token, which may be several: those that the template says, or else the one of the
+/// added token of this name.
 fn ids_of_piece(template: &Value, name: &str, specials: &[(String, u32)]) -> Checked<Vec<u32>> {
     match &template["special_tokens"][name]["ids"] {
         Value::Null => {
@@ -91,7 +91,7 @@ fn ids_of_piece(template: &Value, name: &str, specials: &[(String, u32)]) -> Che
     }
 }
 
-/// The part that does what the tokenizer does.
+/// The post-processor that does what the tokenizer does.
 pub(super) fn write(tokenizer: &Tokenizer, definition: &Definition) -> Value {
     let trims = definition.pipeline.trims.iter().map(|trim| {
         json!({"type": "ByteLevel", "add_prefix_space": trim.keeps_first_space, "trim_offsets": true,

@@ -1,4 +1,4 @@
-//! A tokenizer as a `tokenizer.json` that others read alike.
+//! Writes a tokenizer as a `tokenizer.json` that other programs read alike.
 
 use std::array;
 use std::borrow::Cow;
@@ -19,10 +19,10 @@ use crate::encode::vocabulary::special::{Manner, only_special};
 use crate::split::Pattern;
 use crate::tokenizer_json::AddedToken;
 
-/// How much is written at once: so little that it stays in near memory.
+/// How many bytes are written at once: so few that they stay in the processor's cache.
 const BYTES_AT_ONCE: usize = 64 << 10;
 
-/// Writes the whole file, for a tokenizer that others are to read.
+/// Writes the whole file.
 pub(in crate::encode::files) fn write(tokenizer: &Tokenizer, file: &mut dyn Write) -> io::Result<()> {
     let definition = tokenizer.definition();
     let written = &definition.pipeline.written;
@@ -52,8 +52,9 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer, file: &mut dyn Writ
         },
     });
     let text = serde_json::to_string_pretty(&parts).expect("a JSON value is JSON");
-    // These two, by name behind each other, are nearly all of the file: a line each, and written as they come. Their lines
-    // are told by how far they are indented, which no text within quotes and no part of a part can look like.
+    // These two, one after the other by their names, are nearly all of the file: a line each, and written as they come.
+    // Their lines are found by how far they are indented, which no text within quotes and no part of a part can look
+    // like.
     let model = text.find("\n  \"model\": {").expect("as above");
     let merges = model + text[model..].find("\n    \"merges\": null").expect("as above");
     let (head, rest) = text.split_at(merges + "\n    ".len());
@@ -75,7 +76,7 @@ struct Out<'f> {
 }
 
 impl Out<'_> {
-    /// Where more text goes, at least some of which follows.
+    /// The buffer for more text, emptied first if it is full; the caller appends some.
     fn room(&mut self) -> io::Result<&mut Vec<u8>> {
         if self.text.len() >= BYTES_AT_ONCE {
             self.flush()?;
@@ -113,20 +114,20 @@ fn added_tokens(tokenizer: &Tokenizer, definition: &Definition) -> Vec<AddedToke
     tokens
 }
 
-/// Adds what stands behind a token in the vocabulary.
+/// Adds what follows a token in the vocabulary.
 fn push_id(out: &mut Vec<u8>, id: u32) {
     out.push(b':');
     out.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
     out.push(b',');
 }
 
-/// Most tokens are no longer in the file. As many bytes are copied whatever the length is: nothing then depends on it that the
-/// processor could guess wrongly.
+/// Most tokens have at most this many bytes in the file. This many are copied whatever the length is, so that no branch
+/// depends on it, which could not be predicted.
 const MOSTLY: usize = 32;
 
 /// The tokens as the file writes them, in quotes, by id: each is spelled once, for itself and for the merge that makes it.
 struct Texts {
-    /// And [`MOSTLY`] bytes behind them.
+    /// The texts, and [`MOSTLY`] bytes after them.
     bytes: Vec<u8>,
     /// Where each id's text starts, and the end of the last.
     starts: Vec<usize>,
@@ -157,7 +158,7 @@ impl Texts {
         let by_byte: [_; 256] = array::from_fn(|byte| byte_in_json(byte as u8));
         let most = tokens.iter().map(|(_, token)| 2 * token.len() + 2).sum::<usize>();
         let mut starts = Vec::with_capacity(tokens.id_bound() + 1);
-        // What is not touched of it costs nothing.
+        // Pages that are never touched cost nothing.
         let mut bytes = vec![0; most + MOSTLY];
         let mut end = 0;
         for (id, token) in tokens.iter() {
@@ -198,8 +199,8 @@ impl Texts {
         for &Merge { left, right, id } in merges {
             let out = out.room()?;
             let [whole, left_length, right_length] = [id, left, right].map(|id| self.place(id).len());
-            // The parts stand far away in memory, but a merge joins them, so they are here, too: tokens come in the order of
-            // their merges. Not so where a part loses something of itself by it.
+            // The parts stand far away in memory, but the token that the merge makes has both and is near: tokens come
+            // in the order of their merges. Not so where a part loses something of itself by it.
             if left_length + right_length == whole + 2 && whole <= MOSTLY {
                 self.push_pair(id, left_length - 1, out);
                 continue;
@@ -215,8 +216,8 @@ impl Texts {
         Ok(())
     }
 
-    /// Adds the pair of tokens that `id` is joined of, the first of which ends at `cut` in its text, which has [`MOSTLY`] bytes
-    /// at most.
+    /// Adds the pair of tokens that merges to `id`: the first ends at `cut` in the text of `id`, which has [`MOSTLY`]
+    /// bytes at most.
     fn push_pair(&self, id: u32, cut: usize, out: &mut Vec<u8>) {
         const BETWEEN: &[u8; 3] = b"\",\"";
         const BEHIND: &[u8; 2] = b"],";
@@ -273,11 +274,11 @@ fn byte_in_json(byte: u8) -> ([u8; 2], u8) {
     }
 }
 
-/// The special tokens that are no ordinary ones but in the vocabulary all the same.
+/// The special tokens that are not ordinary ones but must be in the vocabulary all the same.
 ///
-/// Hugging Face numbers the added tokens that are not in it one after the other, from the number of its entries on, whatever
-/// ids the file gives them. So those that have just these ids are left out: of the vocabulary's tokens it may take one for
-/// a whole pretoken. But the tokens that stand for the unknown are looked up there.
+/// Hugging Face numbers the added tokens that are not in it one after another, from the number of its entries on,
+/// whatever ids the file gives them. So those that have just these ids are left out, for it may take a token of the
+/// vocabulary for a whole pretoken. But the tokens that stand for the unknown are looked up there.
 fn specials_in_vocabulary(definition: &Definition) -> Vec<(String, u32)> {
     let Definition { tokens, special_tokens, pipeline, .. } = definition;
     let mut special = only_special(special_tokens, tokens);
@@ -300,7 +301,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// What neither splits nor changes a text that is split, nor its offsets.
+/// The part that neither splits nor changes a text that is split, nor its offsets.
 pub(super) fn byte_level() -> Value {
     json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false})
 }
