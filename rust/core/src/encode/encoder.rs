@@ -6,7 +6,7 @@ use super::bpe::ranks::{Merges, Ranks};
 use super::cache::arena::{Hash, MOST_BYTES};
 use super::cache::emit::write_known;
 use super::cache::holes::Holes;
-use super::cache::misses::MissSpace;
+use super::cache::misses::{Content, MissSpace};
 use super::cache::seats::Usher;
 use super::cache::{Cache, LANES};
 use super::ids::Ids;
@@ -97,6 +97,7 @@ impl Encoder {
     pub(super) fn encode_pretokens(&self, text: &[u8], ends: &[usize], ids: &mut Ids) -> Result<bool> {
         let mut workspace = self.take_workspace();
         let Workspace { ends: block_ends, block } = &mut *workspace;
+        block.misses.content = Content::Bytes;
         let mut start = 0;
         let mut outcome = Ok(true);
         for few in ends.chunks(PIECES_AT_ONCE) {
@@ -117,6 +118,7 @@ impl Encoder {
 
     fn encode_in(&self, workspace: &mut Workspace, text: &[u8], ids: &mut Ids) -> Result<bool> {
         let Workspace { ends, block } = workspace;
+        block.misses.content = if self.splitter.splits() { Content::Characters } else { Content::Bytes };
         let mut outcome = Ok(true);
         let split = self.splitter.for_each_block(text, ends, |text, pretokens| {
             outcome = self.encode_block(block, text, pretokens, ids);

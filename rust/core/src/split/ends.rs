@@ -79,11 +79,17 @@ impl Ends {
     /// Adds a pretoken that ends at `end`.
     #[inline(always)]
     pub fn push(&mut self, end: usize) {
-        self.count += 1;
-        match self.places.get_mut(self.count) {
+        self.push_if(true, end);
+    }
+
+    /// Adds a pretoken that ends at `end` if `is_end`, without a branch that depends on it.
+    #[inline(always)]
+    pub(crate) fn push_if(&mut self, is_end: bool, end: usize) {
+        match self.places.get_mut(self.count + 1) {
             Some(place) => *place = end,
             None => self.places.push(end),
         }
+        self.count += usize::from(is_end);
     }
 
     /// Where the last pretoken starts, or the first one would.

