@@ -150,6 +150,11 @@ def test_a_file_that_is_replaced_keeps_its_place_and_its_permissions(tmp_path):
     assert real.stat().st_mode & 0o777 == 0o600
     assert bs.Tokenizer.load(real) == tokenizer
     assert sorted(tmp_path.iterdir()) == [link, real]
+    # Also where nothing is there yet.
+    (tmp_path / "to_new").symlink_to("new.json")
+    bs.WordCounts({"a": 1}).save(tmp_path / "to_new")
+    assert (tmp_path / "to_new").is_symlink()
+    assert bs.WordCounts.load(tmp_path / "new.json")["a"] == 1
 
 
 def test_what_is_no_file_is_written_to_as_it_is(tmp_path):

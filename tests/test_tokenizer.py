@@ -302,3 +302,33 @@ def test_a_stream_never_takes_back_what_it_gave(tmp_path):
         stream.push(ids[2])
     # It stays as it was.
     assert stream.push(tokenizer.id_of("b")) == "b"
+
+
+def test_streams_of_byte_tokens_are_whole_characters(tmp_path):
+    """A run of byte tokens is U+FFFD, each of them, until its last character is complete."""
+    file = {
+        "version": "1.0",
+        "added_tokens": [],
+        "pre_tokenizer": None,
+        "normalizer": None,
+        "post_processor": None,
+        "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
+        "model": {
+            "type": "BPE",
+            "byte_fallback": True,
+            "unk_token": "<unk>",
+            "vocab": {"<unk>": 0, **{f"<0x{byte:02X}>": byte + 1 for byte in range(256)}, "a": 257, "b": 258},
+            "merges": [],
+        },
+    }
+    (tmp_path / "bytes.json").write_text(json.dumps(file))
+    tokenizer = bs.Tokenizer.load(tmp_path / "bytes.json")
+    for text in ("a\n😀b", "😀😁", "é\né", "ab"):
+        ids = tokenizer.encode(text).tolist()
+        stream = tokenizer.stream_decoder()
+        assert "".join(map(stream.push, ids)) + stream.finish() == text
+    stream = tokenizer.stream_decoder()
+    cut = tokenizer.encode("a\n😀").tolist()[:-1]
+    assert [stream.push(id) for id in cut] == ["a", "\n", "", "", ""]
+    assert stream.finish() == "\ufffd" * 3
+    assert stream.push(257) == "a"

@@ -35,7 +35,7 @@ def texts(path: str | PathLike[str], column: str, first: int = 0) -> Iterator[Te
         size, total = Path(path).stat().st_size, max(file.metadata.num_rows, 1)
         groups, row = _from_row(file, first)
         done = row
-        for batch in file.iter_batches(_rows_at_once(file, column), row_groups=groups, columns=[column]):
+        for batch in _batches(file, groups, column):
             read = size * (done + len(batch)) // total - size * done // total
             if done == row:
                 read += size * row // total
@@ -57,16 +57,17 @@ def _check_column(schema: "pa.Schema", column: str) -> None:
     raise ValueError(message)
 
 
-def _rows_at_once(file: Any, column: str) -> int:  # noqa: ANN401 (pyarrow has no types)
-    """How many rows to read at once, by the sizes that the file tells."""
-    groups = [file.metadata.row_group(number) for number in range(file.num_row_groups)]
-    chunks = [(group, group.column(at)) for group in groups for at in range(group.num_columns)]
-    sizes = [
-        chunk.total_uncompressed_size / max(group.num_rows, 1)
-        for group, chunk in chunks
-        if chunk.path_in_schema == column
-    ]
-    return max(1, min(ROWS_AT_ONCE, int(BYTES_AT_ONCE / max(1, *sizes, 1))))
+def _batches(file: Any, groups: list[int], column: str) -> Iterator[Any]:  # noqa: ANN401 (pyarrow has no types)
+    for group in groups:
+        rows = _rows_at_once(file.metadata.row_group(group), column)
+        yield from file.iter_batches(rows, row_groups=[group], columns=[column])
+
+
+def _rows_at_once(group: Any, column: str) -> int:  # noqa: ANN401
+    """How many rows of a group to read at once, by the size that the file tells of its column."""
+    chunks = (group.column(at) for at in range(group.num_columns))
+    size = next((chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == column), 0)
+    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE * group.num_rows // max(size, 1)))
 
 
 def _from_row(file: Any, first: int) -> tuple[list[int], int]:  # noqa: ANN401 (pyarrow has no types)

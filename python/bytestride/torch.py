@@ -231,6 +231,7 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
         state = self._batches(state).state_dict()
         is_other = state["epoch"] != self._shared.order()["epoch"]
         if is_other and self._shared.is_chosen() and self._steps(state) == 0:
+            self._shared.set_order({**state, "epoch": self._shared.order()["epoch"]})
             return
         self._done = 0
         if get_worker_info():
@@ -293,8 +294,8 @@ class _Shared:
         self._set(position=position, began=position, generation=generation, taker=0, chosen=int(is_chosen))
 
     def is_chosen(self) -> bool:
-        """Whether the epoch is one that `set_epoch` chose."""
-        return bool(self._get("chosen"))
+        """Whether `set_epoch` chose the epoch of the next iteration of this process."""
+        return bool(self._get("chosen")) and self._is_free()
 
     def began(self) -> int:
         """The position at which the last iteration began, or the next one, if there was none since."""
@@ -302,9 +303,12 @@ class _Shared:
 
     def next_position(self) -> int:
         """The position at which the next iteration of this process begins."""
+        return self._get("position") if self._is_free() else 0
+
+    def _is_free(self) -> bool:
+        """Whether this process may still use the start that was set."""
         taker, place = _iteration()
-        is_free = self._get("taker") in (0, taker) and self._all()[place] != self._get("generation")
-        return self._get("position") if is_free else 0
+        return bool(self._get("taker") in (0, taker) and self._all()[place] != self._get("generation"))
 
     def take(self, began: int | None) -> None:
         """Use up the start for this process, whose iteration begins at `began`, if it is that of all."""

@@ -397,10 +397,11 @@ class _Edits:
         if self._kind == "LlamaTokenizer":
             file["model"] |= {"fuse_unk": True, "byte_fallback": True, "unk_token": None}
         vocabulary = file["model"]["vocab"]
-        following = len(vocabulary)
+        highest = -1
         for name, token in self._tokens.items():
-            token["id"] = vocabulary.get(name, following)
-            following += name not in vocabulary
+            # As tokenizers counts: those that the vocabulary lacks follow it, and those before them.
+            token["id"] = vocabulary.get(name, max(highest + 1, len(vocabulary)))
+            highest = max(highest, token["id"])
         file["added_tokens"] = list(self._tokens.values())
         return Tokenizer._from_json(json.dumps(file).encode(), None, path)  # noqa: SLF001
 

@@ -415,6 +415,8 @@ class PreTrainedTokenizerFast(Vocabulary):
             ['hello', ' world']
         """
         del clean_up_tokenization_spaces
+        if getattr(sequences, "ndim", None) == 1:
+            return [self.decode(sequences, skip_special_tokens)]
         rows = list(sequences)
         if rows and all(map(is_one, rows)):
             # As transformers has it, ids alone are one row.

@@ -11,13 +11,31 @@ use crate::{Error, Result};
 /// Writes `path` through a sibling file that takes its name once all is on disk; what was there stays until then, and
 /// after an error. Writers of the same path do not disturb each other: the last one to finish wins.
 ///
-/// A link is followed, and a file that is replaced keeps its permissions. What is no file, such as a pipe or a device, is
-/// written to as it is.
+/// A link is followed, and a file that is replaced keeps its permissions. What is not a file, such as a pipe or a device,
+/// is written to as it is; a pipe without a reader waits for one.
 pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<()> {
     Written::new(path, write)?.publish()
+}
+
+/// What `path` leads to through links, be it there or not.
+pub(crate) fn target_of(path: &Path) -> PathBuf {
+    /// As many links as systems follow.
+    const MOST_LINKS: usize = 40;
+    if let Ok(target) = fs::canonicalize(path) {
+        return target;
+    }
+    let mut target = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&target) {
+            // One that begins with a root replaces all of the path.
+            Ok(next) => target = target.with_file_name("").join(next),
+            Err(_) => break,
+        }
+    }
+    target
 }
 
 /// A file that is on disk, but not under its name yet; it is removed if this is dropped before that.
@@ -59,17 +77,21 @@ impl Written {
         write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
     ) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        // Through links, so that these stay; a file that is not there yet has none.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+        let path = target_of(path);
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{}-{}.partial", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
         let partial = path.with_file_name(name);
         let one = Self { partial: Some(partial.clone()), path };
-        let mut file = BufWriter::with_capacity(1 << 20, File::create(&partial)?);
+        let file = File::create(&partial)?;
+        // Before there is anything in it that not everyone may read.
+        if let Some(permissions) = permissions
+            && permissions != file.metadata()?.permissions()
+        {
+            file.set_permissions(permissions)?;
+        }
+        let mut file = BufWriter::with_capacity(1 << 20, file);
         write(&mut file)?;
-        let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;
-        file.sync_all()?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         Ok(one)
     }
 

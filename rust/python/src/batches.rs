@@ -34,6 +34,8 @@ const SLOW_IN_TURN: u32 = 4;
 
 /// What states call the fingerprint of the tokens.
 pub(crate) const DATA: &str = "data";
+/// What states call the fingerprint of all that a mixture draws from.
+pub(crate) const SOURCES: &str = "sources";
 
 /// One of the things that tell rows from others, as states have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoPyObject)]
@@ -51,6 +53,9 @@ impl Mark {
         }
         let message = match name {
             DATA => "state: is of other tokens, or of these in another order".to_owned(),
+            SOURCES => {
+                "state: is of other sources, shares or tokens, or of these in another order".to_owned()
+            }
             _ => format!("state: is of windows with {name} {}, these have {own}", given.repr()?),
         };
         Err(PyValueError::new_err(message))
@@ -439,6 +444,7 @@ impl Batches {
         if let Shuffle::Blocks(size) = epoch.shuffle {
             state.set_item("block_size", size.get())?;
         }
+        self.work.rows.check(py)?;
         for (name, value) in self.work.rows.marks() {
             state.set_item(name, value)?;
         }
@@ -470,6 +476,7 @@ impl Batches {
             state.get_item(name)?.ok_or_else(missing)
         };
         let number = |name: &str| unsigned(&format!("state: {name}"), &field(name)?);
+        self.work.rows.check(state.py())?;
         for (name, mark) in self.work.rows.marks() {
             mark.check(name, &field(name)?)?;
         }

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{self, integers, length_of, place_at, type_name, unsigned};
-use crate::batches::{Batches, EpochOptions, Mark, Rows, epoch_of, seed_of};
+use crate::batches::{Batches, EpochOptions, Mark, Rows, SOURCES, epoch_of, seed_of};
 use crate::blocks::{self, Gather, gathered};
 use crate::errors::IntoPython;
 use crate::memory::Pool;
@@ -119,7 +119,7 @@ impl Mix {
         vec![
             ("windows", Mark::Number(self.length)),
             ("max_length", Mark::Number(self.columns() as u64)),
-            ("sources", Mark::Number(hash(marks))),
+            (SOURCES, Mark::Number(hash(marks))),
         ]
     }
 

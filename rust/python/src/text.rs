@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyMapping, PyString};
+use pyo3::types::{PyBytes, PyList, PyMapping, PyString};
 
 use crate::named::{items, unexpected};
 
@@ -34,7 +34,7 @@ fn without_surrogates(text: &Bound<'_, PyString>) -> PyResult<String> {
 
 /// Texts from any iterable of `str` and `bytes`. A lone `str` or `bytes`, which is an iterable too, is an error.
 pub(crate) fn text_objects<'py>(texts: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-    if texts.cast::<PyMapping>().is_ok() {
+    if !texts.is_instance_of::<PyList>() && texts.cast::<PyMapping>().is_ok() {
         return Err(PyTypeError::new_err("texts: is a mapping, expected a list of texts"));
     }
     if texts.is_instance_of::<PyString>() || texts.is_instance_of::<PyBytes>() {

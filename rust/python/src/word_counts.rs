@@ -6,7 +6,7 @@ use bytestride_core::count::WordCounts as Counts;
 use bytestride_core::split::Pattern;
 use pyo3::exceptions::{PyKeyError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyType};
+use pyo3::types::{PyBytes, PyInt, PyList, PyType};
 
 use crate::arguments::{optional_size, unsigned};
 use crate::errors::IntoPython;
@@ -218,7 +218,8 @@ impl WordCounts {
     /// The counts themselves for 0, with which `sum` begins.
     fn __radd__<'py>(slf: &Bound<'py, Self>, other: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        Ok(if other.eq(0)? { slf.clone().into_any() } else { py.NotImplemented().into_bound(py) })
+        let is_zero = other.is_exact_instance_of::<PyInt>() && other.eq(0)?;
+        Ok(if is_zero { slf.clone().into_any() } else { py.NotImplemented().into_bound(py) })
     }
 
     fn __eq__(&self, other: &Self) -> bool {

@@ -33,6 +33,8 @@ pub(super) struct DocumentWriter<'a> {
     /// Where to note how far the work is, and what is not noted yet; `None` if it is not to be resumed.
     journal: Option<Journal>,
     noted: Noted,
+    /// The first input that cannot be read again: from there on there is nothing to go on with.
+    first_stream: usize,
 }
 
 /// How much the journal has of what a [`DocumentWriter`] knows.
@@ -73,6 +75,7 @@ impl<'a> DocumentWriter<'a> {
             counted: (0, 0),
             open_tokens: 0,
             journal,
+            first_stream: inputs.iter().position(|input| input.bytes().is_none()).unwrap_or(usize::MAX),
             noted: Noted::default(),
         };
         for entry in entries {
@@ -113,10 +116,7 @@ impl<'a> DocumentWriter<'a> {
     /// Notes in the journal that all before `position` is written, unless that is not much more than was noted.
     fn note(&mut self, position: Position) -> Result<()> {
         let Some(journal) = &mut self.journal else { return Ok(()) };
-        // What was read of a stream cannot be passed over the next time.
-        let is_regular = |input: &Input| input.bytes().is_some();
-        let may_go_on = self.inputs.iter().take(position.input + 1).all(is_regular);
-        if !may_go_on || self.writer.pushed() < self.noted.tokens + TOKENS_PER_NOTE {
+        if self.writer.pushed() < self.noted.tokens + TOKENS_PER_NOTE || position.input >= self.first_stream {
             return Ok(());
         }
         let mark = self.writer.mark()?;

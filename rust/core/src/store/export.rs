@@ -6,14 +6,14 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
 
-use crate::whole_file::Written;
+use crate::whole_file::{Written, target_of};
 use crate::{Error, Monitor, Phase, Result};
 
 use super::dtype::Dtype;
 use super::index::write_index;
 use super::manifest::Manifest;
 use super::shard::Shard;
-use super::shard_set::{check_ending, check_no_folder, check_no_shards};
+use super::shard_set::{check_ending, check_no_folder, check_no_shards, is_data_file};
 use super::token_store::TokenStore;
 use super::with_suffix;
 
@@ -64,9 +64,13 @@ impl TokenStore {
             ExportFormat::Datatrove => (path.to_path_buf(), Some(with_suffix(path, ".index"))),
             ExportFormat::Megatron => (with_suffix(path, ".bin"), Some(with_suffix(path, ".idx"))),
         };
-        check_no_shards("path", &ids.with_extension(""))?;
-        check_free(&ids)?;
-        index.iter().try_for_each(|index| check_free(index))?;
+        if is_data_file(&ids) {
+            check_no_shards("path", &ids.with_extension(""))?;
+        }
+        for path in index.iter().chain([&ids]) {
+            // Written is what a link leads to.
+            check_free(&target_of(path))?;
+        }
         let header = match format {
             ExportFormat::Raw | ExportFormat::Datatrove | ExportFormat::Megatron => Vec::new(),
             ExportFormat::Numpy => numpy_header(dtype, count),

@@ -74,11 +74,8 @@ impl Shard {
         let [bin_path, idx_path, json_path] =
             [".bin", ".idx", ".json"].map(|suffix| with_suffix(prefix, suffix));
         if !bin_path.exists() && prefix.is_file() {
-            let message = format!(
-                "{} is no token file by its name; expected a store, or a dtype to read it as raw ids",
-                prefix.display()
-            );
-            return Err(Error::argument("dtype", message));
+            let message = "it is no token file by its name; expected a store: raw ids open with a dtype";
+            return Err(Error::malformed(prefix, Place::Whole, message));
         }
         let bin = Map::open(&bin_path)?;
         if !idx_path.exists() && !json_path.exists() {

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Place, Result};
 
-use super::manifest::Manifest;
 use super::with_suffix;
 
 /// The endings of the files that hold ids.
@@ -153,25 +152,12 @@ fn shards_in(folder: &Path) -> Result<Vec<PathBuf>> {
         return Err(Error::malformed(folder, Place::Whole, message));
     }
     check_sets(folder, &shards)?;
-    check_kinds(folder, &shards)?;
     Ok(shards)
 }
 
-/// An error if some of a folder's files have manifests and others not: mostly these are exports of the former, and
-/// together they would have every token twice.
-fn check_kinds(folder: &Path, files: &[PathBuf]) -> Result<()> {
-    let is_described = |file: &PathBuf| Ok(Manifest::is_at(&file.with_extension("json"))? == Some(true));
-    let kinds = files.iter().map(is_described).collect::<Result<Vec<_>>>()?;
-    let first =
-        |kind| kinds.iter().position(|&one| one == kind).map(|at| files[at].file_name().unwrap_or_default());
-    let (Some(with), Some(without)) = (first(true), first(false)) else { return Ok(()) };
-    let message = format!(
-        "the folder holds files with a manifest ({}) and without one ({}), as exports are; expected one kind: move \
-         the others, or name the files in a list",
-        with.display(),
-        without.display()
-    );
-    Err(Error::malformed(folder, Place::Whole, message))
+/// Whether a file of this name is one with ids, as folders are searched for them.
+pub(super) fn is_data_file(path: &Path) -> bool {
+    path.extension().and_then(OsStr::to_str).is_some_and(|suffix| DATA_SUFFIXES.contains(&suffix))
 }
 
 /// The files with ids in a folder whose stems are `wanted`, sorted by the bytes of their names.
@@ -180,8 +166,7 @@ fn data_files(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathB
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(io_error)? {
         let path = entry.map_err(io_error)?.path();
-        let suffix = path.extension().and_then(OsStr::to_str);
-        if suffix.is_some_and(|suffix| DATA_SUFFIXES.contains(&suffix)) && wanted(&path) && path.is_file() {
+        if is_data_file(&path) && wanted(&path) && path.is_file() {
             files.push(path);
         }
     }

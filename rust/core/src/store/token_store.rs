@@ -45,6 +45,9 @@ impl TokenStore {
     /// one store if they are of one job and no whole store has their name; so do all token files of a folder, by name.
     pub fn open(path: &Path) -> Result<Self> {
         let opened = find_shards(path)?.iter().map(|path| Shard::open(path)).collect::<Result<Vec<_>>>()?;
+        if path.is_dir() {
+            check_kinds(path, &opened)?;
+        }
         match <[Opened; 1]>::try_from(opened) {
             Ok([(shard, offsets)]) => Ok(Self::of_one(shard, offsets)),
             Err(opened) => Self::of(path, opened),
@@ -194,6 +197,24 @@ impl TokenStore {
     pub(super) fn parts(&self) -> impl ExactSizeIterator<Item = &Shard> {
         self.shards.iter().map(|part| &part.shard)
     }
+}
+
+/// An error if some of a folder's files have manifests and others not: mostly the others are exports of the former, and
+/// together they would have every token twice.
+fn check_kinds(folder: &Path, opened: &[Opened]) -> Result<()> {
+    let first = |has_manifest| {
+        let shards = opened.iter().map(|(shard, _)| shard);
+        let first = shards.clone().find(|shard| shard.manifest().is_some() == has_manifest)?;
+        first.path().file_name()
+    };
+    let (Some(with), Some(without)) = (first(true), first(false)) else { return Ok(()) };
+    let message = format!(
+        "the folder holds files with a manifest ({}) and without one ({}), as exports are; expected one kind: move \
+         the others, or name the files in a list",
+        with.display(),
+        without.display()
+    );
+    Err(Error::malformed(folder, Place::Whole, message))
 }
 
 fn tokenizer_path(first: &Shard) -> PathBuf {

@@ -22,26 +22,30 @@ pub enum Format {
 }
 
 /// What [`Format::Auto`] refuses rather than taking its bytes for text.
-const NOT_TEXT: &[&str] = &[
-    "json", "arrow", "feather", "orc", "avro", "parq", "pq", "gzip", "zstd", "bz", "bz2", "xz", "lzma", "lz",
-    "lz4", "br", "z", "zip", "rar", "tar", "tgz", "7z", "pdf", "npy", "npz", "bin", "idx", "ds",
-];
+const NOT_TEXT: &[&str] =
+    &["json", "arrow", "feather", "orc", "avro", "parq", "pq", "pdf", "npy", "npz", "bin", "idx", "ds"];
 
-/// How many bytes tell what begins with them.
-pub(super) const HEAD_BYTES: usize = 8;
+/// What it refuses because it is compressed in other ways, or by other names.
+const PACKED: &[&str] =
+    &["gzip", "zstd", "bz", "bz2", "xz", "lzma", "lz", "lz4", "br", "z", "zip", "rar", "tar", "tgz", "7z"];
 
-/// What files begin with that are not text, whatever their names are.
+/// How many bytes of a file's start show its kind.
+pub(super) const HEAD_BYTES: usize = 12;
+
+/// The starts of other files that are not text, whatever their names: each with bytes that no text has there.
 const HEADS: &[(&[u8], &str)] = &[
-    (b"\x1f\x8b", "gzip data, whose name would end in .gz"),
-    (b"\x28\xb5\x2f\xfd", "zstd data, whose name would end in .zst"),
-    (b"PAR1", "Parquet, whose name would end in .parquet"),
+    (b"PAR1\x15", "Parquet, whose name would end in .parquet"),
     (b"\x93NUMPY", "an array of NumPy"),
-    (b"BYTCOUNT", "counts of words"),
+    (b"BYTCOUNT\x01\0\0\0", "counts of words"),
 ];
 
 /// What a file that begins with `head` is, if not text.
 pub(super) fn binary_kind(head: &[u8]) -> Option<&'static str> {
-    HEADS.iter().find(|(bytes, _)| head.starts_with(bytes)).map(|&(_, kind)| kind)
+    match Compression::of_bytes(head) {
+        Compression::Gzip => Some("gzip data, whose name would end in .gz"),
+        Compression::Zstd => Some("zstd data, whose name would end in .zst"),
+        Compression::None => HEADS.iter().find(|(bytes, _)| head.starts_with(bytes)).map(|&(_, kind)| kind),
+    }
 }
 
 /// How a file's bytes are packed.
@@ -116,6 +120,9 @@ impl Format {
             }
             Format::Auto if input.is_standard_input() => Ok(Format::Text),
             Format::Auto if matches!(suffix, "jsonl" | "ndjson") => Ok(Format::JsonLines),
+            Format::Auto if PACKED.contains(&suffix) => refuse(&format!(
+                ": .{suffix} is no suffix of compressed text; expected .gz or .zst, of gzip or zstd data"
+            )),
             Format::Auto if NOT_TEXT.contains(&suffix) => refuse(&format!(
                 ": .{suffix} is neither text nor JSON lines (.jsonl, .ndjson; each also .gz or .zst) nor Parquet; \
                  to read it as one of them all the same, give format \"text\" or \"jsonl\""

@@ -63,7 +63,7 @@ impl Input {
 
 /// The files that `names` stand for, in the order named.
 ///
-/// A name is a path, a glob (`*`, `?`, `[…]`, `**` for any folders; files only, sorted), a folder (see
+/// A name is a path, a glob (`*`, `?`, `[…]`, `**` for any folders; files and pipes, sorted), a folder (see
 /// [`TEXT_SUFFIXES`] for the usual `suffixes`, in small or capital letters; links to folders are not followed, and names
 /// that begin with a dot left out), or `-` for standard input.
 /// A name that stands for nothing is an error.
@@ -129,7 +129,7 @@ fn folder(root: &Path, suffixes: &[impl AsRef<str>]) -> Result<Vec<PathBuf>> {
             if kind.is_dir() {
                 folders.push(entry.path());
             } else if has_suffix(&entry.file_name(), suffixes)
-                // Neither folders behind links nor pipes, which may keep their readers waiting for ever.
+                // Links to folders are left out, and pipes, which may keep their readers waiting for ever.
                 && (kind.is_file() || fs::metadata(entry.path()).map_or(true, |there| there.is_file()))
             {
                 files.push(entry.path());

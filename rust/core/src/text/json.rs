@@ -25,11 +25,9 @@ pub(super) fn string_in<'l>(line: &'l [u8], field: &str) -> Result<Cow<'l, str>,
         // The library counts lines within `line`; the caller knows the real one.
         let message = error.to_string();
         let cause = message.split(" at line 1 column").next().unwrap_or(&message);
-        let rest = line.get(error.column().saturating_sub(1)..).unwrap_or_default();
         // What Python's `json` writes for floats, and what files that are put together keep of each other.
-        let strange = ["NaN", "Infinity", "-Infinity", "\u{feff}"]
-            .into_iter()
-            .find(|&strange| rest.starts_with(strange));
+        let rest = line.get(error.column().saturating_sub(1)..).unwrap_or_default();
+        let strange = ["NaN", "Infinity", "\u{feff}"].into_iter().find(|&strange| rest.starts_with(strange));
         match strange {
             Some("\u{feff}") => expected("a byte order mark inside the file", error.column()),
             Some(number) => expected(&format!("{number} is no JSON"), error.column()),

@@ -65,7 +65,7 @@ impl Source {
         let binary = if compression == Compression::None { binary_kind(&head) } else { None };
         let mut opened = Self { path, compression, binary, reader: Box::new(io::empty()), done: 0, stop };
         opened.reader = opened.decompressed(source)?;
-        if compression == Compression::None {
+        if compression == Compression::None && input.bytes().is_some() {
             opened.done = offset;
         }
         opened.pass_over(offset)?;
@@ -76,7 +76,7 @@ impl Source {
     pub(super) fn refuse_binary(&self) -> Result<()> {
         let Some(kind) = self.binary else { return Ok(()) };
         let message =
-            format!("it begins as {kind}; expected text, or a format that says to read it all the same");
+            format!("it begins as {kind}; expected text, or format \"text\" to read it as that all the same");
         Err(Error::malformed(&self.path, Place::Byte(0), message))
     }
 

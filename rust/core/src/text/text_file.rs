@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::memory::map::Map;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
-use super::format::{Compression, Format, lowercase_name};
+use super::format::{Compression, Format, binary_kind, lowercase_name};
 use super::inputs::Input;
 
 /// A text file.
@@ -33,11 +33,16 @@ impl TextFile {
             );
             return Err(Error::argument("path", message));
         }
-        match input.bytes() {
+        let opened = match input.bytes() {
             None | Some(0) => fs::read(path).map(Bytes::Read).map_err(|error| Error::io(path, error)),
             Some(_) => Map::open(path).map(Bytes::Mapped),
+        };
+        let opened = Self(opened?);
+        if let Some(kind) = binary_kind(opened.bytes()) {
+            let message = format!("it begins as {kind}; expected text");
+            return Err(Error::malformed(path, Place::Byte(0), message));
         }
-        .map(Self)
+        Ok(opened)
     }
 
     /// All of its bytes.

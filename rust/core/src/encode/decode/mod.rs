@@ -67,8 +67,10 @@ impl Tokenizer {
     /// The text that a token adds to those that `stream` has seen.
     ///
     /// A decoder of the tokenizer's own sees the tokens since one that stands for some text by itself: what came before
-    /// that changes nothing. The U+FFFD of a character that is not complete waits. An error if the decoder changes what
-    /// was handed out before, as one that removes a space before a comma does; the stream then stays as it was.
+    /// that changes nothing. While the text ends in U+FFFD, a character may be incomplete; then this waits, also if that
+    /// changes what was handed out, since byte tokens before it may be U+FFFD until it is complete. Otherwise a decoder
+    /// that changes what was handed out, as one that removes the space before a comma, is an error; the stream then stays
+    /// as it was.
     pub fn push_to(&self, stream: &mut StreamDecoder, id: u32) -> Result<String> {
         let token = self.bytes_of(id).ok_or_else(|| self.unknown_id(id, None))?;
         if self.pipeline.decoder.is_none() {
@@ -76,15 +78,22 @@ impl Tokenizer {
         }
         stream.ids.push(id);
         let text = self.decode_lossily(&stream.ids)?;
-        let complete = text.trim_end_matches(char::REPLACEMENT_CHARACTER).len();
-        let Some(more) = text[..complete].strip_prefix(&*stream.said) else {
+        let complete = text.trim_end_matches(char::REPLACEMENT_CHARACTER);
+        let is_complete = complete.len() == text.len();
+        let Some(more) = complete.strip_prefix(&*stream.said) else {
+            if !is_complete {
+                return Ok(String::new());
+            }
             stream.ids.pop();
             return Err(changed_text(&stream.said, &text));
         };
         let more = more.to_owned();
         stream.said.push_str(&more);
-        if stream.ids.len() > LONGEST_WINDOW && complete == text.len() {
-            self.shorten(stream)?;
+        if is_complete {
+            stream.settled = stream.ids.len();
+            if stream.settled > LONGEST_WINDOW {
+                self.shorten(stream)?;
+            }
         }
         Ok(more)
     }
@@ -97,6 +106,7 @@ impl Tokenizer {
             if !is_byte && !self.decode_lossily(&[id])?.is_empty() {
                 stream.ids.drain(..at);
                 stream.said = self.decode_lossily(&stream.ids)?;
+                stream.settled = stream.ids.len();
                 break;
             }
         }
@@ -105,14 +115,16 @@ impl Tokenizer {
 
     /// What is left at the end of a stream, which is then as new.
     pub fn finish_stream(&self, stream: &mut StreamDecoder) -> Result<String> {
-        let left = stream.finish();
-        let text = self.decode_lossily(&std::mem::take(&mut stream.ids))?;
-        let said = std::mem::take(&mut stream.said);
+        let mut stream = std::mem::take(stream);
         if self.pipeline.decoder.is_none() {
-            return Ok(left);
+            return Ok(stream.finish());
         }
-        let more = text.strip_prefix(&*said).map(ToOwned::to_owned);
-        more.ok_or_else(|| changed_text(&said, &text))
+        let text = self.decode_lossily(&stream.ids)?;
+        match text.strip_prefix(&*stream.said) {
+            Some(rest) => Ok(rest.to_owned()),
+            // A character that is not complete has changed what was handed out; its own bytes are left.
+            None => self.decode_lossily(&stream.ids[stream.settled..]),
+        }
     }
 
     fn decode_lossily(&self, ids: &[u32]) -> Result<String> {
@@ -278,6 +290,8 @@ pub struct StreamDecoder {
     ids: Vec<u32>,
     /// The part of their text that was handed out.
     said: String,
+    /// How many of them had been pushed when all of their text was.
+    settled: usize,
 }
 
 impl StreamDecoder {
