@@ -132,7 +132,8 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
         self._shared.start(self._first)
         # Batches that this process has made of its iteration.
         self._done = 0
-        # Of a worker: where its iteration began, and where the next one does if it was told so by itself.
+        # In a worker: where its iteration began, and where the next one begins if a state was loaded in this
+        # worker.
         self._began: dict[str, Any] | None = None
         self._own: dict[str, Any] | None = None
 
@@ -189,7 +190,7 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
             # A single worker goes on where it is, and so its batches may be made ahead.
             if workers > 1:
                 batches.load_state_dict({**start, "position": start["position"] + count * self._step})
-            # So far that this worker, resumed there, makes its next batch.
+            # Counted so that this worker, resumed from there, makes its next batch.
             self._done = count + workers - number
             batch = next(batches)
             tensors: Iterator[Any] = map(torch.from_numpy, batch)
@@ -212,7 +213,7 @@ class BatchDataset(IterableDataset[tuple[torch.Tensor, ...]]):
         """
         start, done = self._state(self._shared.began()), self._done
         if get_worker_info():
-            # What it has from the process that started it says nothing of the worker's own batches.
+            # The position shared with the main process says nothing of this worker's own batches.
             start, done = (self._began, self._done) if self._began else (self._next(), 0)
         used = done if batches is None else _count("batches", batches)
         return {**start, "position": min(start["position"] + used * self._step, start["windows"])}

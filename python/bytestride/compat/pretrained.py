@@ -338,7 +338,7 @@ def _head(raw: bytes) -> dict[str, Any]:
             head = {}
     limits = (head.get(part) for part in _SIDES.values())
     is_good = all(part is None or isinstance(part, Mapping) for part in limits)
-    # Who reads the tokenizer says what is wrong with it.
+    # What is wrong is reported when the tokenizer itself is read.
     return head if is_good and _are_tokens(head.get("added_tokens", [])) else {}
 
 
@@ -353,7 +353,7 @@ def _are_tokens(tokens: Any) -> bool:
 
 
 class _Edits:
-    """What makes another tokenizer of the file: what other files say of tokens, and what a class does."""
+    """Edits to a `tokenizer.json`: what other files say of tokens, and what a class changes."""
 
     def __init__(self, head: Mapping[str, Any], config: Mapping[str, Any], kind: str) -> None:
         self._head = head
@@ -386,12 +386,12 @@ class _Edits:
                 self._tokens[name]["special"] = True
 
     def are_needed(self) -> bool:
-        """Whether the file is not what it says."""
+        """Whether the edits change anything in the file."""
         has_limits = self._head.get("truncation") or self._head.get("padding")
         return bool(has_limits) or json.dumps(self._tokens) != self._before or self._parts() != {}
 
     def apply(self, path: Path, raw: bytes) -> Tokenizer:
-        """The tokenizer of the file with them."""
+        """The tokenizer of the file with these edits."""
         file = json.loads(raw)
         file |= {"truncation": None, "padding": None, **self._parts()}
         if self._kind == "LlamaTokenizer":

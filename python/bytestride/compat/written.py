@@ -47,7 +47,7 @@ class Written:
     @cached_property
     def marked_ids(self) -> list[int]:
         """The ids that are marked as special, whether they have a use or not."""
-        # There, they are known by their names, and one that is written otherwise is not found.
+        # transformers knows these by their names, and does not find one that is written otherwise.
         names = self._tokenizer.special_tokens.items()
         return [
             token

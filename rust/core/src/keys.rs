@@ -18,7 +18,7 @@ pub(crate) const KEY_BYTES: usize = 15;
 /// not so early that it is gone again from the L1 cache, 512 lines on some processors.
 pub(crate) const AHEAD: usize = 128;
 
-/// How many keys more than there are can be read, by code that reads several at once.
+/// How many keys after the last one may be read, by code that reads several at once.
 const ROOM: usize = 16;
 
 /// A piece's bytes and length as one number; 0 is no piece's.

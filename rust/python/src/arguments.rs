@@ -19,12 +19,12 @@ pub(crate) fn unsigned(name: &str, value: &Bound<'_, PyAny>) -> PyResult<u64> {
     })
 }
 
-/// The same as a size.
+/// Like [`unsigned`], as a `usize`; what is larger becomes the largest.
 pub(crate) fn size(name: &str, value: &Bound<'_, PyAny>) -> PyResult<usize> {
     Ok(usize::try_from(unsigned(name, value)?).unwrap_or(usize::MAX))
 }
 
-/// The same, with `None` for `None`.
+/// Like [`size`]; `None` gives `None`.
 pub(crate) fn optional_size(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<usize>> {
     value.map(|value| size(name, value)).transpose()
 }
@@ -90,8 +90,8 @@ pub(crate) fn clamped(name: &str, item: &Bound<'_, PyAny>) -> PyResult<i64> {
     })
 }
 
-/// The integer that stands in brackets; what is `expected` there and a `hint` are for the error. Those beyond `i128` come
-/// out as its ends: nothing has so many places.
+/// The integer in an index `[…]`; the error names what is `expected`, with a `hint`. Integers beyond `i128` become its
+/// ends: nothing has so many places.
 pub(crate) fn index(value: &Bound<'_, PyAny>, expected: &str, hint: &str) -> PyResult<i128> {
     // The shorter one first, which is much faster to get.
     value.extract::<i64>().map(i128::from).or_else(|error: PyErr| {

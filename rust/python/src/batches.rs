@@ -29,7 +29,7 @@ const MAX_PREFETCH: usize = 1024;
 /// A thread makes batches ahead once making them takes longer: about what it takes to wake one, several times.
 const WORTH_A_THREAD: Duration = Duration::from_micros(100);
 
-/// So many batches in turn must have taken that long: the first ones take new memory, and any may be interrupted.
+/// How many batches in a row must take that long: the first ones take new memory, and any may be interrupted.
 const SLOW_IN_TURN: u32 = 4;
 
 /// What states call the fingerprint of the tokens.
@@ -37,7 +37,7 @@ pub(crate) const DATA: &str = "data";
 /// What states call the fingerprint of all that a mixture draws from.
 pub(crate) const SOURCES: &str = "sources";
 
-/// One of the things that tell rows from others, as states have it.
+/// A value in a state that shows which rows it is of; loading a state compares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoPyObject)]
 pub(crate) enum Mark {
     Number(u64),
@@ -124,7 +124,7 @@ impl Rows {
         }
     }
 
-    /// The same in `out`.
+    /// Like [`make`](Self::make), into the arrays of `out`.
     fn make_in<'py>(
         &self,
         py: Python<'py>,

@@ -112,7 +112,7 @@ pub(crate) struct Packs {
     strategy: Strategy,
     pad: u32,
     pool: Pool,
-    /// Of the rows, once it is asked for.
+    /// The fingerprint of the rows, made when it is first needed.
     fingerprint: OnceLock<u64>,
 }
 

@@ -133,7 +133,7 @@ pub(crate) fn train(
     })
 }
 
-/// The merges learned from counts; with `words`, superwords behind so many.
+/// The merges learned from counts; with `words`, up to that many within words and superwords after them.
 fn learned(
     py: Python<'_>,
     counts: &Counts,
@@ -153,7 +153,7 @@ enum Sizes {
     Several(Vec<usize>),
 }
 
-/// What is made of them.
+/// What training returns: a tokenizer, or one for each size.
 #[derive(IntoPyObject)]
 pub(crate) enum Trained {
     One(Tokenizer),

@@ -26,7 +26,7 @@ pub(crate) fn run_watched<T: Send>(
 ) -> PyResult<T> {
     check_progress(progress)?;
     let monitor = Monitor::default();
-    // The job never sends: that its end of the channel is gone tells that it is over, also when it panicked.
+    // Nothing is ever sent: the channel closes when the job is over, also when it panicked.
     let (running, over) = channel::<()>();
     let over = Mutex::new(over);
     let wait = || over.lock().unwrap_or_else(PoisonError::into_inner).recv_timeout(TICK);

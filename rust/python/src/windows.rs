@@ -185,7 +185,7 @@ pub(crate) struct Windows {
     places: Places,
     pad: Option<i64>,
     pool: Pool,
-    /// Of the windows, once it is asked for.
+    /// The fingerprint of the windows, made when it is first needed.
     fingerprint: OnceLock<u64>,
 }
 

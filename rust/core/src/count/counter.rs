@@ -30,7 +30,7 @@ pub struct CountOptions {
     /// How many threads count; 0 is taken as 1.
     pub threads: usize,
     /// How many bytes of memory the process should use while it counts, including some 96 MB for the program itself.
-    /// What does not fit is written to temporary files.
+    /// What does not fit is written to files in the system's folder for temporary ones.
     pub max_memory: usize,
 }
 

@@ -281,7 +281,7 @@ impl LongWords {
             let beginning = word.first_chunk().expect("shorter words are their own keys");
             (Beginning::from_be_bytes(*beginning), word, slot.count)
         }));
-        // In two steps, so that the first one, nearly all of the work, compares without branches.
+        // First by the beginnings alone: nearly all of the work, and without branches. Then words that begin alike.
         words.sort_unstable_by_key(|word| word.0);
         let runs = words.chunk_by_mut(|one, other| one.0 == other.0).filter(|run| run.len() > 1);
         runs.for_each(|run| run.sort_unstable_by_key(|word| word.1));

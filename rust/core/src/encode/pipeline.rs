@@ -223,7 +223,7 @@ impl Tokenizer {
         if let Some(normalizer) = &self.pipeline.normalizer {
             normalizer.apply(&mut aligned)?;
         }
-        // In a text that reaches the split as it is, these were found before it was divided, and what stands beside
+        // In a text that reaches the split as it is, these names were found before it was divided; what stood beside
         // them is gone by now.
         let found = if self.pipeline.is_plain() {
             Vec::new()

@@ -24,7 +24,7 @@ pub struct Tokenizer {
     pub(super) specials: Specials,
     pub(super) manners: Vec<(u32, Manner)>,
     pub(super) pipeline: Pipeline,
-    /// The vocabulary of characters, if it is one.
+    /// The vocabulary as users see it, if it is one of characters.
     pub(super) outside: Option<Outside>,
     /// Where text may be cut before it is encoded.
     pub(super) cutter: Splitter,
@@ -52,8 +52,8 @@ impl Tokenizer {
     }
 
     /// The splitter that knows where a text may be cut so that its parts can be encoded on their own: the tokenizer's,
-    /// or one that never cuts, if text is changed before it is split or may hold tokens without the mark of being
-    /// special.
+    /// or one that never cuts, if more than a split and merges of bytes happens to a text, or it may hold tokens
+    /// without the mark of being special.
     pub fn cutter(&self) -> &Splitter {
         &self.cutter
     }

@@ -12,8 +12,8 @@ use crate::{Error, Place, Result};
 ///
 /// Stores are only ever replaced by renaming, so a map keeps the file that was opened. Other files are mapped as well,
 /// and what another program writes to them in place is seen here; if it cuts one short, the processes that read it are
-/// killed (SIGBUS). Only the program that writes can prevent that; [`check_whole`](Self::check_whole) is for callers
-/// about to read all of a file.
+/// killed (SIGBUS). Only the program that writes can prevent that; callers about to read all of a file can ask
+/// [`check_whole`](Self::check_whole) first whether it was cut short.
 #[derive(Debug)]
 pub(crate) struct Map {
     memory: Option<Mmap>,

@@ -16,8 +16,7 @@ pub(super) const LARGE_PAGE: usize = 2 << 20;
 /// Memory smaller than this gets no large pages.
 pub(super) const LEAST_IN_LARGE_PAGES: usize = 4 << 20;
 
-/// A large page that takes longer than this was not ready: those that are take 0.1 to 0.3 ms. In tests none is too
-/// slow.
+/// A large page that takes longer than this was not ready: those that are take 0.1 to 0.3 ms. In tests none is slow.
 const SLOW: Duration = if cfg!(test) { Duration::MAX } else { Duration::from_millis(1) };
 
 /// Which large pages of some memory have been touched; they are touched from its start on.

@@ -10,7 +10,8 @@
 pub(super) struct Forecast {
     /// How many tokens there are before the first merge, without the 256 bytes.
     known: usize,
-    /// How many there will be after the last merge, or 0 to give no floors.
+    /// How many there will be after the last merge; 0 gives no floors, since the number is unknown or they were given
+    /// up.
     merges: usize,
     /// The count of the pair that merged when there were half as many merges.
     before: u64,
@@ -20,7 +21,7 @@ pub(super) struct Forecast {
 /// all tokens. With 32,512 merges it is 31 times in 25 languages, 85 in English books, 228 in Chinese.
 const RARER: u64 = 256;
 
-/// The first forecast is made once one merge out of this many is done.
+/// No forecast is made before one part in this many of all merges is done.
 const FIRST_PART: usize = 32;
 
 /// The first forecast is made after this many merges at the earliest: the first falls are too small to go by. (From 128

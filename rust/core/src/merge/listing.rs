@@ -112,7 +112,7 @@ fn take_from_end(list: &mut Pair, places: usize) -> usize {
 
 /// Numbers for pairs, in the order in which they are asked for first.
 struct Numbers {
-    /// By both ids, for ids below 256: the number, or [`UNNUMBERED`].
+    /// The number of each pair of ids below 256, or [`UNNUMBERED`].
     small: Vec<u32>,
     others: HashMap<u64, u32, BuildHasherDefault<Spread>>,
     next: u32,

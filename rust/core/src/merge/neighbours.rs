@@ -7,9 +7,9 @@ use std::ops::Range;
 
 use crate::merge::cell::Place;
 
-/// In `index_of`: not met.
+/// The entry in `index_of` of a token that was not met.
 const NONE: u32 = u32::MAX;
-/// In `ends`: not kept.
+/// The entry in `ends` of a neighbour whose places are not kept.
 const DROPPED: usize = usize::MAX;
 
 /// One neighbour.

@@ -9,7 +9,7 @@ use crate::split::Find;
 /// What becomes of a match: Hugging Face's `SplitDelimiterBehavior`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behavior {
-    /// They are dropped.
+    /// Matches are dropped.
     Removed,
     /// Each is a piece.
     Isolated,

@@ -352,7 +352,7 @@ mod tests {
             .prop_map(|pieces| pieces.concat())
     }
 
-    /// Text of runs of one character each, some of them longer than the 64 bytes that scanners look at.
+    /// Text of runs of one character each, some of them longer than the 64 bytes of a scanner's block.
     fn text_of_runs() -> impl Strategy<Value = String> {
         let characters: Vec<char> =
             "aaZZé\u{c9}中中中я\u{2b0}\u{301}1\u{661} \n.'/s\u{3000}😀".chars().collect();

@@ -42,8 +42,8 @@ impl Numbers {
         }
     }
 
-    /// Appends the groups of the number whose first digit is at `first`, until `ends` is full; returns where the last
-    /// ends.
+    /// Appends the groups of the number whose first digit is at `first`, until `ends` is full; returns the last one's
+    /// end.
     fn push_groups(&self, text: &[u8], first: usize, ends: &mut Ends) -> usize {
         let end = run_end(text, first, |class| class & NUMBER != 0);
         let is_digit = |at: &usize| !is_tail(text[*at]);

@@ -23,8 +23,8 @@
 //! Only whitespace and contractions depend on what comes later. So starts are certain except inside whitespace that
 //! reaches to the end of the block, and near an apostrophe there. Three rare things, not worth their arithmetic, are in
 //! doubt as well, and nothing from there on is certain: slashes after the newlines of punctuation, digits that are not
-//! ASCII where digits are counted, and in cased words upper case after a letter without case (which of the two that
-//! counts as depends on the end of the word) and marks after punctuation.
+//! ASCII where digits are counted, and in cased words upper case after a letter without case (whether that letter
+//! counts as upper or lower case depends on the end of the word) and marks after punctuation.
 
 use super::family::{Contractions, Family, Tail};
 use super::masks::Masks;
@@ -35,7 +35,8 @@ use super::scan::contraction_end;
 pub(super) struct Starts {
     /// The starts that are certain: all of them up to some place, except the block's first byte.
     pub(super) places: u64,
-    /// The last place that is a start regardless of what comes before it, as one bit, or 0. It need not be certain.
+    /// The last place that is a start regardless of what comes before the block, as one bit, or 0. It may lie after a
+    /// place in doubt, and then is not in `places`.
     pub(super) last_sure: u64,
     /// Places inside the block's first pretoken. If no other pretoken starts in the block, then from each of these
     /// places on the text is split as if a pretoken started there.
@@ -106,7 +107,7 @@ fn below(count: u32) -> u64 {
     if count >= 64 { !0 } else { (1 << count) - 1 }
 }
 
-/// The run of whitespace that touches the end of the block, without its first byte, for which the answer is certain.
+/// The run of whitespace that touches the end of the block, without its first byte: whether that is a start is certain.
 #[inline(always)]
 fn trailing_run(space: u64) -> u64 {
     !below(65 - (!space).leading_zeros())

@@ -43,9 +43,9 @@ impl Masks {
     }
 
     /// Like [`with_wide`](Self::with_wide), but with given steps: `classes` finds the classes of a block's characters
-    /// from its bytes and masks, and `bits` which of them have a bit. As a closure of the scanner it is compiled into
-    /// that; called as a function, which takes and returns a dozen masks through memory, it made Chinese a twelfth
-    /// slower.
+    /// from its bytes and masks, and `bits` the bytes whose class has a given bit. As a closure of the scanner it is
+    /// compiled into that; called as a function, which takes and returns a dozen masks through memory, it made Chinese
+    /// a twelfth slower.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub(super) fn with_wide_by<F: Family, C: Copy>(

@@ -1,5 +1,4 @@
-//! Writes encoded batches as the documents of a store, and keeps account of where they come from and how far the work
-//! is.
+//! Writes encoded batches as the documents of a store, and notes where they come from and how far the work is.
 
 use std::mem;
 use std::path::Path;

@@ -79,7 +79,7 @@ impl TokenStore {
         if format == ExportFormat::Megatron {
             check_ending("path", path)?;
             check_no_folder("path", path)?;
-            // Even if this is no manifest, a store of this prefix would be opened by it.
+            // Whatever this file is, opening the store would read it as the manifest.
             let manifest = with_suffix(path, ".json");
             if manifest.exists() {
                 return Err(stands_there(&manifest));

@@ -12,8 +12,8 @@ use std::thread;
 
 use crate::{Error, Result};
 
-/// Calls `sink(work(item))` for each of `items`, in order, while no more than `limit` of `size` is on its way, unless
-/// one item alone has more. The work is done on `threads` threads of its own, each of which makes a `work` with
+/// Calls `sink(work(item))` for each of `items`, in order. The items on their way have at most `limit` together, by
+/// `size`, unless one alone has more. The work is done on `threads` new threads, each of which makes a `work` with
 /// `worker`.
 ///
 /// The error is that of the first item that has one; `sink` gets nothing after it.

@@ -1,8 +1,8 @@
 //! Reserves room on the disk ahead of what is written, many megabytes at once.
 //!
 //! Then the system need not find room for a few pages at a time: writing the ids of 100 MB of books takes 15 ms, and 21
-//! without. The file does not become longer by it. Room that is left in the end is given back; if the writer is killed,
-//! by the one that goes on.
+//! without. The file does not become longer by it. Room that is left in the end is given back, by the writer that goes
+//! on if this one is killed.
 
 use std::fs::File;
 use std::io;

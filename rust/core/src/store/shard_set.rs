@@ -1,8 +1,8 @@
 //! Which files a store consists of: the names of shards, and what a path stands for.
 //!
 //! A process of a job writes one shard, such as `prefix-00003-of-00008` for rank 3 of 8. A set opens as one store only
-//! if all of its shards are there and nothing else is that its name may stand for, such as a whole store: the names do
-//! not say which of both is newer.
+//! if all of its shards are there, and nothing else that its name could mean, such as a whole store: the names do not
+//! say which of the two is newer.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

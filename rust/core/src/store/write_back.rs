@@ -56,8 +56,8 @@ impl WriteBack {
 
 impl Drop for WriteBack {
     fn drop(&mut self) {
-        // Waits, for the thread has the file open, and with it the lock on it. Errors do not matter for what is not
-        // kept.
+        // This waits for the thread, which has the file open, and with it the lock on it. Its errors do not matter for
+        // files that are not kept.
         let _ = self.finish();
     }
 }

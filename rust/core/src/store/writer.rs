@@ -130,7 +130,7 @@ impl StoreWriter {
         self.partial.left = Left::Nothing;
     }
 
-    /// Hands all ids that were pushed to the system, and returns how far the store is.
+    /// Hands over to the system all ids and lengths pushed so far; returns how far the store is.
     pub(super) fn mark(&mut self) -> Result<Mark> {
         self.flush()?;
         Ok(Mark {
@@ -268,7 +268,7 @@ impl Written {
         let (bin, idx) = (Map::open(&partial.path(".bin"))?, Map::open(&partial.path(".idx"))?);
         for (before, mark) in marks.iter().enumerate() {
             if written.read_until(mark, dtype, bin.bytes(), idx.bytes()).is_none() {
-                // What does not agree is among what was read: once more, up to the mark before.
+                // The files differ somewhere before this mark: they are read once more, up to the mark before it.
                 return Self::read(partial, dtype, &marks[..before]);
             }
         }

@@ -53,8 +53,8 @@ pub enum OnError {
     /// Reading ends with the error.
     #[default]
     Raise,
-    /// The line or row is left out and noted in [`Batch::skipped`](super::Batch::skipped); of an input that cannot be
-    /// read on, everything after the error is, so that a text ends there.
+    /// A line or row is left out and noted in [`Batch::skipped`](super::Batch::skipped). So is everything after the
+    /// error in an input that cannot be read on: a text ends there.
     Skip,
 }
 

@@ -14,7 +14,7 @@ pub(super) fn string_in<'l>(line: &'l [u8], field: &str) -> Result<Cow<'l, str>,
     let expected = |cause: &str, column: usize| {
         format!("{cause} (column {column}); expected one JSON object a line, with a string in {field:?}")
     };
-    // All of the line, once: the parser checks only the strings that are wanted.
+    // The whole line is checked here, once: the parser checks only the strings that are wanted.
     let line = simdutf8::compat::from_utf8(line)
         .map_err(|error| expected("invalid unicode code point", error.valid_up_to() + 1))?;
     let text = read(line, field).or_else(|error| match without_lone_surrogates(line) {

@@ -15,8 +15,8 @@
 //! few different rounds to come near all orders, so there are never fewer than [`LEAST_BITS`] bits.
 //!
 //! [`Blocks`] is for windows on a disk that should be read in long stretches: it shuffles blocks of neighbouring
-//! windows, and the windows of each block. Both are permutations, wherever the one block that is shorter than the
-//! others comes, so this is also a bijection of `0..n`.
+//! windows, and the windows of each block. Both are permutations, and the one block that is shorter may come anywhere
+//! among the others, so this is also a bijection of `0..n`.
 
 use std::num::NonZero;
 use std::ops::Range;

@@ -246,7 +246,7 @@ fn saturated(tokens: u64) -> u32 {
 /// Where a document longer than a row is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Borders {
-    /// At every row's length from its own start.
+    /// At each multiple of a row's length from the document's start.
     Own,
     /// Where the rows end that all documents fill one after the other.
     Shared,

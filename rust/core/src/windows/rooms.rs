@@ -36,8 +36,7 @@ impl Rooms {
         self.below.len()
     }
 
-    /// Places a piece of `length`, at most a row's, in the fullest row with room for it, else in a new one; returns the
-    /// row.
+    /// Places a piece of `length`, at most a row's, in the fullest row with room for it, else in a new one; returns it.
     pub(super) fn place(&mut self, length: u32) -> u32 {
         let (row, room) = match self.least(length) {
             Some(room) => (self.pop(room), room),

@@ -84,7 +84,8 @@ impl WordTokenizer {
         self.unknown.map(|id| &*self.tokens[id as usize])
     }
 
-    /// Appends the ids of `text` to `ids`. An unknown word becomes the token for these, or an error if there is none.
+    /// Appends the ids of `text` to `ids`. An unknown word becomes the token for unknown words, or an error if there is
+    /// none.
     pub fn encode_into(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
         for word in split(text) {
             let id = self.words.get(word).copied().or(self.unknown).ok_or_else(|| {

@@ -32,13 +32,14 @@ const AT_ONCE: usize = 8;
 /// Which borders between characters the tokens of a vocabulary hold.
 #[derive(Debug)]
 pub(crate) struct Cuts {
-    /// By left ASCII character: a bit for each right one.
+    /// For each ASCII character left of a border, a bit for each one right of it: set if some token holds both.
     ascii: Box<[[u64; 2]; 128]>,
     /// Pairs of characters of which one is not ASCII.
     pairs: Vec<u64>,
     /// Characters before first bytes, and last bytes before characters.
     edges: Vec<u64>,
-    /// By the lower six bits of a last byte: a bit for each first byte of several, by its lower six bits.
+    /// For each last byte of a character of several bytes, by its lower six bits, a bit for each first byte of such a
+    /// character, by its.
     bytes: [u64; 64],
 }
 
@@ -54,7 +55,7 @@ struct Character {
 }
 
 impl Character {
-    /// From its bytes, one to four, in the lower bits of a number.
+    /// A character from its bytes, one to four, in the lower bits of a number.
     #[inline(always)]
     fn new(bytes: u32, length: usize) -> Self {
         Self {
@@ -66,7 +67,7 @@ impl Character {
         }
     }
 
-    /// The one at byte `at` of UTF-8.
+    /// The character at byte `at` of `text`, which is UTF-8.
     #[inline(always)]
     fn at(text: &[u8], at: usize) -> Self {
         let length = character_length(text[at]);
@@ -81,19 +82,19 @@ impl Character {
         self.first < 0x80
     }
 
-    /// The bit of the pair with a character behind this one.
+    /// The bit in `pairs` for this character followed by `right`.
     #[inline(always)]
     fn pair_bit(self, right: Self) -> usize {
         ((self.as_left ^ right.as_right) >> (64 - PAIR_BITS)) as usize
     }
 
-    /// The bit of this one before a first byte.
+    /// The bit in `edges` for this character before the first byte `first`.
     #[inline(always)]
     fn bit_before(self, first: u8) -> usize {
         ((self.as_left ^ u64::from(first) << 57) >> (64 - EDGE_BITS)) as usize
     }
 
-    /// The bit of this one behind a last byte.
+    /// The bit in `edges` for this character after the last byte `last`.
     #[inline(always)]
     fn bit_behind(self, last: u8) -> usize {
         ((self.as_right ^ u64::from(last) << 57) >> (64 - EDGE_BITS)) as usize
@@ -113,11 +114,11 @@ fn ascii_at(text: &[u8], at: usize) -> Option<&[u8; AT_ONCE + 1]> {
     bytes.is_ascii().then_some(bytes)
 }
 
-/// How many bytes from `at` on only repeat the [`AT_ONCE`] before, which another one precedes: the borders among them are
-/// those before `at` again.
+/// How many bytes from `at` on equal those [`AT_ONCE`] places before them, counted in whole steps: the borders among
+/// them are those just looked up.
 #[inline]
 fn repeated(text: &[u8], at: usize) -> usize {
-    /// So many are compared at once.
+    /// How many are compared at once.
     const STEP: usize = 32;
     let around = |at: usize| text[at - 1..].first_chunk::<{ STEP + 1 }>();
     let mut end = at;
@@ -127,7 +128,7 @@ fn repeated(text: &[u8], at: usize) -> usize {
     end - at
 }
 
-/// The bit, and others above it.
+/// The word with bit number `bit`, shifted so that this is the lowest; the bits above it are others.
 #[inline(always)]
 fn bit_at(table: &[u64], bit: usize) -> u64 {
     table[bit >> 6] >> (bit & 63)
@@ -138,7 +139,7 @@ fn set(table: &mut [u64], bit: usize) {
 }
 
 impl Cuts {
-    /// From all tokens of which merges may make use.
+    /// The table for `tokens`, which are all that merges may use.
     pub(crate) fn new<'t>(tokens: impl Iterator<Item = &'t [u8]>) -> Self {
         let mut cuts = Self {
             ascii: Box::new([[0; 2]; 128]),
@@ -193,8 +194,8 @@ impl Cuts {
         if left.is_ascii() & right.is_ascii() {
             return self.holds_ascii(left.first, right.first);
         }
-        // All of them, since a branch for each costs more. An ASCII character is never a part of one, so that for it
-        // some of these bits are nobody's, but may be set by chance.
+        // All four bits are read, since a branch for each costs more. No token has only a part of an ASCII character,
+        // so for one some of these bits can be set only by other notes; then a possible cut is not made.
         let edges = &self.edges;
         let bits = bit_at(&self.pairs, left.pair_bit(right))
             | bit_at(edges, left.bit_before(right.first))

@@ -23,14 +23,15 @@ const WIDTH: usize = 16;
 const MOST_LANES: usize = 64;
 const PLACE_BITS: u32 = MOST_LANES.trailing_zeros();
 
-/// From here on, a ranked place is that of a pair that does not merge.
+/// Ranked places from this number on are those of pairs that do not merge.
 const LEAST_NEVER: u32 = NEVER << PLACE_BITS;
 
 /// A piece of fewer than `LANES` bytes while it merges. Tokens stay where their first byte is.
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Word<const LANES: usize> {
-    /// By place of the left token: the pair's rank and the place. The last lane is no pair's.
+    /// For each place where a token begins: the rank of its pair with the next token, and the place in the lower bits.
+    /// The last lane belongs to no pair.
     ranked: [u32; LANES],
     names: [u32; LANES],
     /// The piece, and arbitrary bytes after it: so many that sixteen can be read from each place.

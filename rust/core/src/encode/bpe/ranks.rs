@@ -218,7 +218,7 @@ impl Spelled {
         merge_parted(&parted, vocabulary, &mut merges);
         self.merge_short::<FEW_LANES>(&short, vocabulary, &mut merges);
         self.merge_short::<MANY_LANES>(&middle, vocabulary, &mut merges);
-        // A few runs, most of them in order, which this sort makes use of.
+        // Up to four parts, some of them in order already, which this sort makes use of.
         merges.sort_by_key(|merge| merge.id);
         merges
     }

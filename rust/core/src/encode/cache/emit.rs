@@ -207,8 +207,7 @@ mod x86 {
         known
     }
 
-    /// Writes the ids of four keys if all of them are in the lanes of their buckets, and returns how many ids there
-    /// are.
+    /// Writes the ids of four keys if all of them are in the lanes of their buckets, and returns their number.
     #[inline]
     #[target_feature(enable = "avx2")]
     fn write_four(
@@ -236,7 +235,7 @@ mod x86 {
         let ids_only = _mm_set_epi32((1 << Lanes::COUNT_SHIFT) - 1, -1, -1, -1);
         let mut count = 0;
         for lanes in all_lanes {
-            // At most three times four; the mask tells the compiler.
+            // `count` is at most three times four here; the mask tells the compiler so.
             let start = count & (GROUP * LANES - 1);
             let room: &mut [u32; LANES] = room[start..].first_chunk_mut().expect("room for four more");
             let ids = _mm_and_si128(load(bytemuck::must_cast_ref(lanes)), ids_only);

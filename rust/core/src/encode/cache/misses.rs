@@ -25,7 +25,7 @@ use crate::split::{BLOCK, Ends};
 /// A key's bytes, of which the last tells the length, as lanes.
 const KEY_LANES: usize = 16;
 
-/// The cache, and what it takes to encode what it does not know.
+/// The cache, and scratch space for encoding what it does not have.
 #[derive(Debug, Default)]
 pub(crate) struct MissSpace {
     pub(crate) cache: Cache,
@@ -51,7 +51,7 @@ pub(crate) enum Content {
 struct Pieces {
     ends: Ends,
     keys: Keys,
-    /// The number of the miss that each is, or [`KNOWN`].
+    /// For each piece the number of its miss, or [`KNOWN`] if the cache has it.
     misses: Vec<usize>,
     /// The misses of a pretoken that leaves no hole.
     short: ShortMisses,
@@ -59,7 +59,7 @@ struct Pieces {
     long: LongIds,
 }
 
-/// What stands for no miss.
+/// In `misses`: the cache has the piece.
 const KNOWN: usize = usize::MAX;
 
 /// The ids of long pretokens or pieces, one behind another.
@@ -87,11 +87,11 @@ impl LongIds {
     }
 }
 
-/// What it takes to encode short pieces, and what comes of it.
+/// Scratch space for encoding short pieces, and the ids of each.
 #[derive(Debug, Default)]
 struct Resolved {
     asked: Vec<Result<Asked, u32>>,
-    /// Those that are no tokens, by number.
+    /// The misses that are not tokens and are merged: number and key.
     merged: Vec<(usize, Key)>,
     lanes: Vec<Lanes>,
     lockstep: Lockstep<KEY_LANES>,
@@ -133,7 +133,7 @@ impl Encoder {
         filled
     }
 
-    /// Cuts long pretokens into pieces, but for those that are tokens, which it returns.
+    /// Cuts long pretokens into pieces; returns for each the token that it is as a whole, which is not cut, or `None`.
     fn cut_long(&self, pieces: &mut Ends, misses: &LongMisses, content: Content) -> Vec<Option<u32>> {
         pieces.restart(0);
         let ends = misses.entries().iter().map(|&(end, _)| end);

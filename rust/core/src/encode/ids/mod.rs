@@ -11,7 +11,8 @@ use crate::Result;
 use crate::encode::cache::holes::{Hole, Holes, Miss};
 use room::{IdArray, Room};
 
-/// Ids as they come. They are written to room ahead of time, because that is faster than looking how many there are.
+/// Collects ids. They are written to room made ahead of time, which is faster than first finding out how many there
+/// are.
 #[derive(Debug)]
 pub(crate) struct Ids {
     /// The ids kept so far, then others.
@@ -31,10 +32,10 @@ pub(crate) struct Ids {
 /// Two bytes per id, a little less than most text has.
 const BYTES_PER_ID: usize = 2;
 
-/// From this length on there is room for an id for each byte: what is not touched costs nothing, while growing does.
+/// Texts from this length on get room for one id per byte: what is not touched costs nothing, while growing does.
 const LONG_TEXT: usize = 16 << 20;
 
-/// From this length on there is not: a system may refuse to promise so much memory.
+/// Texts from this length on get less: a system may refuse to promise so much memory.
 const HUGE_TEXT: usize = 1 << 30;
 
 /// How many ids the array for a long text has room for at first.
@@ -43,19 +44,19 @@ pub(crate) fn room_for_long(text_bytes: usize) -> usize {
 }
 
 impl Ids {
-    /// For the ids of about so many bytes of text, at most `limit`.
+    /// Keeps the ids of about `text_bytes` bytes of text, at most `limit`.
     pub(crate) fn keep(text_bytes: usize, limit: usize) -> Self {
         let room = if text_bytes < LONG_TEXT { text_bytes / BYTES_PER_ID } else { room_for_long(text_bytes) };
         Self::to(Room::new(room.min(limit) + 8), limit)
     }
 
-    /// The same, any number, in a buffer that may have been used before.
+    /// Like [`keep`](Self::keep), without a limit, in a buffer that may have been used before.
     pub(crate) fn keep_in(mut buffer: Vec<u32>, text_bytes: usize) -> Self {
         buffer.resize(buffer.len().max(text_bytes / BYTES_PER_ID + 8), 0);
         Self::to(Room::of(buffer), usize::MAX)
     }
 
-    /// To count them, up to `limit`.
+    /// Only counts ids, up to `limit`.
     pub(crate) fn count(limit: usize) -> Self {
         Self { keeps: false, ..Self::to(Room::of(Vec::new()), limit) }
     }
@@ -64,12 +65,12 @@ impl Ids {
         Self { ready: room.ready(), room, len: 0, unknown: 0, dropped: 0, keeps: true, limit }
     }
 
-    /// Wants at most so many more.
+    /// Sets the limit to `more` ids from now on; `None` is no limit.
     pub(crate) fn set_limit(&mut self, more: Option<usize>) {
         self.limit = more.map_or(usize::MAX, |more| self.total().saturating_add(more));
     }
 
-    /// Whether no more are wanted, whatever the ids are that are not known yet.
+    /// Whether no more ids are wanted, even if the holes turn out to have none.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
         self.total() - self.unknown >= self.limit

@@ -37,7 +37,7 @@ pub(crate) struct Room {
 
 enum Memory {
     Mapped(MmapMut),
-    /// Memory that is little, or that the system refuses to map.
+    /// Memory from the allocator: for few ids, or where the system refuses to map any.
     Allocated(Vec<u32>),
 }
 

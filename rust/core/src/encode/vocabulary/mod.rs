@@ -40,7 +40,7 @@ pub(crate) struct Vocabulary {
 /// The longest token that has a slot. In the published rank files 93 to 97 % of the tokens do.
 const SLOT_BYTES: usize = 12;
 
-/// By length: the mask of the bytes in a key, and the length, which is the kind of key.
+/// For each length of a token: the mask of its bytes in a key, and the length as the kind of the key.
 const SLOT_KEYS: [(Key, u64); SLOT_BYTES + 1] = {
     let mut keys = [([0; 2], NO_KEY[1]); SLOT_BYTES + 1];
     let mut length = 1;

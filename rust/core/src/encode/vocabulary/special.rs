@@ -26,7 +26,7 @@ pub enum SpecialPolicy {
     Text,
     /// They become the tokens.
     Encode,
-    /// These become the tokens; others are text, those of tokens without the mark, too.
+    /// These become the tokens; all other names are text, also those of tokens without the mark.
     EncodeOnly(Vec<String>),
     /// A text that holds one is an error.
     Raise,

@@ -175,7 +175,8 @@ impl Reader<'_> {
             '(' if take(&mut self.rest, OUR_LINE) => self.written.place(&["(", OUR_LINE]),
             '(' if take(&mut self.rest, OUR_END) => self.written.place(&[r"\z"]),
             '(' if take(&mut self.rest, OUR_START) => self.written.place(&[r"\A"]),
-            // A group that is not repeated joins the letters on both sides of its parentheses.
+            // Letters on both sides of a parenthesis may match together, and so may those around a counted repetition:
+            // s{1}s.
             '(' => {
                 self.letter = before;
                 self.group()?;
@@ -222,7 +223,7 @@ impl Reader<'_> {
                 return Err("a part that stands there no times".to_owned());
             }
             let counted = self.written.here.latest;
-            // In Oniguruma neither is a mark of the repetition, but another repetition.
+            // In Oniguruma this `+` or `?` is not a mark but repeats once more.
             let is_again = |&next: &char| next == '+' || next == '?' && is_fixed;
             let again = self.rest.next_if(is_again);
             self.check_dots(is_dot && (most.is_none() || again == Some('+')))?;
@@ -239,8 +240,8 @@ impl Reader<'_> {
         if is_of_nothing { Err("a repetition of what may be nothing".to_owned()) } else { Ok(()) }
     }
 
-    /// Refuses an endless repetition of a dot for all characters after nothing but marks of places: Oniguruma tries it
-    /// only at the first place, since from there on it would match if that mark did.
+    /// Refuses an endless repetition of a dot for all characters after nothing but marks of places: Oniguruma tries
+    /// such an expression only at the first place, as if it had to match there, though the mark may hold only later.
     fn check_dots(&self, are_endless: bool) -> Result<(), String> {
         if are_endless
             && self.latest_flags().dot_is_all
@@ -292,7 +293,7 @@ impl Reader<'_> {
         };
         if end == ')' {
             if self.written.here.latest.is_some() {
-                // In Oniguruma, all alternatives that follow belong to it.
+                // In Oniguruma these flags also take in all alternatives that follow.
                 return Err(format!("(?{ours}) behind other parts"));
             }
             is.until = if was.until == Until::End { Until::End } else { Until::InnerEnd };
@@ -334,7 +335,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether lower-case letters are part of what one character equals where case does not count, as `ss` of `ß`.
+/// Whether two lower-case letters are part of what one character equals where case does not count, as `ss` of `ß`.
 fn is_part_of_one(letters: &str) -> bool {
     if letters.is_ascii() {
         return ["ss", "ff", "fi", "fl", "st"].contains(&letters);

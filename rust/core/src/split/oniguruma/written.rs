@@ -46,7 +46,7 @@ enum Latest {
 pub(super) struct Alternatives {
     /// What the latest part of the open alternative takes.
     pub(super) latest: Option<Takes>,
-    /// Whether a part before that takes characters.
+    /// Whether a part before the latest one takes characters.
     takes: bool,
     /// Whether an earlier alternative may match nothing.
     may_be_nothing: bool,

@@ -84,7 +84,8 @@ fn pattern(parts: &[&Value]) -> Option<Pattern> {
 /// The pattern of expressions that split in turn, as Hugging Face reads them.
 fn pattern_of(expressions: &[&str]) -> Option<Pattern> {
     let joined = |expressions: &[&str]| Pattern::new(Some(&expressions.join(&Pattern::THEN.to_string())));
-    // Not as OpenAI writes it: what is possessive there, `{1,3}+`, is not here.
+    // Compared with what is written for Hugging Face, not with OpenAI's text: `{1,3}+` is possessive there, but not in
+    // Hugging Face's engine.
     let is_portable = |pattern: &Pattern| pattern.portable_expressions() == expressions;
     if let Some(named @ Pattern::Named(_)) = Some(joined(expressions)).filter(is_portable) {
         return Some(named);

@@ -52,9 +52,8 @@ pub(in crate::encode::files) fn write(tokenizer: &Tokenizer, file: &mut dyn Writ
         },
     });
     let text = serde_json::to_string_pretty(&parts).expect("a JSON value is JSON");
-    // These two, one after the other by their names, are nearly all of the file: a line each, and written as they come.
-    // Their lines are found by how far they are indented, which no text within quotes and no part of a part can look
-    // like.
+    // These two, one after the other by their names, are nearly all of the file: a line each, written as they come.
+    // They are found by their indentation, which occurs neither in a quoted text nor deeper in a part.
     let model = text.find("\n  \"model\": {").expect("as above");
     let merges = model + text[model..].find("\n    \"merges\": null").expect("as above");
     let (head, rest) = text.split_at(merges + "\n    ".len());
@@ -122,7 +121,7 @@ fn push_id(out: &mut Vec<u8>, id: u32) {
 }
 
 /// Most tokens have at most this many bytes in the file. This many are copied whatever the length is, so that no branch
-/// depends on it, which could not be predicted.
+/// depends on the length, which cannot be predicted.
 const MOSTLY: usize = 32;
 
 /// The tokens as the file writes them, in quotes, by id: each is spelled once, for itself and for the merge that makes it.
@@ -200,7 +199,7 @@ impl Texts {
             let out = out.room()?;
             let [whole, left_length, right_length] = [id, left, right].map(|id| self.place(id).len());
             // The parts stand far away in memory, but the token that the merge makes has both and is near: tokens come
-            // in the order of their merges. Not so where a part loses something of itself by it.
+            // in the order of their merges. This does not hold where the merge takes something off a part.
             if left_length + right_length == whole + 2 && whole <= MOSTLY {
                 self.push_pair(id, left_length - 1, out);
                 continue;
