@@ -215,15 +215,15 @@ def test_states_are_of_rows_by_one_strategy_and_over_the_same_tokens():
         (states[0], 'lacks "stride"'),
         (states[2], "is of windows with tokens 12, these have 13"),
         (states[5], "is of windows with tokens 14, these have 13"),
-        (states[4] | {"tail": "pad"}, "is of windows with tail pad, these have drop"),
-        (states[4] | {"tail": 3}, "is of windows with tail 3, these have drop"),
+        (states[4] | {"tail": "pad"}, "is of windows with tail 'pad', these have 'drop'"),
+        (states[4] | {"tail": 3}, "is of windows with tail 3, these have 'drop'"),
     ]:
         with pytest.raises(ValueError, match=f"state: {message}"):
             windows.load_state_dict(state)
-    with pytest.raises(ValueError, match="state: is of windows with strategy pad, these have best_fit"):
+    with pytest.raises(ValueError, match="state: is of windows with strategy 'pad', these have 'best_fit'"):
         bs.pack(store, 3).batches(1).load_state_dict(states[1])
     across = bs.windows(store, 3, tail="pad", pad_id=0).batches(1)
-    with pytest.raises(ValueError, match="state: is of windows with boundaries respect, these have ignore"):
+    with pytest.raises(ValueError, match="state: is of windows with boundaries 'respect', these have 'ignore'"):
         across.load_state_dict(states[2])
 
 

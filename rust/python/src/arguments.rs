@@ -29,6 +29,13 @@ pub(crate) fn optional_size(name: &str, value: Option<&Bound<'_, PyAny>>) -> PyR
     value.map(|value| size(name, value)).transpose()
 }
 
+/// The argument `pad_id`, any id of 32 bits.
+pub(crate) fn pad_id(value: &Bound<'_, PyAny>) -> PyResult<u32> {
+    u32::try_from(clamped("pad_id", value)?).map_err(|_| {
+        PyValueError::new_err(format!("pad_id: {value} is out of range, expected 0 to 2**32 - 1"))
+    })
+}
+
 /// How many threads a call may use: `None` for all that the process may. Results do not depend on it, so numbers that no
 /// machine has use are taken for a large one.
 pub(crate) fn thread_count(threads: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyDict, PyTuple, PyType};
 
-use crate::arguments::{Integer, length_of, optional_size, unsigned};
+use crate::arguments::{Integer, length_of, unsigned};
 use crate::blocks::{Gather, Out};
 use crate::errors::IntoPython;
 use crate::made::{Failure, Made};
@@ -22,9 +22,8 @@ use crate::named::unexpected;
 use crate::packs::Packs;
 use crate::windows::Windows;
 
-/// Batches that a thread makes ahead if nothing else is said, and at most.
-const PREFETCH: usize = 2;
-const MAX_PREFETCH: usize = 1024;
+/// The most batches that a thread makes ahead.
+const MAX_PREFETCH: u64 = 1024;
 
 /// A thread makes batches ahead once making them takes longer: about what it takes to wake one, several times.
 const WORTH_A_THREAD: Duration = Duration::from_micros(100);
@@ -56,7 +55,7 @@ impl Mark {
             SOURCES => {
                 "state: is of other sources, shares or tokens, or of these in another order".to_owned()
             }
-            _ => format!("state: is of windows with {name} {}, these have {own}", given.repr()?),
+            _ => format!("state: is of windows with {name} {}, these have {}", given.repr()?, own.repr()?),
         };
         Err(PyValueError::new_err(message))
     }
@@ -157,29 +156,81 @@ fn check_room(shape: Shape) -> Result<(), NoMemory> {
     if fits { Ok(()) } else { Err(NoMemory::for_shape(shape)) }
 }
 
-/// The arguments of every `batches`, as they came.
+/// What the arguments of every `batches` say of an epoch and its batches.
 pub(crate) struct EpochOptions<'a, 'py> {
-    pub(crate) batch_size: &'a Bound<'py, PyAny>,
+    pub(crate) batch_size: u64,
     pub(crate) shuffle: bool,
-    pub(crate) block_size: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) block_size: Option<u64>,
     pub(crate) seed: u64,
     pub(crate) epoch: u64,
     pub(crate) drop_last: bool,
-    pub(crate) rank: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) world_size: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) rank: u64,
+    pub(crate) world_size: u64,
     pub(crate) dtype: Option<&'a Bound<'py, PyAny>>,
-    pub(crate) prefetch: Option<&'a Bound<'py, PyAny>>,
+    pub(crate) prefetch: u64,
     pub(crate) out: Option<&'a Bound<'py, PyAny>>,
 }
 
-/// The argument `seed`. `None`, which others take for a random one, is none: an epoch can be gone through again.
-pub(crate) fn seed_of(value: &Bound<'_, PyAny>) -> PyResult<u64> {
-    unsigned("seed", value)
+/// The method `batches` of a class that [`Rows`] has, with its docstring: one signature for all.
+macro_rules! batches_method {
+    ($(#[$docstring:meta])* $rows:ident) => {
+        #[pymethods]
+        impl $rows {
+            $(#[$docstring])*
+            #[pyo3(signature = (
+                batch_size, *, shuffle=true, block_size=None, seed=0, epoch=0, drop_last=true, rank=0, world_size=1,
+                dtype=None, prefetch=2, out=None
+            ))]
+            #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
+            fn batches(
+                slf: &Bound<'_, Self>,
+                #[pyo3(from_py_with = $crate::batches::batch_size)] batch_size: u64,
+                shuffle: bool,
+                #[pyo3(from_py_with = $crate::batches::block_size)] block_size: Option<u64>,
+                #[pyo3(from_py_with = $crate::batches::seed)] seed: u64,
+                #[pyo3(from_py_with = $crate::batches::epoch)] epoch: u64,
+                drop_last: bool,
+                #[pyo3(from_py_with = $crate::batches::rank)] rank: u64,
+                #[pyo3(from_py_with = $crate::batches::world_size)] world_size: u64,
+                dtype: Option<&Bound<'_, PyAny>>,
+                #[pyo3(from_py_with = $crate::batches::prefetch)] prefetch: u64,
+                out: Option<&Bound<'_, PyAny>>,
+            ) -> PyResult<Batches> {
+                let options = $crate::batches::EpochOptions {
+                    batch_size,
+                    shuffle,
+                    block_size,
+                    seed,
+                    epoch,
+                    drop_last,
+                    rank,
+                    world_size,
+                    dtype,
+                    prefetch,
+                    out,
+                };
+                Batches::new(Rows::$rows(slf.clone().unbind()), options)
+            }
+        }
+    };
 }
 
-/// The argument `epoch`.
-pub(crate) fn epoch_of(value: &Bound<'_, PyAny>) -> PyResult<u64> {
-    unsigned("epoch", value)
+pub(crate) use batches_method;
+
+/// The integers among the arguments, each by its name. For `seed`, `None`, elsewhere a random one, is refused, so that
+/// every epoch can be gone through again.
+macro_rules! integer_arguments {
+    ($($name:ident),*) => {$(
+        pub(crate) fn $name(value: &Bound<'_, PyAny>) -> PyResult<u64> {
+            unsigned(stringify!($name), value)
+        }
+    )*};
+}
+
+integer_arguments!(batch_size, seed, epoch, rank, world_size, prefetch);
+
+pub(crate) fn block_size(value: &Bound<'_, PyAny>) -> PyResult<Option<u64>> {
+    if value.is_none() { Ok(None) } else { unsigned("block_size", value).map(Some) }
 }
 
 /// The batches of one epoch: an iterator of `(inputs, targets)`, made by `batches` of `Windows`, `Mix` and `Packs`.
@@ -266,21 +317,14 @@ fn shuffled(name: &str, shuffle: bool, block_size: Option<u64>) -> PyResult<Shuf
 impl Batches {
     /// The batches of `rows` that the arguments ask for.
     pub(crate) fn new(rows: Rows, options: EpochOptions<'_, '_>) -> PyResult<Self> {
-        let number = |name, value: Option<&Bound<'_, PyAny>>, default| {
-            value.map_or(Ok(default), |value| unsigned(name, value))
-        };
+        let EpochOptions { batch_size, rank, world_size, .. } = options;
         let remainder = if options.drop_last { Remainder::Drop } else { Remainder::Keep };
-        let (rank, world_size) =
-            (number("rank", options.rank, 0)?, number("world_size", options.world_size, 1)?);
-        let batch_size = unsigned("batch_size", options.batch_size)?;
         let plan = Plan::new(rows.count(), batch_size, remainder, rank, world_size).into_python()?;
         let dtype = options.dtype.map(Integer::new).transpose()?;
         let out = |out| Out::new(out, batch_size as usize, rows.columns(), dtype);
         let out = options.out.map(out).transpose()?;
-        let prefetch = optional_size("prefetch", options.prefetch)?.unwrap_or(PREFETCH);
-        let prefetch = NonZero::new(prefetch.min(MAX_PREFETCH));
-        let block_size = options.block_size.map(|size| unsigned("block_size", size)).transpose()?;
-        let shuffle = shuffled("block_size", options.shuffle, block_size)?;
+        let prefetch = NonZero::new(options.prefetch.min(MAX_PREFETCH) as usize);
+        let shuffle = shuffled("block_size", options.shuffle, options.block_size)?;
         let epoch = Epoch::new(plan.windows(), shuffle, options.seed, options.epoch);
         let work = Work { rows, plan, integer: dtype.unwrap_or(Integer::I64) };
         let state = Mutex::new(State { epoch, ahead: None, slow: 0 });

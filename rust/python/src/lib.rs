@@ -30,7 +30,6 @@ mod stream;
 mod tables;
 mod text;
 mod tokenizer;
-mod tokenizer_arguments;
 mod tokens;
 mod train;
 mod view;

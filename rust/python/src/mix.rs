@@ -9,11 +9,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{self, integers, length_of, place_at, type_name, unsigned};
-use crate::batches::{Batches, EpochOptions, Mark, Rows, SOURCES, epoch_of, seed_of};
+use crate::batches::{Batches, Mark, Rows, SOURCES, batches_method};
 use crate::blocks::{self, Gather, gathered};
 use crate::errors::IntoPython;
 use crate::memory::Pool;
-use crate::named::{items, weights as weights_of};
+use crate::named::{function_with, items, weights as weights_of};
 use crate::tokens::Tokens;
 use crate::windows::Windows;
 
@@ -175,6 +175,26 @@ impl Gather for Mix {
     }
 }
 
+batches_method! {
+    /// An iterator over the batches of one epoch: `(inputs, targets)`, two arrays `dtype[batch_size, max_length]`.
+    ///
+    /// Arguments, ranks and state are those of `Windows.batches`. Shuffling takes place within each source, anew each
+    /// time the source has been read, so the shares hold in every prefix of the epoch, over all ranks together; one rank
+    /// may see a single source in its places.
+    ///
+    /// Raises:
+    ///     ValueError: If a number is out of range, the windows are too few for one batch and `drop_last` is set, or `out`
+    ///         has another shape or type.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> low, high = (bs.windows(np.arange(start, start + 9), 2) for start in (0, 100))
+    ///     >>> mixed = bs.mix([low, high], weights=[0.5, 0.5])
+    ///     >>> [inputs.tolist() for inputs, targets in mixed.batches(2, shuffle=False)][:2]
+    ///     [[[0, 1], [100, 101]], [[2, 3], [102, 103]]]
+    Mix
+}
+
 #[pymethods]
 impl Mix {
     /// Tokens in a window.
@@ -262,62 +282,10 @@ impl Mix {
         gathered(py, self, &rows, self.pool(), out, dtype)
     }
 
-    /// An iterator over the batches of one epoch: `(inputs, targets)`, two arrays `dtype[batch_size, max_length]`.
-    ///
-    /// Arguments, ranks and state are those of `Windows.batches`. Shuffling takes place within each source, anew each
-    /// time the source has been read, so the shares hold in every prefix of the epoch.
-    ///
-    /// Raises:
-    ///     ValueError: If a number is out of range, the windows are too few for one batch and `drop_last` is set, or `out`
-    ///         has another shape or type.
-    ///
-    /// Example:
-    ///     >>> import bytestride as bs, numpy as np
-    ///     >>> low, high = (bs.windows(np.arange(start, start + 9), 2) for start in (0, 100))
-    ///     >>> mixed = bs.mix([low, high], weights=[0.5, 0.5])
-    ///     >>> [inputs.tolist() for inputs, targets in mixed.batches(2, shuffle=False)][:2]
-    ///     [[[0, 1], [100, 101]], [[2, 3], [102, 103]]]
-    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=0, epoch=0, drop_last=true, rank=None, world_size=None,
-                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \
-                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
-                        out=None)")]
-    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
-    fn batches(
-        slf: &Bound<'_, Self>,
-        batch_size: &Bound<'_, PyAny>,
-        shuffle: bool,
-        block_size: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = seed_of)] seed: u64,
-        #[pyo3(from_py_with = epoch_of)] epoch: u64,
-        drop_last: bool,
-        rank: Option<&Bound<'_, PyAny>>,
-        world_size: Option<&Bound<'_, PyAny>>,
-        dtype: Option<&Bound<'_, PyAny>>,
-        prefetch: Option<&Bound<'_, PyAny>>,
-        out: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Batches> {
-        let options = EpochOptions {
-            batch_size,
-            shuffle,
-            block_size,
-            seed,
-            epoch,
-            drop_last,
-            rank,
-            world_size,
-            dtype,
-            prefetch,
-            out,
-        };
-        Batches::new(Rows::Mix(slf.clone().unbind()), options)
-    }
-
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'_, 'py>> {
-        let mix = py.import("bytestride")?.getattr("mix")?;
         let options = PyDict::new(py);
         options.set_item("length", self.length)?;
-        let partial = py.import("functools")?.getattr("partial")?.call((mix,), Some(&options))?;
-        Ok((partial, (PyTuple::new(py, &self.sources)?, &self.given)))
+        Ok((function_with(py, "mix", &options)?, (PyTuple::new(py, &self.sources)?, &self.given)))
     }
 
     fn __repr__(&self) -> String {

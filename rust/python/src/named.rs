@@ -4,7 +4,7 @@
 use bytestride_core::split::Pattern;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyIterator, PyMapping, PySequence, PyString};
+use pyo3::types::{PyBytes, PyDict, PyIterator, PyMapping, PySequence, PyString};
 
 use crate::arguments::{clamped, type_name};
 use crate::errors::IntoPython;
@@ -165,4 +165,14 @@ pub(crate) fn items<'py>(
         return Err(unexpected(name, expected, value));
     }
     value.try_iter().map_err(|_| unexpected(name, expected, value))
+}
+
+/// The function `name` of the package with these options set: what unpickling calls.
+pub(crate) fn function_with<'py>(
+    py: Python<'py>,
+    name: &str,
+    options: &Bound<'py, PyDict>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let function = py.import("bytestride")?.getattr(name)?;
+    py.import("functools")?.getattr("partial")?.call((function,), Some(options))
 }

@@ -4,17 +4,16 @@ use std::sync::OnceLock;
 
 use bytestride_core::windows::{self, Packed, Packing, Strategy, Token};
 use numpy::PyArrayMethods;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::arguments::{self, Integer, integers, place_at, unsigned};
-use crate::batches::{Batches, DATA, EpochOptions, Mark, Rows, epoch_of, seed_of};
+use crate::batches::{Batches, DATA, Mark, Rows, batches_method};
 use crate::blocks::Gather;
 use crate::errors::IntoPython;
 use crate::made::{Made, packed};
 use crate::memory::{Memory, Pool};
-use crate::named::one_of;
+use crate::named::{function_with, one_of};
 use crate::tokens::{Tokens, with_type};
 use crate::windows::offsets_of;
 
@@ -26,7 +25,7 @@ type Reduced<'p, 'py> = (Bound<'py, PyAny>, (&'p Py<PyAny>, u64));
 /// Every token is an input exactly once. Its target is the next token of its document, or -100 (which PyTorch's
 /// cross-entropy ignores) at a document's last token and at padding. Documents longer than a row are cut; the target at
 /// the cut is the token behind it, in another row. The result depends on the documents' lengths alone. One pass over the
-/// offsets and a sort by counting; 16 bytes a document, and no token is read.
+/// offsets and a sort by counting; 16 bytes a document, some 12 for each token of `max_length`, and no token is read.
 ///
 /// Args:
 ///     store: A `TokenStore`, a `Ragged`, or anything with their `tokens` or `ids` and `offsets`.
@@ -65,10 +64,7 @@ pub(crate) fn pack(
     #[pyo3(from_py_with = strategy_of)] strategy: Strategy,
     pad_id: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Packs> {
-    let pad = pad_id.map_or(Ok(0), |id| unsigned("pad_id", id))?;
-    let too_large =
-        || PyValueError::new_err(format!("pad_id: {pad} is out of range, expected 0 to 2**32 - 1"));
-    let pad = u32::try_from(pad).map_err(|_| too_large())?;
+    let pad = pad_id.map_or(Ok(0), arguments::pad_id)?;
     let max_length = unsigned("max_length", max_length)?;
     let tokens = Tokens::of("store", "a TokenStore or a Ragged", store)?;
     let offsets = offsets_of("store", store, tokens.count())?;
@@ -198,6 +194,24 @@ impl Gather for Packs {
     }
 }
 
+batches_method! {
+    /// An iterator over the batches of one epoch, a `Packed` each.
+    ///
+    /// Arguments, ranks and state are those of `Windows.batches`; `out`, a pair of arrays, takes inputs and targets.
+    ///
+    /// Raises:
+    ///     ValueError: If a number is out of range, the rows are too few for one batch and `drop_last` is set, or `out` has
+    ///         another shape or type.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> batch = bs.Ragged(np.arange(7, dtype="uint32"), np.array([0, 2, 6, 7]))
+    ///     >>> for rows in bs.pack(batch, 4).batches(2, shuffle=False):
+    ///     ...     print(rows.inputs.shape, rows.cu_seqlens)
+    ///     (2, 4) [0 4 6 7 8]
+    Packs
+}
+
 #[pymethods]
 impl Packs {
     /// Places in a row.
@@ -269,62 +283,11 @@ impl Packs {
         self.gathered(py, &indices, dtype.map_or(Ok(Integer::I64), Integer::new)?)
     }
 
-    /// An iterator over the batches of one epoch, a `Packed` each.
-    ///
-    /// Arguments, ranks and state are those of `Windows.batches`; `out`, a pair of arrays, takes inputs and targets.
-    ///
-    /// Raises:
-    ///     ValueError: If a number is out of range, the rows are too few for one batch and `drop_last` is set, or `out` has
-    ///         another shape or type.
-    ///
-    /// Example:
-    ///     >>> import bytestride as bs, numpy as np
-    ///     >>> batch = bs.Ragged(np.arange(7, dtype="uint32"), np.array([0, 2, 6, 7]))
-    ///     >>> for rows in bs.pack(batch, 4).batches(2, shuffle=False):
-    ///     ...     print(rows.inputs.shape, rows.cu_seqlens)
-    ///     (2, 4) [0 4 6 7 8]
-    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=0, epoch=0, drop_last=true, rank=None, world_size=None,
-                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \
-                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
-                        out=None)")]
-    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
-    fn batches(
-        slf: &Bound<'_, Self>,
-        batch_size: &Bound<'_, PyAny>,
-        shuffle: bool,
-        block_size: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = seed_of)] seed: u64,
-        #[pyo3(from_py_with = epoch_of)] epoch: u64,
-        drop_last: bool,
-        rank: Option<&Bound<'_, PyAny>>,
-        world_size: Option<&Bound<'_, PyAny>>,
-        dtype: Option<&Bound<'_, PyAny>>,
-        prefetch: Option<&Bound<'_, PyAny>>,
-        out: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Batches> {
-        let options = EpochOptions {
-            batch_size,
-            shuffle,
-            block_size,
-            seed,
-            epoch,
-            drop_last,
-            rank,
-            world_size,
-            dtype,
-            prefetch,
-            out,
-        };
-        Batches::new(Rows::Packs(slf.clone().unbind()), options)
-    }
-
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'_, 'py>> {
-        let pack = py.import("bytestride")?.getattr("pack")?;
         let options = PyDict::new(py);
         options.set_item("strategy", self.strategy())?;
         options.set_item("pad_id", self.pad)?;
-        let partial = py.import("functools")?.getattr("partial")?.call((pack,), Some(&options))?;
-        Ok((partial, (&self.source, self.packing.max_length())))
+        Ok((function_with(py, "pack", &options)?, (&self.source, self.packing.max_length())))
     }
 
     fn __repr__(&self) -> String {

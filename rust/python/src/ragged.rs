@@ -113,7 +113,7 @@ impl Ragged {
         let ids = ids.cast::<PyUntypedArray>().map_err(|_| unexpected("ids", wanted, ids))?;
         let wanted = "a numpy array [n + 1] of int64";
         let offsets = offsets.cast::<PyArray1<i64>>().map_err(|_| unexpected("offsets", wanted, offsets))?;
-        let pad_id = pad_id.map(checked_pad_id).transpose()?;
+        let pad_id = pad_id.map(arguments::pad_id).transpose()?;
         let (dtype, dimensions, count) = (ids.dtype(), ids.ndim(), ids.len());
         let ids = if let Ok(ids) = ids.cast::<PyArray1<u32>>() {
             Ids::Wide(frozen(py, contiguous(ids)?.to_vec()?))
@@ -312,7 +312,7 @@ impl Ragged {
             None => {
                 self.pad_id.ok_or_else(|| PyValueError::new_err("pad_id: is needed, the tokenizer has none"))
             }
-            Some(id) => checked_pad_id(id),
+            Some(id) => arguments::pad_id(id),
         }
     }
 
@@ -332,11 +332,6 @@ impl Ragged {
 }
 
 /// The id that the argument `pad_id` is.
-fn checked_pad_id(id: &Bound<'_, PyAny>) -> PyResult<u32> {
-    let id = unsigned("pad_id", id)?;
-    u32::try_from(id).map_err(|_| out_of_range(id, "2**32 - 1"))
-}
-
 fn out_of_range(pad_id: impl Display, last: &str) -> PyErr {
     PyValueError::new_err(format!("pad_id: {pad_id} is out of range, expected 0 to {last}"))
 }

@@ -121,7 +121,7 @@ pub(crate) fn count_options(
 /// Raises:
 ///     FileNotFoundError: a path does not exist.
 ///     OSError: a file cannot be read, or the folder for temporary files takes no more.
-///     TypeError: `source` is `bytes`, or holds something that is neither `str` nor `bytes`.
+///     TypeError: `source` is `bytes` or a mapping, or holds something that is neither `str` nor `bytes`.
 ///     ValueError: `pattern` is neither a known name nor a regular expression, a file is malformed, or there is not a
 ///         weight for each path.
 ///

@@ -60,9 +60,11 @@ const DEFAULT_MIN_FREQUENCY: u64 = 2;
 ///
 /// Raises:
 ///     FileNotFoundError: a path does not exist.
-///     TypeError: `source` is `bytes`, or holds something that is neither `str` nor `bytes`.
+///     OSError: a file cannot be read, or the folder for temporary files takes no more.
+///     TypeError: `source` is `bytes` or a mapping, or holds something that is neither `str` nor `bytes`.
 ///     ValueError: `vocab_size` or `superwords_from` is below 256 and the special tokens, `pattern` is no regular
-///         expression or not that of the counts, `digits` or superwords do not go with it, or a file is malformed.
+///         expression or not that of the counts, `digits` or superwords do not go with it, the words are superwords and
+///         `superwords_from` is `None`, or a file is malformed.
 ///
 /// Example:
 ///     >>> from bytestride import train
@@ -214,6 +216,8 @@ impl Sizes {
 ///
 /// Raises:
 ///     FileNotFoundError: a path does not exist.
+///     OSError: a file cannot be read, or the folder for temporary files takes no more.
+///     TypeError: `tokenizer` is not a `Tokenizer`, or `source` is not one of `train`.
 ///     ValueError: the tokenizer does more than split and merge, the counts are of another pattern, or a file is
 ///         malformed.
 ///

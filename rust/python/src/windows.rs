@@ -12,11 +12,11 @@ use pyo3::types::{PyDict, PySlice};
 use crate::arguments::{
     self, Integer, clamped, contiguous, integers, length_of, place_at, type_name, unsigned,
 };
-use crate::batches::{Batches, DATA, EpochOptions, Mark, Rows, epoch_of, seed_of};
+use crate::batches::{Batches, DATA, Mark, Rows, batches_method};
 use crate::blocks::{self, Gather, gather_into, gathered};
 use crate::errors::IntoPython;
 use crate::memory::{Pool, Shape};
-use crate::named::{one_of, unexpected};
+use crate::named::{function_with, one_of, unexpected};
 use crate::tokens::{Tokens, with_type};
 
 /// A function and its arguments, as pickle wants them.
@@ -322,6 +322,43 @@ fn padded_in_view() -> PyErr {
     )
 }
 
+batches_method! {
+    /// An iterator over the batches of one epoch: `(inputs, targets)`, two arrays `dtype[batch_size, max_length]`.
+    ///
+    /// The order is a function of `seed`, `epoch` and position alone and takes no memory. In each step all ranks
+    /// together take the next `batch_size * world_size` windows of it, each rank a contiguous part, so in one epoch
+    /// every window is read once (but for those that `drop_last` drops). A batch is one copy, without the GIL.
+    ///
+    /// Args:
+    ///     batch_size: Windows in a batch of this rank.
+    ///     shuffle: Whether the windows come in an order drawn by `seed` and `epoch`, or as they lie.
+    ///     block_size: Shuffle by blocks of so many neighbouring windows: the blocks, and the windows of each. A disk is
+    ///         read in long stretches then, and a block should be many batches. `None` shuffles all among each other.
+    ///     seed: The run's seed, 0 to 2**64 - 1.
+    ///     epoch: The epoch, 0 to 2**64 - 1; each has another order.
+    ///     drop_last: Whether windows that do not fill a whole step are left out. If not, the last batch is shorter, and
+    ///         with several ranks some may have no last batch.
+    ///     rank: This process's number, below `world_size`.
+    ///     world_size: How many processes share the epoch.
+    ///     dtype: int64, int32, uint32 or uint16. `None` is the type of `out`, or int64.
+    ///     prefetch: How many batches a thread makes ahead; 0 for none. It starts once making a batch has taken longer
+    ///         than waking a thread does (from a disk, or large ones), and is of no use with `out`.
+    ///     out: Where every batch is written, over the one before: a pair of arrays `[batch_size, max_length]` or one
+    ///         array `[2, batch_size, max_length]`; of pinned memory, as `tensor.numpy()` gives it, too. `None` makes new
+    ///         arrays for each batch; their memory is used again once no one has them any more.
+    ///
+    /// Raises:
+    ///     ValueError: If a number is out of range, the windows are too few for one batch and `drop_last` is set, or `out`
+    ///         has another shape or type.
+    ///
+    /// Example:
+    ///     >>> import bytestride as bs, numpy as np
+    ///     >>> w = bs.windows(np.arange(9), max_length=2)
+    ///     >>> [inputs.tolist() for inputs, targets in w.batches(2, shuffle=False)]
+    ///     [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
+    Windows
+}
+
 #[pymethods]
 impl Windows {
     /// The inputs of all windows: a read-only view `[n, max_length]` of the tokens, in their type.
@@ -454,76 +491,7 @@ impl Windows {
         gathered(py, self, &indices, &self.pool, out, dtype)
     }
 
-    /// An iterator over the batches of one epoch: `(inputs, targets)`, two arrays `dtype[batch_size, max_length]`.
-    ///
-    /// The order is a function of `seed`, `epoch` and position alone and takes no memory. In each step all ranks
-    /// together take the next `batch_size * world_size` windows of it, each rank a contiguous part, so in one epoch
-    /// every window is read once (but for those that `drop_last` drops). A batch is one copy, without the GIL.
-    ///
-    /// Args:
-    ///     batch_size: Windows in a batch of this rank.
-    ///     shuffle: Whether the windows come in an order drawn by `seed` and `epoch`, or as they lie.
-    ///     block_size: Shuffle by blocks of so many neighbouring windows: the blocks, and the windows of each. A disk is
-    ///         read in long stretches then, and a block should be many batches. `None` shuffles all among each other.
-    ///     seed: The run's seed, 0 to 2**64 - 1.
-    ///     epoch: The epoch, 0 to 2**64 - 1; each has another order.
-    ///     drop_last: Whether windows that do not fill a whole step are left out. If not, the last batch is shorter, and
-    ///         with several ranks some may have no last batch.
-    ///     rank: This process's number, below `world_size`.
-    ///     world_size: How many processes share the epoch.
-    ///     dtype: int64, int32, uint32 or uint16. `None` is the type of `out`, or int64.
-    ///     prefetch: How many batches a thread makes ahead; 0 for none. It starts once making a batch has taken longer
-    ///         than waking a thread does (from a disk, or large ones), and is of no use with `out`.
-    ///     out: Where every batch is written, over the one before: a pair of arrays `[batch_size, max_length]` or one
-    ///         array `[2, batch_size, max_length]`; of pinned memory, as `tensor.numpy()` gives it, too. `None` makes new
-    ///         arrays for each batch; their memory is used again once no one has them any more.
-    ///
-    /// Raises:
-    ///     ValueError: If a number is out of range, the windows are too few for one batch and `drop_last` is set, or `out`
-    ///         has another shape or type.
-    ///
-    /// Example:
-    ///     >>> import bytestride as bs, numpy as np
-    ///     >>> w = bs.windows(np.arange(9), max_length=2)
-    ///     >>> [inputs.tolist() for inputs, targets in w.batches(2, shuffle=False)]
-    ///     [[[0, 1], [2, 3]], [[4, 5], [6, 7]]]
-    #[pyo3(signature = (batch_size, *, shuffle=true, block_size=None, seed=0, epoch=0, drop_last=true, rank=None, world_size=None,
-                        dtype=None, prefetch=None, out=None), text_signature = "($self, batch_size, *, shuffle=True, block_size=None, seed=0, \
-                        epoch=0, drop_last=True, rank=0, world_size=1, dtype=None, prefetch=2, \
-                        out=None)")]
-    #[expect(clippy::too_many_arguments, reason = "options belong to the call")]
-    fn batches(
-        slf: &Bound<'_, Self>,
-        batch_size: &Bound<'_, PyAny>,
-        shuffle: bool,
-        block_size: Option<&Bound<'_, PyAny>>,
-        #[pyo3(from_py_with = seed_of)] seed: u64,
-        #[pyo3(from_py_with = epoch_of)] epoch: u64,
-        drop_last: bool,
-        rank: Option<&Bound<'_, PyAny>>,
-        world_size: Option<&Bound<'_, PyAny>>,
-        dtype: Option<&Bound<'_, PyAny>>,
-        prefetch: Option<&Bound<'_, PyAny>>,
-        out: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Batches> {
-        let options = EpochOptions {
-            batch_size,
-            shuffle,
-            block_size,
-            seed,
-            epoch,
-            drop_last,
-            rank,
-            world_size,
-            dtype,
-            prefetch,
-            out,
-        };
-        Batches::new(Rows::Windows(slf.clone().unbind()), options)
-    }
-
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'_, 'py>> {
-        let windows = py.import("bytestride")?.getattr("windows")?;
         let arguments = (&self.source, self.places.max_length(), self.places.stride());
         let options = PyDict::new(py);
         if let Some(pad) = self.pad {
@@ -533,8 +501,7 @@ impl Windows {
         if matches!(self.places, Places::Within(_)) {
             options.set_item("boundaries", "respect")?;
         }
-        let partial = py.import("functools")?.getattr("partial")?.call((windows,), Some(&options))?;
-        Ok((partial, arguments))
+        Ok((function_with(py, "windows", &options)?, arguments))
     }
 
     fn __repr__(&self) -> String {
