@@ -66,8 +66,9 @@ def _batches(file: Any, groups: list[int], column: str) -> Iterator[Any]:  # noq
 def _rows_at_once(group: Any, column: str) -> int:  # noqa: ANN401
     """How many rows of a group to read at once, by the size that the file tells of its column."""
     chunks = (group.column(at) for at in range(group.num_columns))
-    size = next((chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == column), 0)
-    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE * group.num_rows // max(size, 1)))
+    sizes = (chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema == column)
+    size, rows = int(next(sizes, 0)), int(group.num_rows)
+    return max(1, min(ROWS_AT_ONCE, BYTES_AT_ONCE * rows // max(size, 1)))
 
 
 def _from_row(file: Any, first: int) -> tuple[list[int], int]:  # noqa: ANN401 (pyarrow has no types)

@@ -121,7 +121,7 @@ def _changed_bundled(name: str, changes: Mapping[str, Any]) -> Pretrained:
     tokens = (token for use, token in changes.items() if _is_use(use, token) and token is not None)
     is_plain = {*changes} <= {*SETTINGS} - {"extra_special_tokens"}
     if is_plain and all(_content(token) in tokenizer.special_tokens for token in tokens):
-        return Pretrained(Path(name), tokenizer, settings | changes)
+        return Pretrained(Path(name), tokenizer, {**settings, **changes})
     kind = {"tokenizer_class": "GPT2Tokenizer"} if name == "gpt2" else {}
     with TemporaryDirectory() as folder:
         tokenizer.save(Path(folder, "tokenizer.json"))
