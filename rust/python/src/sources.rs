@@ -6,7 +6,7 @@ use bytestride_core::Error;
 use bytestride_core::count::{CountOptions, Counter, WordCounts as Counts, count_inputs};
 use bytestride_core::split::{Digits, Pattern, Splitter};
 use bytestride_core::text::FileOptions;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyList, PyMapping, PyString, PyTuple};
 
@@ -17,6 +17,12 @@ use crate::reading::{file_options, memory_size};
 use crate::text::text_bytes;
 use crate::watch::run_watched;
 use crate::word_counts::WordCounts;
+
+/// Paths are shorter than this, in bytes; Linux takes no longer ones.
+const LONGEST_PATH: usize = 4096;
+
+/// How much of a text that is no path an error shows.
+const SHOWN_CHARACTERS: usize = 40;
 
 /// About how many bytes of documents are pulled from an iterable before they are counted.
 const BATCH_BYTES: usize = 8 << 20;
@@ -233,7 +239,18 @@ fn paths(source: &Bound<'_, PyAny>) -> PyResult<Option<Vec<PathBuf>>> {
 /// `item` as a path, if it is a `str` or an `os.PathLike`.
 fn path(item: &Bound<'_, PyAny>) -> PyResult<Option<PathBuf>> {
     let is_path = item.is_instance_of::<PyString>() || item.hasattr("__fspath__")?;
-    if is_path { item.extract().map(Some) } else { Ok(None) }
+    if !is_path {
+        return Ok(None);
+    }
+    let path: PathBuf = item.extract()?;
+    if path.as_os_str().len() > LONGEST_PATH {
+        // A text, most likely: not all of it belongs into an error.
+        let start: String = path.to_string_lossy().chars().take(SHOWN_CHARACTERS).collect();
+        let error = PyOSError::new_err(format!("source: no path is as long as this text: {start:?}…"));
+        explain(item.py(), &error);
+        return Err(error);
+    }
+    Ok(Some(path))
 }
 
 /// The counts of files.

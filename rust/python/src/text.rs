@@ -25,6 +25,14 @@ pub(crate) fn text_bytes<'a>(name: impl Display, object: &'a Bound<'_, PyAny>) -
     }
 }
 
+/// The text of a `str`, with surrogates as [`text_bytes`] takes them; borrowed from the object.
+pub(crate) fn text_str<'t>(text: &'t Bound<'_, PyString>) -> PyResult<Cow<'t, str>> {
+    match text.to_cow() {
+        Ok(text) => Ok(text),
+        Err(_) => without_surrogates(text).map(Cow::Owned),
+    }
+}
+
 fn without_surrogates(text: &Bound<'_, PyString>) -> PyResult<String> {
     let units = text.call_method1("encode", ("utf-16-le", "surrogatepass"))?;
     let units: &Bound<'_, PyBytes> = units.cast()?;

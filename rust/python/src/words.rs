@@ -16,6 +16,7 @@ use crate::arguments::{Integer, integers, shown_clamped, type_name};
 use crate::errors::IntoPython;
 use crate::named::{items, optional_special_tokens};
 use crate::ragged::Ragged;
+use crate::text::text_str;
 use crate::watch::run_watched;
 
 /// A tokenizer of whole words: the step that teaches what a tokenizer is, and a baseline.
@@ -127,7 +128,7 @@ impl WordTokenizer {
     #[staticmethod]
     #[pyo3(name = "split")]
     fn split_text<'py>(text: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(text.py(), split(&text_of(text)?).collect::<Vec<_>>())
+        PyList::new(text.py(), split(&text_str(text)?).collect::<Vec<_>>())
     }
 
     /// The ids of `text`: `uint32[n]`, a new array.
@@ -159,7 +160,7 @@ impl WordTokenizer {
         let dtype = dtype.map_or(Ok(Integer::U32), Integer::new)?;
         let bos = bos.map_or(Ok(None), |bos| self.edge("bos", "[BOS]", bos))?;
         let eos = eos.map_or(Ok(None), |eos| self.edge("eos", "[EOS]", eos))?;
-        let text = text_of(text)?;
+        let text = text_str(text)?;
         let mut ids: Vec<u32> = Vec::with_capacity(text.len() / 4);
         ids.extend(bos);
         py.detach(|| self.0.encode_into(&text, &mut ids)).into_python()?;
@@ -202,18 +203,23 @@ impl WordTokenizer {
         }
         let bos = bos.map_or(Ok(None), |bos| self.edge("bos", "[BOS]", bos))?;
         let eos = eos.map_or(Ok(None), |eos| self.edge("eos", "[EOS]", eos))?;
-        let (mut ids, mut offsets) = (Vec::new(), vec![0]);
-        for text in items("texts", "several strings", texts)? {
-            let text = text?;
-            let text = text.cast::<PyString>().map_err(|_| {
-                PyTypeError::new_err(format!("texts: expected strings, not {}", type_name(&text)))
-            })?;
-            ids.extend(bos);
-            self.0.encode_into(&text_of(text)?, &mut ids).into_python()?;
-            ids.extend(eos);
-            offsets.push((ids.len() as u64).cast_signed());
-        }
-        let ragged = CoreRagged { ids: ids.into(), offsets };
+        let texts: Vec<_> = items("texts", "several strings", texts)?.collect::<PyResult<_>>()?;
+        let string = |text: &Bound<'py, PyAny>| match text.cast::<PyString>() {
+            Ok(text) => text_str(text).map(Cow::into_owned),
+            Err(_) => Err(PyTypeError::new_err(format!("texts: expected strings, not {}", type_name(text)))),
+        };
+        let texts = texts.iter().map(string).collect::<PyResult<Vec<String>>>()?;
+        let ragged = py.detach(|| {
+            let (mut ids, mut offsets) = (Vec::new(), vec![0]);
+            for text in &texts {
+                ids.extend(bos);
+                self.0.encode_into(text, &mut ids)?;
+                ids.extend(eos);
+                offsets.push((ids.len() as u64).cast_signed());
+            }
+            Ok(CoreRagged { ids: ids.into(), offsets })
+        });
+        let ragged = ragged.into_python()?;
         Ragged::from_core(py, ragged, self.0.special_id("[PAD]"))
     }
 
@@ -265,7 +271,7 @@ impl WordTokenizer {
     ///     >>> bs.WordTokenizer.train("Hello, world!").id_of("world")
     ///     3
     fn id_of(&self, token: &Bound<'_, PyString>) -> PyResult<u32> {
-        let token = text_of(token)?;
+        let token = text_str(token)?;
         self.0
             .id_of(&token)
             .ok_or_else(|| PyKeyError::new_err(format!("no word {token:?} in the vocabulary")))
@@ -280,7 +286,7 @@ impl WordTokenizer {
     }
 
     fn __contains__(&self, token: &Bound<'_, PyString>) -> PyResult<bool> {
-        Ok(self.0.id_of(&text_of(token)?).is_some())
+        Ok(self.0.id_of(&text_str(token)?).is_some())
     }
 
     /// All tokens and their ids, by id: a new dict.
@@ -361,23 +367,11 @@ impl WordTokenizer {
     }
 }
 
-/// The text of a `str`; a lone surrogate, which UTF-8 cannot hold, becomes U+FFFD.
-fn text_of<'t>(text: &'t Bound<'_, PyString>) -> PyResult<Cow<'t, str>> {
-    match text.to_cow() {
-        Ok(text) => Ok(text),
-        Err(_) => {
-            // UTF-16 holds any surrogate, and joins those that are pairs.
-            let units = text.call_method1("encode", ("utf-16", "surrogatepass"))?;
-            Ok(Cow::Owned(units.call_method1("decode", ("utf-16", "replace"))?.extract()?))
-        }
-    }
-}
-
 /// Adds the words of a text, or of the file at a path.
 fn add_source(words: &mut Words, source: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = source.py();
     if let Ok(text) = source.cast::<PyString>() {
-        let text = text_of(text)?;
+        let text = text_str(text)?;
         py.detach(|| words.add_text(&text));
         return Ok(());
     }

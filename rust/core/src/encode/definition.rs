@@ -163,6 +163,11 @@ impl Tokenizer {
 
     /// The tokenizer that the same training run gives for a vocabulary of `size` tokens, special tokens included.
     pub fn truncated(&self, size: usize) -> Result<Self> {
+        let whole = self.definition();
+        if !is_as_trained(&whole, self.merges()) {
+            let message = "only a vocabulary in the order of its training can be truncated";
+            return Err(Error::argument("vocab_size", message));
+        }
         let specials = self.special_tokens().len();
         let room = size.checked_sub(256 + specials).filter(|_| size <= self.token_count);
         let Some(room) = room else {
@@ -170,11 +175,6 @@ impl Tokenizer {
             let message = format!("{size} is not between {least} and {}", self.token_count);
             return Err(Error::argument("vocab_size", message));
         };
-        let whole = self.definition();
-        if !is_as_trained(&whole, self.merges()) {
-            let message = "only a vocabulary in the order of its training can be truncated";
-            return Err(Error::argument("vocab_size", message));
-        }
         let bound = 256 + room as u32;
         // All tokens after those of the merges are special tokens.
         let first = 256 + self.merges().len() as u32;
@@ -299,10 +299,8 @@ fn character_encoder(
             (Merges::Listed(merges), listed)
         }
     };
-    if let Merges::Listed(merges) = &merges
-        && merges.len() > MOST_MERGES
-    {
-        return Err(format!("{} merges, and {MOST_MERGES} are the most", merges.len()));
+    if let Merges::Listed(merges) = &merges {
+        check_number(merges)?;
     }
     let of_inside = Vocabulary::new(inside.tokens, &[]).map_err(|error| error.to_string())?;
     let byte_ids = byte_ids(&of_inside)?;
@@ -348,6 +346,13 @@ fn check_written_names(
     Ok(())
 }
 
+fn check_number(merges: &[Merge]) -> std::result::Result<(), String> {
+    if merges.len() <= MOST_MERGES {
+        return Ok(());
+    }
+    Err(format!("{} merges, and {MOST_MERGES} are the most", merges.len()))
+}
+
 /// Each merge must be of tokens that exist, and spell the one it makes, without the prefix of its second part.
 fn check_merges(
     merges: &[Merge],
@@ -357,9 +362,7 @@ fn check_merges(
     let bytes_of = |rank: usize, id: u32| {
         vocabulary.bytes_of(id).ok_or_else(|| format!("merge {rank} uses id {id}, which no token has"))
     };
-    if merges.len() > MOST_MERGES {
-        return Err(format!("{} merges, and {MOST_MERGES} are the most", merges.len()));
-    }
+    check_number(merges)?;
     for (rank, merge) in merges.iter().enumerate() {
         let (left, right) = (bytes_of(rank, merge.left)?, bytes_of(rank, merge.right)?);
         let made = bytes_of(rank, merge.id)?;

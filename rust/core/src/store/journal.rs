@@ -22,7 +22,7 @@ use super::checksum::checksum;
 use super::dtype::Dtype;
 use super::manifest::Source;
 use super::writer::Mark;
-use super::{EncodeOptions, with_suffix};
+use super::{CREATOR, EncodeOptions, with_suffix};
 
 /// What the name of a journal ends with before it is whole.
 const NEW: &str = ".journal.new.partial";
@@ -55,7 +55,7 @@ struct Seen {
 impl Job {
     pub(super) fn new(tokenizer: &str, dtype: Dtype, options: &EncodeOptions, inputs: &[Input]) -> Self {
         Self {
-            creator: concat!("bytestride ", env!("CARGO_PKG_VERSION")).to_owned(),
+            creator: CREATOR.to_owned(),
             tokenizer: tokenizer.to_owned(),
             dtype,
             bos: options.bos.clone(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::encode::EndIds;
 use crate::{Error, Place, Result};
 
+use super::CREATOR;
 use super::dtype::Dtype;
 use super::whole_job::WholeJob;
 
@@ -95,7 +96,7 @@ impl Manifest {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
-            creator: concat!("bytestride ", env!("CARGO_PKG_VERSION")).to_owned(),
+            creator: CREATOR.to_owned(),
             tokenizer: tokenizer.to_owned(),
             dtype,
             tokens: 0,

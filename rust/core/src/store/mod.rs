@@ -47,6 +47,9 @@ pub use writer::{StoreFacts, StoreWriter};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+/// What makes a store, as its files name it.
+const CREATOR: &str = concat!("bytestride ", env!("CARGO_PKG_VERSION"));
+
 /// What the name of the tokenizer's file ends with.
 const TOKENIZER_SUFFIX: &str = ".tokenizer.json";
 
@@ -55,4 +58,9 @@ fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(prefix);
     name.push(suffix);
     name.into()
+}
+
+/// The folder in which the files of `prefix` lie.
+fn folder_of(prefix: &Path) -> &Path {
+    prefix.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

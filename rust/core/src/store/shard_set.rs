@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Place, Result};
 
-use super::with_suffix;
+use super::{folder_of, with_suffix};
 
 /// The endings of the files that hold ids.
 const DATA_SUFFIXES: [&str; 3] = ["bin", "npy", "ds"];
@@ -177,7 +177,7 @@ fn data_files(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathB
 /// The shards `prefix-…-of-…`, whether they are one whole set or not.
 fn shards_named(prefix: &Path) -> Result<Vec<PathBuf>> {
     let Some(name) = prefix.file_name().and_then(OsStr::to_str) else { return Ok(Vec::new()) };
-    let folder = prefix.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder_of(prefix);
     if !folder.is_dir() {
         return Ok(Vec::new());
     }

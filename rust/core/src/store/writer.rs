@@ -22,7 +22,7 @@ use super::reserve::Reserve;
 use super::shard_set::check_no_folder;
 use super::whole_job::WholeJob;
 use super::write_back::WriteBack;
-use super::{TOKENIZER_SUFFIX, with_suffix};
+use super::{TOKENIZER_SUFFIX, folder_of, with_suffix};
 use crate::memory::map::Map;
 
 /// Up to this many bytes of ids are gathered, so that hashing and writing them is worth it.
@@ -343,10 +343,6 @@ impl Drop for Partial {
             let _ = fs::remove_file(self.path(suffix));
         }
     }
-}
-
-fn folder_of(prefix: &Path) -> &Path {
-    prefix.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Where the file with this suffix stands until the store is whole.

@@ -1,7 +1,7 @@
 //! Results made ahead on a thread, in order, a bounded number of them.
 //!
 //! The thread ends with its maker, with the results' last reader, or with the process. In a forked child there is no
-//! such thread; where [`Ahead::is_here`] is false, the caller makes results itself.
+//! such thread: dropped there, it is forgotten. Who shares it behind a lock must look at the process before locking.
 
 use std::io;
 use std::num::NonZero;
@@ -36,7 +36,7 @@ impl<T: Send + 'static> Ahead<T> {
 
 impl<T> Ahead<T> {
     /// Whether the thread belongs to this process, and not to the one that this was forked from.
-    pub fn is_here(&self) -> bool {
+    fn is_here(&self) -> bool {
         self.process == process::id()
     }
 }

@@ -141,8 +141,14 @@ fn decode(base64: &[u8], bytes: &mut Vec<u8>) -> std::result::Result<usize, Stri
 pub(super) fn write(tokenizer: &Tokenizer) -> Result<String> {
     let Definition { tokens, merges, whole_pretokens, pipeline, .. } = tokenizer.definition();
     if !pipeline.is_plain() {
-        let message = "a .tiktoken file holds tokens of bytes and nothing that happens to a text before; a tokenizer.json can";
-        return Err(Error::argument("path", message));
+        let other = if tokenizer.sentencepiece().is_some() {
+            "the .model that it is from"
+        } else {
+            "a tokenizer.json"
+        };
+        let message =
+            "a .tiktoken file holds tokens of bytes and nothing that happens to a text before; expected";
+        return Err(Error::argument("path", format!("{message} {other}")));
     }
     let is_taken_whole = whole_pretokens == WholePretokens::Take;
     // A token that no merge makes is found as a whole pretoken by tiktoken, and only where that is our rule, too.
