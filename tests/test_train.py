@@ -666,3 +666,9 @@ def test_counts_are_summed():
     assert sum(parts) == bs.WordCounts({"a": 3, "b": 1})
     with pytest.raises(TypeError):
         sum(parts, 1)
+
+
+def test_a_text_in_the_place_of_a_path_is_not_all_shown():
+    with pytest.raises(OSError, match="no path is as long as this text") as raised:
+        bs.train("hello world " * 1000)
+    assert len(str(raised.value)) < 120

@@ -7,6 +7,7 @@ import os
 import pickle
 import sys
 import time
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby, islice
 from types import SimpleNamespace
@@ -742,3 +743,17 @@ def test_windows_of_a_resized_array_do_not_just_end():
     for read in (lambda: list(w), batches.state_dict, lambda: batches.load_state_dict({})):
         with pytest.raises(RuntimeError, match="resized under its windows"):
             read()
+
+
+def test_what_holds_windows_of_its_own_tokens_is_collected():
+    class Corpus:
+        def __init__(self):
+            self.tokens = np.arange(1000, dtype="uint16")
+            self.offsets = np.array([0, 400, 1000])
+            self.windows = bs.windows(self, 8)
+            self.packs = bs.pack(self, 8)
+            self.mix = bs.mix([self.windows], [1])
+
+    corpus = weakref.ref(Corpus())
+    gc.collect()
+    assert corpus() is None

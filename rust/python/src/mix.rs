@@ -7,6 +7,7 @@ use numpy::{PyArray1, PyUntypedArray};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::arguments::{self, integers, length_of, place_at, type_name, unsigned};
 use crate::batches::{Batches, Mark, Rows, SOURCES, batches_method};
@@ -280,6 +281,11 @@ impl Mix {
         let indices = integers("indices", indices)?;
         let rows = indices.iter().map(|&index| self.at(index.into())).collect::<PyResult<Vec<_>>>()?;
         gathered(py, self, &rows, self.pool(), out, dtype)
+    }
+
+    /// For the garbage collector, since tokens may belong to what holds these. It breaks cycles elsewhere.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.sources.iter().try_for_each(|source| visit.call(source))
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'_, 'py>> {

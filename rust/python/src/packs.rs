@@ -6,6 +6,7 @@ use bytestride_core::windows::{self, Packed, Packing, Strategy, Token};
 use numpy::PyArrayMethods;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::arguments::{self, Integer, integers, place_at, unsigned};
 use crate::batches::{Batches, DATA, Mark, Rows, batches_method};
@@ -281,6 +282,12 @@ impl Packs {
         let row = |&index: &i64| place_at("row", index.into(), self.packing.rows());
         let indices = integers("indices", indices)?.iter().map(row).collect::<PyResult<Vec<u64>>>()?;
         self.gathered(py, &indices, dtype.map_or(Ok(Integer::I64), Integer::new)?)
+    }
+
+    /// For the garbage collector, since tokens may belong to what holds these. It breaks cycles elsewhere.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.source)?;
+        self.tokens.traverse(&visit)
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'_, 'py>> {

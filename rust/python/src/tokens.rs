@@ -8,6 +8,7 @@ use bytestride_core::windows::{Sequence, Token};
 use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::arguments::Integer;
 use crate::named::unexpected;
@@ -111,6 +112,11 @@ impl Tokens {
             return Ok(());
         }
         Err(PyRuntimeError::new_err("tokens: the array was resized under its windows"))
+    }
+
+    /// Shows the arrays to Python's garbage collector.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.shards.iter().try_for_each(|shard| visit.call(&shard.array))
     }
 
     /// The ids as `S`, which must be the Rust type of [`integer`](Self::integer).

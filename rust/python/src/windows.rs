@@ -8,6 +8,7 @@ use numpy::{PyArray1, PyArrayMethods, PyUntypedArray};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PySlice};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::arguments::{
     self, Integer, clamped, contiguous, integers, length_of, place_at, type_name, unsigned,
@@ -489,6 +490,12 @@ impl Windows {
         let window = |&index: &i64| place_at("window", index.into(), self.places.windows());
         let indices = integers("indices", indices)?.iter().map(window).collect::<PyResult<Vec<u64>>>()?;
         gathered(py, self, &indices, &self.pool, out, dtype)
+    }
+
+    /// For the garbage collector, since tokens may belong to what holds these. It breaks cycles elsewhere.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.source)?;
+        self.tokens.traverse(&visit)
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Reduced<'_, 'py>> {
