@@ -64,7 +64,8 @@ def encode(
 ) -> None:
     """Encode text into a token store, or into ids on standard output, one line per document.
 
-    When interrupted, the same command goes on where it stopped.
+    With --out, the same command goes on where an interrupted one stopped, unless it reads a pipe. Without,
+    ids are printed when all is read, and lie in the folder for temporary files until then.
 
     Examples: bytestride encode books/*.txt --tokenizer tokenizer.json --out corpus
 

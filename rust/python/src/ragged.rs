@@ -7,7 +7,7 @@ use bytestride_core::encode::Ragged as CoreRagged;
 use numpy::{
     Element, IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods,
 };
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyType;
 
@@ -112,7 +112,14 @@ impl Ragged {
         let wanted = "a numpy array of uint32 or uint16";
         let ids = ids.cast::<PyUntypedArray>().map_err(|_| unexpected("ids", wanted, ids))?;
         let wanted = "a numpy array [n + 1] of int64";
-        let offsets = offsets.cast::<PyArray1<i64>>().map_err(|_| unexpected("offsets", wanted, offsets))?;
+        let offsets = offsets.cast::<PyUntypedArray>().map_err(|_| unexpected("offsets", wanted, offsets))?;
+        let other = || {
+            let (dtype, dimensions) = (offsets.dtype(), offsets.ndim());
+            PyTypeError::new_err(format!(
+                "offsets: expected {wanted}, not {dtype} in {dimensions} dimensions"
+            ))
+        };
+        let offsets = offsets.cast::<PyArray1<i64>>().map_err(|_| other())?;
         let pad_id = pad_id.map(arguments::pad_id).transpose()?;
         let (dtype, dimensions, count) = (ids.dtype(), ids.ndim(), ids.len());
         let ids = if let Ok(ids) = ids.cast::<PyArray1<u32>>() {

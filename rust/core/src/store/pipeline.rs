@@ -82,32 +82,38 @@ pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
 
 /// Limits how much is on its way.
 struct Room {
-    /// How much is taken, and whether the work goes on.
-    state: Mutex<(usize, bool)>,
+    state: Mutex<State>,
     changed: Condvar,
     limit: usize,
 }
 
+struct State {
+    taken: usize,
+    /// Whether the work goes on.
+    is_open: bool,
+}
+
 impl Room {
     fn new(limit: usize) -> Self {
-        Self { state: Mutex::new((0, true)), changed: Condvar::new(), limit }
+        Self { state: Mutex::new(State { taken: 0, is_open: true }), changed: Condvar::new(), limit }
     }
 
-    fn state(&self) -> MutexGuard<'_, (usize, bool)> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for room; `false` when the work has ended.
     fn reserve(&self, size: usize) -> bool {
-        let has_none = |state: &mut (usize, bool)| state.1 && state.0 > 0 && state.0 + size > self.limit;
+        let has_none =
+            |state: &mut State| state.is_open && state.taken > 0 && state.taken + size > self.limit;
         let state = self.changed.wait_while(self.state(), has_none);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        state.0 += size;
-        state.1
+        state.taken += size;
+        state.is_open
     }
 
     fn release(&self, size: usize) {
-        self.state().0 -= size;
+        self.state().taken -= size;
         self.changed.notify_all();
     }
 }
@@ -117,7 +123,7 @@ struct Closing<'r>(&'r Room);
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.0.state().1 = false;
+        self.0.state().is_open = false;
         self.0.changed.notify_all();
     }
 }

@@ -1,4 +1,4 @@
-//! How a file holds documents and how it is compressed, as its name says.
+//! How a file holds documents and how it is compressed, as its name and its first bytes say.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub enum Format {
 const NOT_TEXT: &[&str] =
     &["json", "arrow", "feather", "orc", "avro", "parq", "pq", "pdf", "npy", "npz", "bin", "idx", "ds"];
 
-/// What it refuses because it is compressed in other ways, or by other names.
+/// What it refuses because it is compressed in other ways, or has another suffix than gzip's and zstd's data need here.
 const PACKED: &[&str] =
     &["gzip", "zstd", "bz", "bz2", "xz", "lzma", "lz", "lz4", "br", "z", "zip", "rar", "tar", "tgz", "7z"];
 
