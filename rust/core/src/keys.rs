@@ -188,6 +188,8 @@ mod x86 {
     };
     use crate::processor::{Avx2, Avx512};
 
+    const _: () = assert!(size_of::<usize>() == 8, "places are loaded as 64 bits");
+
     /// How many keys are made at once: with AVX-512 in four vectors of four.
     const GROUP: usize = 16;
 
@@ -276,7 +278,6 @@ mod x86 {
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn are_within_avx512(starts: &[usize; GROUP], last: usize) -> bool {
-        const { assert!(size_of::<usize>() == 8, "places are loaded as 64 bits") }
         let last = _mm512_set1_epi64(last as i64);
         // SAFETY: the reference guarantees twice 64 readable bytes, and the loads need no alignment.
         let beyond = |first: usize| unsafe {
@@ -412,7 +413,6 @@ mod x86 {
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi")]
     fn lengths(starts: &[usize; GROUP], ends: &[usize; GROUP]) -> __m512i {
-        const { assert!(size_of::<usize>() == 8, "places are loaded as 64 bits") }
         // SAFETY: the references guarantee twice 64 readable bytes each, and the loads need no alignment.
         let half = |first: usize| unsafe {
             let starts = _mm512_loadu_si512(starts.as_ptr().add(first).cast());

@@ -6,7 +6,7 @@
 //! holds an earlier number never waits for room that a later one takes, so nothing can block for ever.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -65,19 +65,29 @@ pub(super) fn in_order<I: Send, R: Send, W: FnMut(I) -> Result<R>>(
             }
         }
         drop(sender);
-        let mut waiting = BTreeMap::new();
-        let mut next = 0;
-        for (number, size, result) in &receiver {
-            waiting.insert(number, (size, result));
-            while let Some((size, result)) = waiting.remove(&next) {
-                sink(result?)?;
-                room.release(size);
-                next += 1;
-            }
-        }
+        use_up(&receiver, &room, &mut sink)?;
         drop(closing);
         Ok(())
     })
+}
+
+/// Gives `sink` the results in the order of their numbers, and each one's room back.
+fn use_up<R>(
+    results: &Receiver<(usize, usize, Result<R>)>,
+    room: &Room,
+    sink: &mut impl FnMut(R) -> Result<()>,
+) -> Result<()> {
+    let mut waiting = BTreeMap::new();
+    let mut next = 0;
+    for (number, size, result) in results {
+        waiting.insert(number, (size, result));
+        while let Some((size, result)) = waiting.remove(&next) {
+            sink(result?)?;
+            room.release(size);
+            next += 1;
+        }
+    }
+    Ok(())
 }
 
 /// Limits how much is on its way.

@@ -56,10 +56,11 @@ impl Source {
             (compression, Box::new(Cursor::new(head.clone()).chain(stream)))
         } else {
             let mut file = File::open(&path).map_err(io_error)?;
-            file.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io_error)?;
-            let start = if named == Compression::None { offset } else { 0 };
-            file.seek(SeekFrom::Start(start)).map_err(io_error)?;
-            raw.set(raw.get() + start);
+            if named == Compression::None {
+                file.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut head).map_err(io_error)?;
+                file.seek(SeekFrom::Start(offset)).map_err(io_error)?;
+                raw.set(raw.get() + offset);
+            }
             (named, Box::new(Counted { reader: file, raw }))
         };
         let binary = if compression == Compression::None { binary_kind(&head) } else { None };
